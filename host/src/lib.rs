@@ -1,1 +1,11 @@
-//! Placeholder.
+//! Cofferdam: a multi-tenant tool host for AI agents.
+//!
+//! Tools are WebAssembly components. Every call runs in a fresh store, under limits, holding only what the tenant's
+//! policy grants, and is recorded before it can have an effect. `ARCHITECTURE.md` is the map.
+
+pub mod error;
+pub mod id;
+pub mod limits;
+pub mod policy;
+
+pub use error::{Code, Error, Result};

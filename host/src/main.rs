@@ -1,1 +1,3 @@
+//! The `cofferdam` command.
+
 fn main() {}

@@ -1,0 +1,139 @@
+//! Grants: what a call holds. Only [`crate::policy`] can make one, so whoever has one has been through a decision.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Proof that policy gave `T` to this call. There is no way to make one outside of `policy`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Grant<T>(T);
+
+impl<T> Grant<T> {
+    /// The only constructor; private to `policy`.
+    pub(super) fn new(given: T) -> Self {
+        Self(given)
+    }
+}
+
+impl<T> Deref for Grant<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Whether what is granted may be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// Only looked at.
+    ReadOnly,
+    /// Looked at and changed.
+    ReadWrite,
+}
+
+/// A bucket of the tenant's key-value store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KvGrant {
+    /// The bucket, by the name that the guest opens; it lives in the tenant's own name space.
+    pub bucket: String,
+    /// Read, or read and write.
+    pub access: Access,
+    /// Keys and values of the bucket together, in bytes; writing past it is refused.
+    pub bytes_max: u64,
+    /// Keys in the bucket.
+    pub keys_max: u64,
+}
+
+/// A volume of the tenant's files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FilesGrant {
+    /// The volume; it lives in the tenant's own name space.
+    pub volume: String,
+    /// Where the guest finds it, an absolute path.
+    pub mount: String,
+    /// Read, or read and write.
+    pub access: Access,
+    /// Contents of the volume together, in bytes.
+    pub bytes_max: u64,
+    /// Files and folders in the volume.
+    pub files_max: u64,
+}
+
+/// What the guest's clocks show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Clock {
+    /// The time at which the call began, always.
+    Frozen,
+    /// The time, by the millisecond: too coarse for timing attacks.
+    Coarse,
+    /// The time as the host has it.
+    Real,
+}
+
+/// Where the guest's random bytes come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Random {
+    /// From the call's id: the same call gives the same bytes.
+    Seeded,
+    /// From the operating system.
+    Secure,
+}
+
+/// How severe a log line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// Every step.
+    Trace,
+    /// For finding a defect.
+    Debug,
+    /// What happened.
+    Info,
+    /// What may need a look.
+    Warn,
+    /// What failed.
+    Error,
+    /// What failed and stops everything.
+    Critical,
+}
+
+/// Everything that one call holds. An empty one (`Grants::none`) gives a pure function: frozen clock, seeded random.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Grants {
+    /// Buckets, by name.
+    pub kv: Vec<Grant<KvGrant>>,
+    /// Volumes, by mount.
+    pub files: Vec<Grant<FilesGrant>>,
+    /// Where requests may go; see [`super::http::HttpGrant::decide`].
+    pub http: Option<Grant<super::http::HttpGrant>>,
+    /// What the clocks show.
+    pub clock: Grant<Clock>,
+    /// Where random bytes come from.
+    pub random: Grant<Random>,
+    /// The least severe level that is kept; absent: nothing that the guest logs is kept.
+    pub log: Option<Grant<LogLevel>>,
+    /// What `wasi:config` answers.
+    pub config: Grant<Arc<BTreeMap<String, String>>>,
+}
+
+impl Grants {
+    /// What a call without any grant holds, and what `describe` runs with.
+    pub fn none() -> Self {
+        Self {
+            kv: Vec::new(),
+            files: Vec::new(),
+            http: None,
+            clock: Grant::new(Clock::Frozen),
+            random: Grant::new(Random::Seeded),
+            log: None,
+            config: Grant::new(Arc::default()),
+        }
+    }
+}
