@@ -120,9 +120,27 @@ impl CallLimits {
             ($($field:ident),* $(,)?) => { Self { $($field: self.$field.min(other.$field)),* } };
         }
         tighter!(
-            fuel, deadline, memory_bytes, table_elements, instances, resources, hostcall_bytes, random_bytes,
-            arguments_bytes, result_bytes, log_bytes, progress_reports, http_requests, http_sent_bytes,
-            http_received_bytes, http_header_bytes, http_timeout, kv_operations, kv_key_bytes, kv_value_bytes, files_open,
+            fuel,
+            deadline,
+            memory_bytes,
+            table_elements,
+            instances,
+            resources,
+            hostcall_bytes,
+            random_bytes,
+            arguments_bytes,
+            result_bytes,
+            log_bytes,
+            progress_reports,
+            http_requests,
+            http_sent_bytes,
+            http_received_bytes,
+            http_header_bytes,
+            http_timeout,
+            kv_operations,
+            kv_key_bytes,
+            kv_value_bytes,
+            files_open,
         )
     }
 }

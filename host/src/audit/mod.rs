@@ -1,0 +1,13 @@
+//! The record: what was decided, how it ended and what was changed, one hash-chained log for each tenant, kept in one
+//! journal for each host.
+//!
+//! Every entry of every tenant goes through one append-only journal ([`Audit`]), so that ten thousand tenants cost one
+//! stream of syncs. An entry's index in its tenant's log is fixed when it is appended; it counts as recorded once the
+//! group that holds it is on disk ([`Audit::durable`]).
+
+pub mod entry;
+
+pub use entry::{Entry, Event};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! Events to append: one of every kind.
+
+use std::time::{Duration, SystemTime};
+
+use crate::audit::entry::*;
+use crate::error::Code;
+use crate::id::{CallId, ChangeId, Digest, PrincipalId};
+
+/// A time that microseconds spell exactly.
+pub(crate) fn micros_time() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_micros(1_795_530_000_123_456)
+}
+
+pub(crate) fn decided(call: CallId) -> Event {
+    CallDecided {
+        arguments: Mac::from_bytes([7; 32]),
+        arguments_bytes: 120,
+        call,
+        ceiling: Digest::of(b"ceiling"),
+        component: Digest::of(b"component"),
+        engine: "48.0.8-small-0f3a".to_owned(),
+        frozen_time: Some(micros_time()),
+        limits: (&crate::limits::CallLimits::default()).into(),
+        parent: None,
+        policy: Digest::of(b"policy"),
+        rule: "tools.\"catalogue/text\"".to_owned(),
+        tool: "catalogue/text.count".parse().unwrap(),
+        version: "1.2.0".parse().unwrap(),
+    }
+    .into()
+}
+
+pub(crate) fn ended(call: CallId) -> Event {
+    CallEnded {
+        call,
+        duration_us: 310,
+        files_bytes_written: 0,
+        fuel: 12_000,
+        http_received_bytes: 0,
+        http_requests: 0,
+        http_sent_bytes: 0,
+        kv_operations: 1,
+        memory_bytes: 1 << 20,
+        outcome: Outcome::Ok,
+        result: Some(Mac::from_bytes([9; 32])),
+        result_bytes: 44,
+    }
+    .into()
+}
+
+pub(crate) fn every_event() -> Vec<Event> {
+    let (call, change, key) = (CallId::new(), ChangeId::new(), PrincipalId::new());
+    let version: semver::Version = "1.2.0-rc.1+x".parse().unwrap();
+    let (component, text) = (Digest::of(b"component"), || "said \"so\"\n\u{1}é".to_owned());
+    let package: crate::id::PackageName = "notes".parse().unwrap();
+    let (tool, texts) = ("notes.add".parse().unwrap(), || vec!["wasi:keyvalue/store@0.2.0".to_owned(), text()]);
+    vec![
+        decided(call),
+        ended(call),
+        CallEnded {
+            call,
+            duration_us: u64::MAX,
+            files_bytes_written: u64::MAX,
+            fuel: u64::MAX,
+            http_received_bytes: u64::MAX,
+            http_requests: u64::MAX,
+            http_sent_bytes: u64::MAX,
+            kv_operations: u64::MAX,
+            memory_bytes: u64::MAX,
+            outcome: Outcome::Failed(Code::DeadlineExceeded),
+            result: None,
+            result_bytes: u64::MAX,
+        }
+        .into(),
+        CallRefused {
+            call: Some(call),
+            code: Code::Denied,
+            count: 1,
+            reason: text(),
+            rule: Some(text()),
+            tool: Some(tool),
+        }
+        .into(),
+        CallRefused { call: None, code: Code::Throttled, count: 31, reason: text(), rule: None, tool: None }.into(),
+        CapabilityDenied { action: text(), call, capability: "http".to_owned(), nearest: Some(text()), rule: text() }
+            .into(),
+        ComponentAdmitted { bytes: 80_000, change, component, imports: texts(), tool_kind: "native".to_owned() }.into(),
+        ComponentRejected { component: None, reasons: texts() }.into(),
+        ToolPublished { change, component, package: package.clone(), version: version.clone() }.into(),
+        ToolPromoted { before: Some(version.clone()), change, package: package.clone(), version: version.clone() }
+            .into(),
+        ToolPromoted { before: None, change, package: package.clone(), version: version.clone() }.into(),
+        ToolRolledBack { before: Some(version.clone()), change, package: package.clone(), version: version.clone() }
+            .into(),
+        ToolDeprecated { change, message: text(), package, version }.into(),
+        PolicyChanged { after: Digest::of(b"after"), before: Some(Digest::of(b"before")), change }.into(),
+        TenantCreated { change }.into(),
+        TenantSuspended { change, reason: Some(text()) }.into(),
+        TenantResumed { change }.into(),
+        KeyCreated { change, key, name: text(), scopes: vec!["agent".to_owned()] }.into(),
+        KeyRotated { change, key }.into(),
+        KeyRevoked { change, key }.into(),
+        LoginFailed { count: 4, reason: text() }.into(),
+        HostStarted { engine: "48.0.8".to_owned(), version: "0.1.0".to_owned() }.into(),
+        HostRecovered { interrupted: 3 }.into(),
+    ]
+}
