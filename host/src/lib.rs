@@ -3,8 +3,12 @@
 //! Tools are WebAssembly components. Every call runs in a fresh store, under limits, holding only what the tenant's
 //! policy grants, and is recorded before it can have an effect. `ARCHITECTURE.md` is the map.
 
+pub mod admission;
 pub mod audit;
+pub mod capability;
+pub mod engine;
 pub mod error;
+pub mod http;
 pub mod id;
 pub mod limits;
 pub mod policy;

@@ -1,0 +1,193 @@
+//! One call: a fresh store, an instance, a function, and a verdict on how it ended.
+
+use std::ops::{Deref, DerefMut};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use wasmtime::Store;
+
+use super::limiter::Limiter;
+use super::output::{Blob, Content, Hints, RawDefinition, ToolOutput};
+use super::settings::SLICE_FUEL;
+use super::state::State;
+use super::verdict;
+use super::{Ended, Loaded, Run, Usage, deadline};
+use crate::capability::bindings::exports::cofferdam::tool::tools;
+use crate::capability::{CallCapabilities, Services};
+use crate::error::{Code, Error, Result};
+use crate::limits::CallLimits;
+
+/// What a call has used so far, for whoever outlives it: a call that is given up has no one to return its usage to.
+#[derive(Debug, Default)]
+pub struct Meter {
+    fuel: AtomicU64,
+    memory_bytes: AtomicU64,
+}
+
+impl Meter {
+    /// Fuel used, once the call's store is gone.
+    pub fn fuel(&self) -> u64 {
+        self.fuel.load(Ordering::Acquire)
+    }
+
+    /// Linear memory held, once the call's store is gone, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory_bytes.load(Ordering::Acquire)
+    }
+}
+
+/// A store that reads its meter when it goes, however it goes: at the end, at the deadline, or dropped half-way because
+/// the caller left.
+struct Metered {
+    store: Store<State>,
+    fuel_max: u64,
+    meter: Arc<Meter>,
+}
+
+impl Metered {
+    fn new(engine: &wasmtime::Engine, state: State, limits: &CallLimits, meter: Arc<Meter>) -> Result<Self> {
+        let mut store = Store::try_new(engine, state).map_err(Error::internal)?;
+        store.limiter(|state| &mut state.limiter);
+        store.set_fuel(limits.fuel).map_err(Error::internal)?;
+        store.fuel_async_yield_interval(Some(SLICE_FUEL)).map_err(Error::internal)?;
+        store.set_hostcall_fuel(usize::try_from(limits.hostcall_bytes).unwrap_or(usize::MAX));
+        Ok(Self { store, fuel_max: limits.fuel, meter })
+    }
+
+    fn usage(&self, duration: Duration) -> Usage {
+        let left = self.store.get_fuel().unwrap_or(0);
+        Usage {
+            fuel: self.fuel_max.saturating_sub(left),
+            memory_bytes: self.store.data().limiter.memory_bytes(),
+            duration,
+        }
+    }
+}
+
+impl Metered {
+    /// What the guest gave, or why it gave nothing: `None` is the deadline.
+    fn judge<T>(&self, answer: Option<wasmtime::Result<T>>, limits: &CallLimits, usage: &Usage) -> Result<T> {
+        match answer {
+            Some(Ok(given)) => Ok(given),
+            Some(Err(error)) => Err(verdict::broke_down(&error, limits, usage, self.store.data().limiter.refused())),
+            None => Err(verdict::deadline(limits)),
+        }
+    }
+}
+
+impl Drop for Metered {
+    fn drop(&mut self) {
+        let usage = self.usage(Duration::ZERO);
+        self.meter.fuel.store(usage.fuel, Ordering::Release);
+        self.meter.memory_bytes.store(usage.memory_bytes, Ordering::Release);
+    }
+}
+
+impl Deref for Metered {
+    type Target = Store<State>;
+
+    fn deref(&self) -> &Store<State> {
+        &self.store
+    }
+}
+
+impl DerefMut for Metered {
+    fn deref_mut(&mut self) -> &mut Store<State> {
+        &mut self.store
+    }
+}
+
+/// A fresh store for `run`, with what it holds and its counters.
+fn enter(loaded: &Loaded, services: &Services, run: &Run) -> Result<Metered> {
+    let capabilities = CallCapabilities::new(
+        services,
+        &run.grants,
+        &run.limits,
+        &run.tenant,
+        run.call,
+        run.frozen_time,
+        Arc::clone(&run.effects),
+    );
+    let state = State { capabilities, limiter: Limiter::new(&run.limits) };
+    Metered::new(loaded.engine(), state, &run.limits, Arc::clone(&run.meter))
+}
+
+/// Runs one definition. Never returns an error of its own: whatever happens is how the call ended.
+pub(super) async fn run(loaded: Arc<Loaded>, services: Services, run: Run) -> Ended {
+    let started = Instant::now();
+    let mut store = match enter(&loaded, &services, &run) {
+        Ok(store) => store,
+        Err(error) => return Ended { result: Err(error), usage: Usage::default() },
+    };
+    let answer = {
+        let work = pin!(async {
+            let native = loaded.pre.instantiate_async(&mut *store).await?;
+            native.cofferdam_tool_tools().call_call(&mut *store, run.definition.as_str(), &run.arguments).await
+        });
+        deadline::until(started + run.limits.deadline, work).await
+    };
+    let usage = store.usage(started.elapsed());
+    let result = match store.judge(answer, &run.limits, &usage) {
+        Ok(Ok(output)) => bounded(output, &run.limits),
+        Ok(Err(failure)) => Err(verdict::failed(failure)),
+        Err(error) => Err(error),
+    };
+    Ended { result, usage }
+}
+
+/// Asks the component what it defines.
+pub(super) async fn describe(loaded: Arc<Loaded>, services: Services, run: Run) -> Result<Vec<RawDefinition>> {
+    let started = Instant::now();
+    let mut store = enter(&loaded, &services, &run)?;
+    let answer = {
+        let work = pin!(async {
+            let native = loaded.pre.instantiate_async(&mut *store).await?;
+            native.cofferdam_tool_tools().call_describe(&mut *store).await
+        });
+        deadline::until(started + run.limits.deadline, work).await
+    };
+    let usage = store.usage(started.elapsed());
+    let definitions = store.judge(answer, &run.limits, &usage)?;
+    Ok(definitions.into_iter().map(definition).collect())
+}
+
+/// The answer as plain data, unless it is larger than it may be.
+fn bounded(output: tools::Output, limits: &CallLimits) -> Result<ToolOutput> {
+    let blob = |blob: tools::Blob| Blob { media_type: blob.media_type, name: blob.name, data: blob.data };
+    let content = output.content.into_iter().map(|content| match content {
+        tools::Content::Text(text) => Content::Text(text),
+        tools::Content::Json(json) => Content::Json(json),
+        tools::Content::Image(image) => Content::Image(blob(image)),
+        tools::Content::File(file) => Content::File(blob(file)),
+    });
+    let output = ToolOutput { content: content.collect(), is_error: output.is_error };
+    let bytes = output.bytes();
+    if bytes > limits.result_bytes {
+        return Err(Error::new(
+            Code::LimitExceeded,
+            format!("the result has {bytes} bytes, more than the limit of {}", limits.result_bytes),
+        )
+        .next("ask the tool for less at a time, or raise limits.result_bytes in the policy")
+        .fact("limit", "result_bytes")
+        .fact("maximum", limits.result_bytes)
+        .fact("used", bytes));
+    }
+    Ok(output)
+}
+
+fn definition(definition: tools::Definition) -> RawDefinition {
+    RawDefinition {
+        name: definition.name,
+        title: definition.title,
+        description: definition.description,
+        input_schema: definition.input_schema,
+        output_schema: definition.output_schema,
+        hints: Hints {
+            read_only: definition.hints.read_only,
+            destructive: definition.hints.destructive,
+            idempotent: definition.hints.idempotent,
+        },
+    }
+}

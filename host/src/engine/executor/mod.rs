@@ -1,0 +1,152 @@
+//! Where guests run: a first slice on the worker that accepted the call, the rest on threads of their own, dealt out
+//! fairly over tenants, so that no guest can starve the front door or another tenant.
+
+mod queue;
+mod standing;
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_task::{Runnable, Task};
+use parking_lot::{Condvar, Mutex};
+
+pub(super) use self::standing::Pace;
+
+use self::queue::FairQueue;
+use self::standing::Standings;
+use crate::id::TenantId;
+
+/// How much less the scheduler of the operating system favours a guest thread than a front-door worker.
+const GUEST_NICE: i32 = 5;
+
+/// Guest threads and what waits for them.
+#[derive(Debug)]
+pub(super) struct Executor {
+    shared: Arc<Shared>,
+    standings: Standings,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    queue: FairQueue<Runnable>,
+    running: usize,
+    stopping: bool,
+}
+
+impl Executor {
+    /// Starts `threads` guest threads. Guests use timers and sockets of the runtime that this is called in.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives no thread.
+    pub(super) fn start(threads: usize) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State { queue: FairQueue::new(), running: 0, stopping: false }),
+            work: Condvar::new(),
+        });
+        let runtime = tokio::runtime::Handle::current();
+        for number in 0..threads.max(1) {
+            let (shared, runtime) = (Arc::clone(&shared), runtime.clone());
+            std::thread::Builder::new().name(format!("guest-{number}")).spawn(move || {
+                // Niceness is a courtesy to the front door; a host that may not set it still runs.
+                let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), GUEST_NICE);
+                let _entered = runtime.enter();
+                shared.serve();
+            })?;
+        }
+        Ok(Self { shared, standings: Standings::default() })
+    }
+
+    /// Runs `work` of `tenant` to its end. Where the tenant is in good standing and `pace` says that the tool is quick,
+    /// its first slice runs right here; what outlives that is handed to the guest threads as it is.
+    ///
+    /// Dropping the future cancels the work: a guest thread drops it at its next turn.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        tenant: &TenantId,
+        pace: &Pace,
+        work: Pin<Box<dyn Future<Output = T> + Send>>,
+    ) -> T {
+        let mut work = work;
+        if pace.is_quick() && self.standings.is_good(tenant) {
+            let started = Instant::now();
+            let first = futures::poll!(&mut work);
+            let slice = started.elapsed();
+            pace.observe(slice);
+            self.standings.observe(tenant, slice);
+            if let std::task::Poll::Ready(done) = first {
+                return done;
+            }
+        } else {
+            // Measured where it runs, so that a tool that has become quick is let back to the inline path.
+            let (pace, mut first) = (pace.clone(), true);
+            work = Box::pin(std::future::poll_fn(move |context| {
+                let started = Instant::now();
+                let polled = work.as_mut().poll(context);
+                if std::mem::take(&mut first) {
+                    pace.observe(started.elapsed());
+                }
+                polled
+            }));
+        }
+        self.spawn(tenant, work).await
+    }
+
+    fn spawn<T: Send + 'static>(&self, tenant: &TenantId, work: Pin<Box<dyn Future<Output = T> + Send>>) -> Task<T> {
+        let (tenant, shared) = (tenant.clone(), Arc::clone(&self.shared));
+        let (runnable, task) = async_task::spawn(work, move |runnable| shared.push(&tenant, runnable));
+        runnable.schedule();
+        task
+    }
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        self.shared.state.lock().stopping = true;
+        self.shared.work.notify_all();
+    }
+}
+
+impl Shared {
+    fn push(&self, tenant: &TenantId, runnable: Runnable) {
+        self.state.lock().queue.push(tenant, runnable);
+        self.work.notify_one();
+    }
+
+    fn serve(&self) {
+        let mut state = self.state.lock();
+        loop {
+            let Some((tenant, runnable)) = state.queue.pop() else {
+                if state.stopping {
+                    return;
+                }
+                if state.running == 0 {
+                    state.queue.forget_idle();
+                }
+                self.work.wait(&mut state);
+                continue;
+            };
+            state.running += 1;
+            let ran = parking_lot::MutexGuard::unlocked(&mut state, || {
+                let started = Instant::now();
+                // A defect in a host function must cost its call, not a guest thread; whoever awaits the task sees it.
+                let _ = std::panic::catch_unwind(AssertUnwindSafe(|| runnable.run()));
+                started.elapsed()
+            });
+            state.running -= 1;
+            state.queue.charge(&tenant, ran);
+        }
+    }
+}
+
+/// What is quick: a first slice below this is worth running where the call was accepted.
+const QUICK: Duration = Duration::from_micros(200);

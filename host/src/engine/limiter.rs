@@ -1,0 +1,96 @@
+//! Memory, tables and instances of one call, summed over everything that it makes.
+
+use crate::limits::CallLimits;
+
+/// Counts what a store's instances hold. wasmtime asks memory by memory, and a component may have many: the sum is
+/// what is limited.
+#[derive(Debug)]
+pub(super) struct Limiter {
+    memory_bytes: u64,
+    memory_bytes_max: u64,
+    table_elements: u64,
+    table_elements_max: u64,
+    instances_max: usize,
+    /// The first limit at which growth was refused: a guest that then breaks down broke down of that.
+    refused: Option<Refused>,
+}
+
+/// Growth that was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    Memory,
+    Table,
+}
+
+impl Limiter {
+    pub(super) fn new(limits: &CallLimits) -> Self {
+        Self {
+            memory_bytes: 0,
+            memory_bytes_max: limits.memory_bytes,
+            table_elements: 0,
+            table_elements_max: limits.table_elements,
+            instances_max: usize::try_from(limits.instances).unwrap_or(usize::MAX),
+            refused: None,
+        }
+    }
+
+    /// Linear memory that the call holds, in bytes. Memories only grow, so this is also its peak.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.memory_bytes
+    }
+
+    pub(super) fn refused(&self) -> Option<Refused> {
+        self.refused
+    }
+}
+
+impl wasmtime::ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let grown = self.memory_bytes.saturating_add((desired - current) as u64);
+        if grown > self.memory_bytes_max {
+            self.refused.get_or_insert(Refused::Memory);
+            return Ok(false);
+        }
+        self.memory_bytes = grown;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let grown = self.table_elements.saturating_add((desired - current) as u64);
+        if grown > self.table_elements_max {
+            self.refused.get_or_insert(Refused::Table);
+            return Ok(false);
+        }
+        self.table_elements = grown;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        self.instances_max
+    }
+
+    fn tables(&self) -> usize {
+        self.instances_max
+    }
+
+    fn memories(&self) -> usize {
+        self.instances_max
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::ResourceLimiter as _;
+
+    use super::*;
+
+    #[test]
+    fn memories_are_summed_and_the_limit_itself_is_allowed() {
+        let mut limiter = Limiter::new(&CallLimits { memory_bytes: 3 << 16, ..CallLimits::default() });
+        assert!(limiter.memory_growing(0, 1 << 16, None).unwrap());
+        assert!(limiter.memory_growing(0, 2 << 16, None).unwrap());
+        assert_eq!(limiter.refused(), None);
+        assert!(!limiter.memory_growing(1 << 16, 2 << 16, None).unwrap());
+        assert_eq!((limiter.refused(), limiter.memory_bytes()), (Some(Refused::Memory), 3 << 16));
+    }
+}

@@ -1,0 +1,203 @@
+//! wasmtime: engines, artefacts, and one fresh store per call. It runs what it is told to run, with the grants and the
+//! limits that it is given; it decides nothing.
+
+mod call;
+pub mod compile;
+mod deadline;
+mod executor;
+mod limiter;
+mod load;
+pub mod output;
+mod settings;
+mod state;
+mod verdict;
+
+use std::fs::File;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use wasmtime::component::Linker;
+
+pub use self::call::Meter;
+pub use self::settings::{Allocator, Class, EngineSettings, SMALL_DATA_BYTES_MAX};
+
+use self::executor::{Executor, Pace};
+use self::output::{RawDefinition, ToolOutput};
+use self::state::State;
+use crate::capability::Services;
+use crate::capability::bindings::NativePre;
+use crate::capability::effects::Effects;
+use crate::error::{Error, Result};
+use crate::id::{CallId, DefinitionName, TenantId};
+use crate::limits::CallLimits;
+use crate::policy::Grants;
+
+/// Runs components. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    small: ClassEngine,
+    large: ClassEngine,
+    executor: Executor,
+    services: Services,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner").field("executor", &self.executor).finish_non_exhaustive()
+    }
+}
+
+/// One wasmtime engine, with everything that a component may import.
+struct ClassEngine {
+    engine: wasmtime::Engine,
+    linker: Linker<State>,
+    compatibility: String,
+}
+
+/// A component that is ready to be instantiated.
+pub struct Loaded {
+    pre: NativePre<State>,
+    pace: Pace,
+}
+
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded").field("pace", &self.pace).finish_non_exhaustive()
+    }
+}
+
+impl Loaded {
+    fn engine(&self) -> &wasmtime::Engine {
+        self.pre.engine()
+    }
+}
+
+/// One call, decided and ready to run.
+#[derive(Debug)]
+pub struct Run {
+    /// Its id; what is random without a grant follows from it.
+    pub call: CallId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// What it may use.
+    pub limits: Arc<CallLimits>,
+    /// What it holds.
+    pub grants: Arc<Grants>,
+    /// Which of the component's tools.
+    pub definition: DefinitionName,
+    /// A JSON object.
+    pub arguments: String,
+    /// What a frozen clock shows.
+    pub frozen_time: SystemTime,
+    /// Where its effects are gated, counted and witnessed.
+    pub effects: Arc<Effects>,
+    /// Where its usage can be read when it was given up.
+    pub meter: Arc<Meter>,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its output, or why there is none.
+    pub result: Result<ToolOutput>,
+    /// What it used.
+    pub usage: Usage,
+}
+
+/// What a call used of the engine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Units of fuel.
+    pub fuel: u64,
+    /// Linear memory, at its most, in bytes.
+    pub memory_bytes: u64,
+    /// From the first instruction to the end.
+    pub duration: Duration,
+}
+
+impl Engine {
+    /// Sets up the engines and starts the guest threads. Has to be called within the runtime whose timers and sockets
+    /// guests are to use.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system does not give the address space, memory maps or threads that `settings` ask for.
+    pub fn new(settings: &EngineSettings, services: Services) -> Result<Self> {
+        let threads = settings
+            .guest_threads
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+        let executor =
+            Executor::start(threads).map_err(|error| Error::internal(format_args!("no guest threads: {error}")))?;
+        Ok(Self(Arc::new(Inner {
+            small: ClassEngine::new(Class::Small, settings)?,
+            large: ClassEngine::new(Class::Large, settings)?,
+            executor,
+            services,
+        })))
+    }
+
+    /// What artefacts of `class` have to be made for: part of their key.
+    pub fn compatibility(&self, class: Class) -> &str {
+        &self.class(class).compatibility
+    }
+
+    /// Maps the authenticated artefact in `file`.
+    ///
+    /// # Errors
+    ///
+    /// When it was not made for this engine, or imports what the host does not offer: the text names it.
+    pub fn load(&self, class: Class, file: &File) -> Result<Arc<Loaded>> {
+        let class = self.class(class);
+        let component = load::map(&class.engine, file)
+            .map_err(|error| Error::internal(format_args!("artefact does not load: {error:#}")))?;
+        let pre = class
+            .linker
+            .instantiate_pre(&component)
+            .and_then(NativePre::new)
+            .map_err(|error| Error::internal(format_args!("component does not link: {error:#}")))?;
+        Ok(Arc::new(Loaded { pre, pace: Pace::default() }))
+    }
+
+    /// Runs one call to its end.
+    ///
+    /// Dropping the future gives the call up: its store is dropped and never entered again, and `run.meter` has what
+    /// it used.
+    pub async fn run(&self, loaded: &Arc<Loaded>, run: Run) -> Ended {
+        let tenant = run.tenant.clone();
+        let work = Box::pin(call::run(Arc::clone(loaded), self.0.services.clone(), run));
+        self.0.executor.run(&tenant, &loaded.pace, work).await
+    }
+
+    /// Asks a component what it defines. It holds nothing that `run` does not give it.
+    ///
+    /// # Errors
+    ///
+    /// As for a call that ended without output.
+    pub async fn describe(&self, loaded: &Arc<Loaded>, run: Run) -> Result<Vec<RawDefinition>> {
+        let tenant = run.tenant.clone();
+        let work = Box::pin(call::describe(Arc::clone(loaded), self.0.services.clone(), run));
+        // At admission: never on a front-door worker, whatever the tool.
+        self.0.executor.run(&tenant, &Pace::default(), work).await
+    }
+
+    fn class(&self, class: Class) -> &ClassEngine {
+        match class {
+            Class::Small => &self.0.small,
+            Class::Large => &self.0.large,
+        }
+    }
+}
+
+impl ClassEngine {
+    fn new(class: Class, settings: &EngineSettings) -> Result<Self> {
+        let failed =
+            |error: wasmtime::Error| Error::internal(format_args!("engine {class} cannot be set up: {error:#}"));
+        let engine = wasmtime::Engine::new(&settings::host_config(class, settings)).map_err(failed)?;
+        let mut linker = Linker::new(&engine);
+        crate::capability::add_to_linker(&mut linker, |state: &mut State| &mut state.capabilities).map_err(failed)?;
+        let compatibility = settings::compatibility(&engine);
+        Ok(Self { engine, linker, compatibility })
+    }
+}

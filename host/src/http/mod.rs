@@ -1,0 +1,4 @@
+//! The HTTP front door.
+
+pub mod problem;
+pub mod server;
