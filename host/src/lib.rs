@@ -12,5 +12,6 @@ pub mod http;
 pub mod id;
 pub mod limits;
 pub mod policy;
+pub mod registry;
 
 pub use error::{Code, Error, Result};

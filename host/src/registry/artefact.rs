@@ -1,0 +1,234 @@
+//! Compiled components on disk, each with a tag that only this host can make. Loading one means running it as machine
+//! code within the host, so nothing is loaded whose tag does not match the very bytes, and the very tenant, that it was
+//! made for.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, KeyInit, Mac};
+use rustix::fs::{Mode, OFlags};
+use sha2::Sha256;
+use tempfile::NamedTempFile;
+
+use crate::engine::Class;
+use crate::error::{Code, Error, Result};
+use crate::id::{Digest, TenantId, hex, unhex};
+
+/// Begins what every tag is made over, so that the key's other uses, should it get any, cannot be mistaken for this one.
+const PURPOSE: &[u8] = b"cofferdam artefact 1";
+/// The key, in bytes.
+const KEY_BYTES: usize = 32;
+/// Read at once while a tag is made.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// What an artefact was made from, for whom, and for which engine. All of it is in the tag.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Made<'a> {
+    pub(super) tenant: &'a TenantId,
+    pub(super) digest: &'a Digest,
+    pub(super) class: Class,
+    pub(super) compatibility: &'a str,
+}
+
+impl Made<'_> {
+    fn file_name(&self) -> String {
+        format!("{}-{}-{}.cwasm", self.digest.hex(), self.class, self.compatibility)
+    }
+}
+
+/// What is found where an artefact may be.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Authenticated: this open file holds these very bytes.
+    Trusted(File, u64),
+    /// Nothing.
+    Absent,
+    /// Something that this host did not make for this purpose; why not.
+    Forged(String),
+}
+
+/// The folder of artefacts, `artefacts/<tenant>/<component>-<class>-<compatibility>.cwasm`, each beside its `.tag`.
+#[derive(Debug)]
+pub(super) struct Artefacts {
+    folder: PathBuf,
+    key: Key,
+}
+
+/// The host's own, in `keys/artefact.key`. Losing it costs compiling everything again, and no more.
+struct Key([u8; KEY_BYTES]);
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+impl Artefacts {
+    /// Opens the folder within `data`; makes folder and key when they are not there.
+    pub(super) fn open(data: &Path) -> Result<Self> {
+        let folder = data.join("artefacts");
+        own_folder(&folder)?;
+        let keys = data.join("keys");
+        own_folder(&keys)?;
+        let key = Key::open(&keys.join("artefact.key"))?;
+        Ok(Self { folder, key })
+    }
+
+    /// An empty file in the tenant's folder, for the compiling child to write; gone when it is dropped.
+    pub(super) fn begin(&self, tenant: &TenantId) -> Result<NamedTempFile> {
+        let folder = self.folder.join(tenant.as_str());
+        own_folder(&folder)?;
+        tempfile::Builder::new().prefix(".new-").tempfile_in(&folder).map_err(|error| failed(&folder, &error))
+    }
+
+    /// Tags what `written` holds and gives it its name, durably.
+    pub(super) fn keep(&self, made: &Made<'_>, mut written: NamedTempFile) -> Result<()> {
+        let path = self.folder.join(made.tenant.as_str()).join(made.file_name());
+        let seal = || -> io::Result<()> {
+            let (tag, _) = self.key.tag(made, written.as_file_mut())?;
+            let folder = written.path().parent().unwrap_or(Path::new("/")).to_owned();
+            let mut sealed = tempfile::Builder::new().prefix(".new-").tempfile_in(&folder)?;
+            sealed.write_all(hex(&tag.finalize().into_bytes()).as_bytes())?;
+            sealed.as_file().sync_all()?;
+            written.as_file().sync_all()?;
+            // A crash in between leaves a tag that does not match: the artefact is made again.
+            sealed.persist(tag_path(&path)).map_err(|error| error.error)?;
+            written.persist(&path).map_err(|error| error.error)?;
+            File::open(&folder)?.sync_all()
+        };
+        seal().map_err(|error| failed(&path, &error))
+    }
+
+    /// Opens and authenticates. What is trusted is the open file, never a name: between the two, a name can change.
+    pub(super) fn find(&self, made: &Made<'_>) -> Found {
+        let folder = self.folder.join(made.tenant.as_str());
+        let name = made.file_name();
+        let look = || -> io::Result<Found> {
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let folder = rustix::fs::open(&folder, flags | OFlags::DIRECTORY, Mode::empty())?;
+            let open = |name: &str| -> io::Result<File> {
+                let file: OwnedFd = rustix::fs::openat(&folder, name, flags | OFlags::NONBLOCK, Mode::empty())?;
+                Ok(File::from(file))
+            };
+            let mut file = open(&name)?;
+            let facts = file.metadata()?;
+            if !facts.is_file() || facts.uid() != rustix::process::geteuid().as_raw() || facts.mode() & 0o022 != 0 {
+                return Ok(Found::Forged("not a file of this host's alone".to_owned()));
+            }
+            let mut told = String::new();
+            open(&format!("{name}.tag"))?.take(65).read_to_string(&mut told)?;
+            let Some(told) = unhex(&told) else { return Ok(Found::Forged("its tag is not one".to_owned())) };
+            let (tag, bytes) = self.key.tag(made, &mut file)?;
+            file.rewind()?;
+            Ok(match tag.verify_slice(&told) {
+                Ok(()) => Found::Trusted(file, bytes),
+                Err(_) => Found::Forged("its tag does not match".to_owned()),
+            })
+        };
+        match look() {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Absent,
+            Err(error) => Found::Forged(error.to_string()),
+        }
+    }
+}
+
+fn tag_path(artefact: &Path) -> PathBuf {
+    let mut path = artefact.as_os_str().to_owned();
+    path.push(".tag");
+    path.into()
+}
+
+impl Key {
+    /// Reads the key; makes one at the first start.
+    fn open(path: &Path) -> Result<Self> {
+        let make = || -> io::Result<()> {
+            let mut key = [0; KEY_BYTES];
+            getrandom::fill(&mut key).map_err(io::Error::other)?;
+            let folder = path.parent().unwrap_or(Path::new("/"));
+            // Whole or not at all: a crash while it is written must not leave half a key.
+            let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+            file.write_all(&key)?;
+            file.as_file().sync_all()?;
+            file.persist_noclobber(path).map_err(|error| error.error)?;
+            File::open(folder)?.sync_all()
+        };
+        let read = || -> io::Result<Option<Self>> {
+            let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path)?;
+            if file.metadata()?.mode() & 0o077 != 0 {
+                return Ok(None);
+            }
+            let mut key = [0; KEY_BYTES];
+            file.read_exact(&mut key)?;
+            Ok(Some(Self(key)))
+        };
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => make().and_then(|()| read()),
+            other => other,
+        }
+        .map_err(|error| failed(path, &error))?
+        .ok_or_else(|| {
+            Error::new(Code::Internal, format!("{} can be read by others", path.display()))
+                .next("make it readable to the host's user alone: chmod 600; if others may have read it, delete it")
+        })
+    }
+
+    /// The tag of what `file` holds from its beginning on, and its length in bytes.
+    fn tag(&self, made: &Made<'_>, file: &mut File) -> io::Result<(Hmac<Sha256>, u64)> {
+        let mut tag = Hmac::<Sha256>::new_from_slice(&self.0).map_err(io::Error::other)?;
+        let length = file.metadata()?.len();
+        for field in [
+            PURPOSE,
+            made.tenant.as_str().as_bytes(),
+            made.digest.as_bytes(),
+            made.class.as_str().as_bytes(),
+            made.compatibility.as_bytes(),
+        ] {
+            tag.update(&(field.len() as u64).to_le_bytes());
+            tag.update(field);
+        }
+        tag.update(&length.to_le_bytes());
+        file.rewind()?;
+        let mut chunk = vec![0; CHUNK_BYTES];
+        let mut total = 0;
+        loop {
+            match file.read(&mut chunk)? {
+                0 => break,
+                read => {
+                    tag.update(&chunk[..read]);
+                    total += read as u64;
+                }
+            }
+        }
+        if total != length {
+            return Err(io::Error::other("the file changed while it was read"));
+        }
+        Ok((tag, length))
+    }
+}
+
+/// Makes `path` a folder that the host's user alone may enter.
+pub(super) fn own_folder(path: &Path) -> Result<()> {
+    let make = || -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        let facts = std::fs::symlink_metadata(path)?;
+        if !facts.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::NotADirectory, "not a folder"));
+        }
+        if facts.mode() & 0o077 != 0 {
+            std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
+        }
+        Ok(())
+    };
+    make().map_err(|error| failed(path, &error))
+}
+
+fn failed(path: &Path, error: &io::Error) -> Error {
+    Error::internal(format_args!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,266 @@
+//! What a component is, found out from its bytes alone: its kind, what it asks for, what it offers. The bytes are
+//! hostile until shown otherwise, so they are counted first, validated next, and read for meaning last.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use wasmparser::{ComponentExternalKind, Validator, WasmFeatures};
+
+mod bounds;
+#[cfg(test)]
+mod tests;
+
+use super::words::{self, GrantKind, InterfaceId};
+use crate::engine::Class;
+use crate::error::{Code, Error};
+
+/// How a component's exports become tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// It exports `cofferdam:tool/tools@1`: it describes its tools itself.
+    Native,
+    /// It exports `wasi:cli/run`: a program.
+    Command,
+    /// It exports `wasi:http/incoming-handler` (or `handler`, in WASI 0.3).
+    Http,
+    /// It exports functions of its own.
+    Functions,
+}
+
+impl Kind {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Command => "command",
+            Self::Http => "http",
+            Self::Functions => "functions",
+        }
+    }
+
+    /// Why a component of this kind cannot be called by this version; absent when it can.
+    pub fn refused(self) -> Option<String> {
+        let found = match self {
+            Self::Native => return None,
+            Self::Command => "it is a program (it exports wasi:cli/run)",
+            Self::Http => "it is an HTTP handler (it exports wasi:http)",
+            Self::Functions => "it exports functions of its own",
+        };
+        Some(format!(
+            "{found}; this version calls components that export cofferdam:tool/tools@1: \
+             start one with `cofferdam new`, or implement the world cofferdam:tool/native"
+        ))
+    }
+}
+
+/// What was found out about a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inspection {
+    /// How its exports become tools.
+    pub kind: Kind,
+    /// Which engine it runs in.
+    pub class: Class,
+    /// The component, in bytes.
+    pub bytes: u64,
+    /// Data that is copied into memory at each instantiation, in bytes.
+    pub active_data_bytes: u64,
+    /// Interfaces that it imports, with versions, sorted.
+    pub imports: Vec<String>,
+    /// What it exports, sorted.
+    pub exports: Vec<String>,
+    /// What the imports mean, a line each.
+    pub words: Vec<String>,
+    /// The kinds of grant that the imports imply: what it could make use of, not what it needs.
+    pub grants: BTreeSet<GrantKind>,
+}
+
+/// Why a component was not admitted: every reason that was found, each a clause that its author can act on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejection {
+    /// At least one.
+    pub reasons: Vec<String>,
+}
+
+/// A reason, in bytes: longer ones are cut, since parts of them come from the component.
+const REASON_BYTES_MAX: usize = 600;
+/// Reasons in one rejection; a component can have a thousand unknown imports.
+const REASONS_MAX: usize = 20;
+
+impl Rejection {
+    pub(super) fn because(reason: impl Into<String>) -> Self {
+        Self::new(vec![reason.into()])
+    }
+
+    /// Bounded and free of control characters, whatever the reasons hold.
+    pub(super) fn new(reasons: Vec<String>) -> Self {
+        let more = reasons.len().saturating_sub(REASONS_MAX);
+        let mut reasons: Vec<String> = reasons.into_iter().take(REASONS_MAX).map(|reason| clean(&reason)).collect();
+        if more > 0 {
+            reasons.push(format!("and {more} more reasons like these"));
+        }
+        Self { reasons }
+    }
+}
+
+fn clean(reason: &str) -> String {
+    let mut text: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.len() > REASON_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(REASON_BYTES_MAX));
+        text.push('…');
+    }
+    text
+}
+
+impl From<Rejection> for Error {
+    fn from(rejection: Rejection) -> Self {
+        Self::new(Code::ComponentRejected, format!("the component was not admitted: {}", rejection.reasons.join("; ")))
+            .next("change the component as the reasons say, and upload it again")
+            .fact("reasons", rejection.reasons)
+    }
+}
+
+/// WebAssembly 2 and what of 3 compilers emit by default, in the component model of WASI 0.2. Neither threads nor
+/// garbage collection nor exceptions: what is not needed is not open to attack.
+const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
+    .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
+    .union(WasmFeatures::SIGN_EXTENSION)
+    .union(WasmFeatures::REFERENCE_TYPES)
+    .union(WasmFeatures::MULTI_VALUE)
+    .union(WasmFeatures::BULK_MEMORY)
+    .union(WasmFeatures::SIMD)
+    .union(WasmFeatures::RELAXED_SIMD)
+    .union(WasmFeatures::TAIL_CALL)
+    .union(WasmFeatures::FLOATS)
+    .union(WasmFeatures::MULTI_MEMORY)
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::COMPONENT_MODEL);
+
+/// Finds out what the component in `bytes` is. Never panics, whatever they hold; takes time and memory in proportion
+/// to them, within a generous factor: for uploads it runs in the confined child.
+///
+/// # Errors
+///
+/// When it is not a valid component, imports what this host does not offer, or exports nothing that could be called.
+pub fn inspect(bytes: &[u8]) -> Result<Inspection, Rejection> {
+    if bytes.is_empty() {
+        return Err(Rejection::because("it is empty"));
+    }
+    if !bytes.starts_with(b"\0asm") {
+        return Err(Rejection::because(
+            "it is not WebAssembly: it does not begin with \\0asm; upload the .wasm file itself, not text or an archive",
+        ));
+    }
+    let parts = bounds::count(bytes)?;
+    validate(bytes)?;
+
+    let mut reasons = Vec::new();
+    for (name, kind) in &parts.imports {
+        match kind {
+            ComponentExternalKind::Instance => reasons.extend(words::refuse(name)),
+            // A type by itself asks for nothing.
+            ComponentExternalKind::Type => {}
+            other => reasons.push(format!(
+                "it imports the {} {name:?} by itself; only interfaces can be imported, such as wasi:clocks/wall-clock@0.2.0",
+                other.desc()
+            )),
+        }
+    }
+    let kind = match kind(&parts.exports) {
+        Ok(kind) => Some(kind),
+        Err(reason) => {
+            reasons.push(reason);
+            None
+        }
+    };
+    match kind {
+        Some(kind) if reasons.is_empty() => Ok(inspection(kind, bytes, &parts)),
+        _ => Err(Rejection::new(reasons)),
+    }
+}
+
+fn inspection(kind: Kind, bytes: &[u8], parts: &bounds::Parts) -> Inspection {
+    let names = |externs: &[(String, ComponentExternalKind)], only: fn(ComponentExternalKind) -> bool| {
+        let names: BTreeSet<String> =
+            externs.iter().filter(|(_, kind)| only(*kind)).map(|(name, _)| name.clone()).collect();
+        names.into_iter().collect::<Vec<_>>()
+    };
+    let imports = names(&parts.imports, |kind| kind == ComponentExternalKind::Instance);
+    let exports = names(&parts.exports, |kind| kind != ComponentExternalKind::Type);
+    let (words, grants) = words::explain(imports.iter().map(String::as_str));
+    Inspection {
+        kind,
+        class: Class::of(parts.active_data_bytes),
+        bytes: bytes.len() as u64,
+        active_data_bytes: parts.active_data_bytes,
+        imports,
+        exports,
+        words,
+        grants,
+    }
+}
+
+fn validate(bytes: &[u8]) -> Result<(), Rejection> {
+    let Err(error) = Validator::new_with_features(FEATURES).validate_all(bytes) else { return Ok(()) };
+    // Told apart, because the remedy differs: a newer component is not a broken one.
+    let asynchronous = FEATURES.union(WasmFeatures::CM_ASYNC);
+    if Validator::new_with_features(asynchronous).validate_all(bytes).is_ok() {
+        return Err(Rejection::because(
+            "it uses the asynchronous component model of WASI 0.3, which this version does not run: \
+             build for the target wasm32-wasip2",
+        ));
+    }
+    if Validator::new_with_features(WasmFeatures::all()).validate_all(bytes).is_ok() {
+        return Err(Rejection::because(format!(
+            "it uses a WebAssembly feature that this host does not take ({}): \
+             build without threads, exceptions, garbage collection and 64-bit memories",
+            error.message()
+        )));
+    }
+    Err(unreadable(&error))
+}
+
+/// The kind that the outermost exports make it.
+fn kind(exports: &[(String, ComponentExternalKind)]) -> Result<Kind, String> {
+    let exports_interface = |package: &str, interface: &str| {
+        exports.iter().filter(|(_, kind)| *kind == ComponentExternalKind::Instance).find_map(|(name, _)| {
+            let id = InterfaceId::parse(name)?;
+            (id.package == package && id.interface == interface).then_some(id)
+        })
+    };
+    if let Some(id) = exports_interface("cofferdam:tool", "tools") {
+        return match &id.version {
+            Some(version) if version.major == 1 && version.pre.is_empty() => Ok(Kind::Native),
+            Some(version) => Err(format!(
+                "it exports cofferdam:tool/tools@{version}; this host speaks version 1: build it with an SDK for version 1"
+            )),
+            None => Err("it exports cofferdam:tool/tools without a version; this host speaks version 1".to_owned()),
+        };
+    }
+    if exports_interface("wasi:cli", "run").is_some() {
+        return Ok(Kind::Command);
+    }
+    if exports_interface("wasi:http", "incoming-handler").is_some()
+        || exports_interface("wasi:http", "handler").is_some()
+    {
+        return Ok(Kind::Http);
+    }
+    if exports.iter().any(|(_, kind)| matches!(kind, ComponentExternalKind::Func | ComponentExternalKind::Instance)) {
+        return Ok(Kind::Functions);
+    }
+    if exports.iter().any(|(_, kind)| matches!(kind, ComponentExternalKind::Type | ComponentExternalKind::Component)) {
+        return Err("it holds types alone: a WIT package, not a component that can run".to_owned());
+    }
+    Err("it exports nothing that could be called; a tool exports cofferdam:tool/tools@1".to_owned())
+}
+
+fn unreadable(error: &wasmparser::Error) -> Rejection {
+    Rejection::because(format!("it is not a valid component, from byte {:#x} on: {}", error.offset(), error.message()))
+}
+
+fn core_module() -> Rejection {
+    Rejection::because(
+        "it is a core module, not a component: build for the target wasm32-wasip2, or with `cofferdam build`, \
+         or turn it into one with `wasm-tools component new`",
+    )
+}

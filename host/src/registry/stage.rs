@@ -1,0 +1,240 @@
+//! Receiving an upload: hashed and counted as it arrives, cut at its limit, and gone from disk unless it is admitted.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+use super::artefact::own_folder;
+use super::inspect::Rejection;
+use crate::error::{Code, Error, Result};
+use crate::id::Digest;
+
+/// Limits of uploads.
+#[derive(Debug, Clone)]
+pub struct UploadSettings {
+    /// A component, in bytes.
+    pub component_bytes_max: u64,
+    /// From the first byte to the last.
+    pub time_max: Duration,
+    /// Between two pieces.
+    pub pause_max: Duration,
+    /// Uploads at once; further ones are refused.
+    pub uploads_max: usize,
+}
+
+impl Default for UploadSettings {
+    /// 64 MiB holds an interpreter with its libraries three times.
+    fn default() -> Self {
+        Self {
+            component_bytes_max: 64 << 20,
+            time_max: Duration::from_secs(300),
+            pause_max: Duration::from_secs(30),
+            uploads_max: 16,
+        }
+    }
+}
+
+/// A component that has arrived whole, and nothing more is known about yet. Dropping it removes it from disk.
+#[derive(Debug)]
+pub struct Staged {
+    /// Of the bytes.
+    pub digest: Digest,
+    /// How many there are.
+    pub bytes: u64,
+    pub(super) file: NamedTempFile,
+}
+
+/// The folder where uploads arrive.
+#[derive(Debug)]
+pub(super) struct Staging {
+    folder: PathBuf,
+    settings: UploadSettings,
+    places: Semaphore,
+}
+
+impl Staging {
+    /// Opens `upload/` within `data` and removes what an earlier process left there.
+    pub(super) fn open(data: &Path, settings: UploadSettings) -> Result<Self> {
+        let folder = data.join("upload");
+        own_folder(&folder)?;
+        let clean = || -> io::Result<()> {
+            for entry in std::fs::read_dir(&folder)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    std::fs::remove_dir_all(entry.path())?;
+                } else {
+                    std::fs::remove_file(entry.path())?;
+                }
+            }
+            Ok(())
+        };
+        clean().map_err(|error| failed(&folder, &error))?;
+        let places = Semaphore::new(settings.uploads_max.max(1));
+        Ok(Self { folder, settings, places })
+    }
+
+    pub(super) fn settings(&self) -> &UploadSettings {
+        &self.settings
+    }
+
+    /// Receives `upload`; `bytes_max` can only tighten the limit.
+    pub(super) async fn receive(
+        &self,
+        upload: impl Stream<Item = Result<Bytes>>,
+        bytes_max: Option<u64>,
+    ) -> Result<Staged> {
+        let _place = self.places.try_acquire().map_err(|_| {
+            Error::new(Code::Overloaded, format!("{} uploads are arriving already", self.settings.uploads_max))
+                .next("try again in a few seconds")
+        })?;
+        let most = bytes_max.unwrap_or(u64::MAX).min(self.settings.component_bytes_max);
+        let temporary = tempfile::Builder::new().prefix("upload-").tempfile_in(&self.folder);
+        let temporary = temporary.map_err(|error| failed(&self.folder, &error))?;
+        let writer = temporary.as_file().try_clone().map_err(|error| failed(&self.folder, &error))?;
+        let mut writer = tokio::io::BufWriter::with_capacity(256 << 10, tokio::fs::File::from_std(writer));
+
+        let mut upload = std::pin::pin!(upload);
+        let end = Instant::now() + self.settings.time_max;
+        let mut hasher = Sha256::new();
+        let mut bytes = 0_u64;
+        loop {
+            let piece = timeout_at(end.min(Instant::now() + self.settings.pause_max), upload.next());
+            let Some(piece) = piece.await.map_err(|_| self.late(bytes))? else { break };
+            let piece = piece?;
+            bytes += piece.len() as u64;
+            if bytes > most {
+                return Err(too_large(most));
+            }
+            hasher.update(&piece);
+            writer.write_all(&piece).await.map_err(|error| failed(&self.folder, &error))?;
+        }
+        writer.flush().await.map_err(|error| failed(&self.folder, &error))?;
+        if bytes == 0 {
+            return Err(Rejection::because("it is empty").into());
+        }
+        Ok(Staged { digest: Digest::from_bytes(hasher.finalize().into()), bytes, file: temporary })
+    }
+
+    fn late(&self, bytes: u64) -> Error {
+        let time = humantime::format_duration(self.settings.time_max);
+        let pause = humantime::format_duration(self.settings.pause_max);
+        Error::new(Code::RequestTimeout, format!("the upload stopped after {bytes} bytes"))
+            .next(format!("send it again, within {time} and without pauses of more than {pause}"))
+            .fact("received_bytes", bytes)
+    }
+}
+
+fn too_large(most: u64) -> Error {
+    Error::new(Code::TooLarge, format!("the component is larger than {most} bytes"))
+        .next("strip it (wasm-tools strip), or build it with optimisation for size")
+        .fact("limit", "component_bytes_max")
+        .fact("maximum", most)
+}
+
+fn failed(path: &Path, error: &io::Error) -> Error {
+    Error::internal(format_args!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+
+    fn staging(data: &Path, settings: UploadSettings) -> Staging {
+        Staging::open(data, settings).unwrap()
+    }
+
+    fn left(data: &Path) -> usize {
+        std::fs::read_dir(data.join("upload")).unwrap().count()
+    }
+
+    fn pieces(pieces: Vec<Result<&'static [u8]>>) -> impl Stream<Item = Result<Bytes>> {
+        stream::iter(pieces.into_iter().map(|piece| piece.map(Bytes::from_static)))
+    }
+
+    #[tokio::test]
+    async fn an_upload_is_hashed_as_it_arrives_and_gone_when_dropped() {
+        let data = tempfile::tempdir().unwrap();
+        let staging = staging(data.path(), UploadSettings::default());
+        let staged = staging.receive(pieces(vec![Ok(b"ab"), Ok(b""), Ok(b"c")]), None).await.unwrap();
+        assert_eq!((staged.bytes, staged.digest), (3, Digest::of(b"abc")));
+        assert_eq!(std::fs::read(staged.file.path()).unwrap(), b"abc");
+        drop(staged);
+        assert_eq!(left(data.path()), 0);
+    }
+
+    #[tokio::test]
+    async fn an_upload_past_its_limit_is_cut_while_it_arrives() {
+        let data = tempfile::tempdir().unwrap();
+        let staging = staging(data.path(), UploadSettings { component_bytes_max: 4, ..UploadSettings::default() });
+        assert_eq!(staging.receive(pieces(vec![Ok(b"abcd")]), None).await.unwrap().bytes, 4);
+        // Endless: only a limit that is enforced on the way ends this.
+        let endless = stream::repeat_with(|| Ok(Bytes::from_static(b"xyz")));
+        let error = staging.receive(endless, None).await.unwrap_err();
+        assert_eq!(error.code(), Code::TooLarge);
+        let error = staging.receive(pieces(vec![Ok(b"abc")]), Some(2)).await.unwrap_err();
+        assert_eq!(error.facts()["maximum"], 2);
+        assert_eq!(left(data.path()), 0);
+    }
+
+    #[tokio::test]
+    async fn a_broken_or_empty_upload_leaves_nothing() {
+        let data = tempfile::tempdir().unwrap();
+        let staging = staging(data.path(), UploadSettings::default());
+        let broken = Error::new(Code::InvalidRequest, "the connection broke");
+        let error = staging.receive(pieces(vec![Ok(b"ab"), Err(broken)]), None).await.unwrap_err();
+        assert_eq!(error.code(), Code::InvalidRequest);
+        let error = staging.receive(pieces(vec![]), None).await.unwrap_err();
+        assert_eq!(error.code(), Code::ComponentRejected);
+        assert_eq!(left(data.path()), 0);
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_stalls_or_trickles_is_given_up() {
+        let data = tempfile::tempdir().unwrap();
+        let brief = Duration::from_millis(20);
+        let stalls = staging(data.path(), UploadSettings { pause_max: brief, ..UploadSettings::default() });
+        let stalled = pieces(vec![Ok(b"ab")]).chain(stream::pending());
+        let error = stalls.receive(stalled, None).await.unwrap_err();
+        assert_eq!((error.code(), &error.facts()["received_bytes"]), (Code::RequestTimeout, &2.into()));
+        let whole = staging(data.path(), UploadSettings { time_max: brief, ..UploadSettings::default() });
+        let trickle = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            Some((Ok(Bytes::from_static(b"x")), ()))
+        });
+        assert_eq!(whole.receive(trickle, None).await.unwrap_err().code(), Code::RequestTimeout);
+        assert_eq!(left(data.path()), 0);
+    }
+
+    #[tokio::test]
+    async fn uploads_past_the_number_allowed_are_refused_and_abandoned_ones_make_room() {
+        let data = tempfile::tempdir().unwrap();
+        let staging = staging(data.path(), UploadSettings { uploads_max: 1, ..UploadSettings::default() });
+        let mut first = Box::pin(staging.receive(stream::pending(), None));
+        assert!(futures::poll!(&mut first).is_pending());
+        let error = staging.receive(pieces(vec![Ok(b"ab")]), None).await.unwrap_err();
+        assert_eq!(error.code(), Code::Overloaded);
+        assert_eq!(left(data.path()), 1);
+        drop(first);
+        assert_eq!(left(data.path()), 0);
+        staging.receive(pieces(vec![Ok(b"ab")]), None).await.unwrap();
+    }
+
+    #[test]
+    fn leftovers_of_an_earlier_process_are_removed() {
+        let data = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(data.path().join("upload/folder")).unwrap();
+        std::fs::write(data.path().join("upload/upload-old"), b"half").unwrap();
+        staging(data.path(), UploadSettings::default());
+        assert_eq!(left(data.path()), 0);
+    }
+}

@@ -1,0 +1,306 @@
+//! What this host offers to import, and what each of it means in plain words: for people who decide on grants, and for
+//! authors whose component asks for something that is not there.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+
+/// A kind of grant, named as in the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GrantKind {
+    /// Requests to the network.
+    Http,
+    /// Buckets.
+    Kv,
+    /// Volumes.
+    Files,
+    /// A clock that moves.
+    Clock,
+    /// Random bytes that cannot be foreseen.
+    Random,
+    /// Log lines that are kept.
+    Log,
+    /// Settings.
+    Config,
+}
+
+impl GrantKind {
+    /// Its name in the policy.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Kv => "kv",
+            Self::Files => "files",
+            Self::Clock => "clock",
+            Self::Random => "random",
+            Self::Log => "log",
+            Self::Config => "config",
+        }
+    }
+}
+
+impl fmt::Display for GrantKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Interfaces of one package that mean the same to whoever grants.
+struct Offer {
+    package: &'static str,
+    /// The highest version that is on offer. Lower ones that are compatible with it are, too; of a pre-release this one
+    /// alone.
+    version: &'static str,
+    interfaces: &'static [&'static str],
+    words: &'static str,
+    grant: Option<GrantKind>,
+}
+
+/// Everything that a component may import. What is not here is refused at upload, by name.
+const OFFERS: &[Offer] = &[
+    Offer {
+        package: "wasi:cli",
+        version: "0.2.12",
+        interfaces: &["environment", "exit"],
+        words: "may look for arguments and environment variables (wasi:cli): there are none, and nothing of the host's",
+        grant: None,
+    },
+    Offer {
+        package: "wasi:cli",
+        version: "0.2.12",
+        interfaces: &[
+            "stdin",
+            "stdout",
+            "stderr",
+            "terminal-input",
+            "terminal-output",
+            "terminal-stdin",
+            "terminal-stdout",
+            "terminal-stderr",
+        ],
+        words: "may print (wasi:cli): standard input is empty; what it prints is kept where log is granted",
+        grant: Some(GrantKind::Log),
+    },
+    Offer {
+        package: "wasi:clocks",
+        version: "0.2.12",
+        interfaces: &["monotonic-clock", "wall-clock"],
+        words: "reads clocks (wasi:clocks): they stand still at the call's start unless clock is granted",
+        grant: Some(GrantKind::Clock),
+    },
+    Offer {
+        package: "wasi:filesystem",
+        version: "0.2.12",
+        interfaces: &["preopens", "types"],
+        words: "asks for files (wasi:filesystem): it sees the volumes that the policy grants, and no folder otherwise",
+        grant: Some(GrantKind::Files),
+    },
+    Offer {
+        package: "wasi:io",
+        version: "0.2.12",
+        interfaces: &["error", "poll", "streams"],
+        words: "reads and writes streams that other interfaces give it (wasi:io)",
+        grant: None,
+    },
+    Offer {
+        package: "wasi:random",
+        version: "0.2.12",
+        interfaces: &["random"],
+        words: "asks for random bytes (wasi:random): they follow from the call's id unless random is granted",
+        grant: Some(GrantKind::Random),
+    },
+    Offer {
+        package: "wasi:random",
+        version: "0.2.12",
+        interfaces: &["insecure", "insecure-seed"],
+        words: "seeds its hash tables (wasi:random)",
+        grant: None,
+    },
+    Offer {
+        package: "wasi:sockets",
+        version: "0.2.12",
+        interfaces: &[
+            "instance-network",
+            "ip-name-lookup",
+            "network",
+            "tcp",
+            "tcp-create-socket",
+            "udp",
+            "udp-create-socket",
+        ],
+        words: "names raw sockets (wasi:sockets): always refused, whatever the policy says; use wasi:http instead",
+        grant: None,
+    },
+    Offer {
+        package: "wasi:http",
+        version: "0.2.12",
+        interfaces: &["outgoing-handler", "types"],
+        words: "asks for the network (wasi:http): requests leave only for where the policy grants http",
+        grant: Some(GrantKind::Http),
+    },
+    Offer {
+        package: "wasi:keyvalue",
+        version: "0.2.0-draft",
+        interfaces: &["atomics", "batch", "store"],
+        words: "asks for key-value buckets (wasi:keyvalue): it opens the tenant's buckets that the policy grants as kv",
+        grant: Some(GrantKind::Kv),
+    },
+    Offer {
+        package: "wasi:config",
+        version: "0.2.0-rc.1",
+        interfaces: &["store"],
+        words: "reads settings (wasi:config): the values that the policy grants as config",
+        grant: Some(GrantKind::Config),
+    },
+    Offer {
+        package: "wasi:logging",
+        version: "0.1.0-draft",
+        interfaces: &["logging"],
+        words: "writes log lines (wasi:logging): kept from the level on that the policy grants as log",
+        grant: Some(GrantKind::Log),
+    },
+    Offer {
+        package: "cofferdam:tool",
+        version: "1.0.0",
+        interfaces: &["progress"],
+        words: "reports its progress to the agent that waits (cofferdam:tool)",
+        grant: None,
+    },
+];
+
+/// An interface's id, as it stands in an import: `wasi:http/types@0.2.4`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct InterfaceId<'a> {
+    pub(super) package: &'a str,
+    pub(super) interface: &'a str,
+    pub(super) version: Option<Version>,
+}
+
+impl<'a> InterfaceId<'a> {
+    /// Absent where `name` is not of that form: a plain name, a URL, a dependency.
+    pub(super) fn parse(name: &'a str) -> Option<Self> {
+        let (path, version) = match name.split_once('@') {
+            Some((path, version)) => (path, Some(Version::parse(version).ok()?)),
+            None => (name, None),
+        };
+        let (package, interface) = path.split_once('/')?;
+        package.contains(':').then_some(Self { package, interface, version })
+    }
+}
+
+/// Whether a host that has `offered` can stand in for `wanted`: the rule of semantic versions, and for pre-releases
+/// nothing but the same.
+fn fits(offered: &str, wanted: &Version) -> bool {
+    let Ok(offered) = Version::parse(offered) else { return false };
+    if !offered.pre.is_empty() || !wanted.pre.is_empty() {
+        return offered == *wanted;
+    }
+    // The patch is left open: an interface's later patches only add, and what is missing is named when it is linked.
+    match (offered.major, wanted.major) {
+        (0, 0) => offered.minor == wanted.minor && offered.minor > 0,
+        (offered, wanted) => offered == wanted,
+    }
+}
+
+/// What all of `imports` mean together: words (one line each, no line twice), and the kinds of grant that they imply.
+pub(super) fn explain<'a>(imports: impl Iterator<Item = &'a str>) -> (Vec<String>, BTreeSet<GrantKind>) {
+    let mut words = Vec::new();
+    let mut grants = BTreeSet::new();
+    for offer in imports.filter_map(find) {
+        if !words.iter().any(|known| known == offer.words) {
+            words.push(offer.words.to_owned());
+        }
+        grants.extend(offer.grant);
+    }
+    (words, grants)
+}
+
+/// Why `import` cannot be satisfied, and what comes nearest; absent when it can.
+pub(super) fn refuse(import: &str) -> Option<String> {
+    if find(import).is_some() {
+        return None;
+    }
+    let Some(id) = InterfaceId::parse(import) else {
+        return Some(format!(
+            "it imports {import:?} by a plain name; only interfaces can be imported, such as wasi:clocks/wall-clock@0.2.0"
+        ));
+    };
+    if id.package.starts_with("wasi:") && id.version.as_ref().is_some_and(|v| v.major == 0 && v.minor == 3) {
+        return Some(format!(
+            "it imports {import}, which is WASI 0.3; this host runs WASI 0.2: build for the target wasm32-wasip2"
+        ));
+    }
+    let near = nearest(&id);
+    Some(format!("it imports {import}, which this host does not offer; the nearest that it does is {near}"))
+}
+
+fn find(import: &str) -> Option<&'static Offer> {
+    let id = InterfaceId::parse(import)?;
+    let version = id.version.as_ref()?;
+    OFFERS.iter().find(|offer| {
+        offer.package == id.package && offer.interfaces.contains(&id.interface) && fits(offer.version, version)
+    })
+}
+
+/// The interface on offer whose id is most like `wanted`.
+fn nearest(wanted: &InterfaceId<'_>) -> String {
+    let wanted = format!("{}/{}", wanted.package, wanted.interface);
+    let all = OFFERS.iter().flat_map(|offer| {
+        offer.interfaces.iter().map(move |interface| (format!("{}/{interface}", offer.package), offer.version))
+    });
+    // There is always one: the table is not empty.
+    all.max_by(|(a, _), (b, _)| strsim::jaro_winkler(&wanted, a).total_cmp(&strsim::jaro_winkler(&wanted, b)))
+        .map_or_else(String::new, |(id, version)| format!("{id}@{version}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_std_imports_is_on_offer_in_every_patch() {
+        for import in [
+            "wasi:cli/environment@0.2.0",
+            "wasi:cli/stderr@0.2.6",
+            "wasi:io/streams@0.2.12",
+            "wasi:random/insecure-seed@0.2.4",
+            "wasi:sockets/tcp@0.2.6",
+            "wasi:keyvalue/store@0.2.0-draft",
+            "cofferdam:tool/progress@1.0.0",
+        ] {
+            assert_eq!(refuse(import), None);
+        }
+    }
+
+    #[test]
+    fn what_is_not_on_offer_is_named_with_the_nearest() {
+        let near = |import: &str, words: &str| {
+            let reason = refuse(import).unwrap();
+            assert!(reason.contains(import) && reason.contains(words), "{reason}");
+        };
+        near("wasi:keyvalue/stores@0.2.0-draft", "wasi:keyvalue/store@0.2.0-draft");
+        near("wasi:keyvalue/store@0.2.0-draft2", "wasi:keyvalue/store@0.2.0-draft");
+        near("wasi:http/outgoing-handlers@0.2.0", "wasi:http/outgoing-handler@0.2");
+        near("wasi:cli/stdin@0.3.0", "WASI 0.3");
+        near("wasi:cli/stdin", "wasi:cli/stdin@0.2");
+        near("cofferdam:tool/progress@2.0.0", "cofferdam:tool/progress@1.0.0");
+        near("do-it", "plain name");
+    }
+
+    #[test]
+    fn words_name_the_grants_that_imports_imply() {
+        let imports = [
+            "wasi:http/types@0.2.0",
+            "wasi:http/outgoing-handler@0.2.0",
+            "wasi:io/poll@0.2.0",
+            "wasi:sockets/udp@0.2.0",
+        ];
+        let (words, grants) = explain(imports.into_iter());
+        assert_eq!(words.len(), 3, "{words:?}");
+        assert!(words.iter().any(|line| line.contains("always refused")));
+        assert_eq!(grants, BTreeSet::from([GrantKind::Http]));
+    }
+}
