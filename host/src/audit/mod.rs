@@ -7,7 +7,21 @@
 
 pub mod entry;
 
+mod chain;
+mod format;
+mod journal;
+mod read;
+mod recover;
+mod room;
+mod segment;
+mod spare;
+mod writer;
+
+pub use chain::Head;
 pub use entry::{Entry, Event};
+pub use format::{OpenCall, Position, Tip};
+pub use journal::{Audit, Recovered, SYNC_DELAY, Settings};
+pub use read::{find_call, fold, read};
 
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,60 @@
 //! Tests of the journal as a whole.
 
 pub(crate) mod samples;
+
+use super::*;
+use crate::id::{CallId, TenantId};
+use samples::{decided, ended};
+
+/// Small segments, so that a test sees more than one.
+pub(crate) fn small() -> Settings {
+    Settings { segment_bytes: Settings::SEGMENT_BYTES_MIN, ..Settings::default() }
+}
+
+pub(crate) fn tenant(name: &str) -> TenantId {
+    name.parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_appended_is_read_back_in_order_over_segments_and_restarts() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut calls = Vec::new();
+    for round in 0..3_u64 {
+        let (audit, recovered) = Audit::open(dir.path(), small()).unwrap();
+        assert_eq!((recovered.begun, recovered.cut_bytes, recovered.open_calls.len()), (round == 0, 0, 0));
+        assert_eq!(recovered.position.0, round * 1_000);
+        for _ in 0..250 {
+            for name in ["acme", "globex"] {
+                let call = CallId::new();
+                calls.push((name, call));
+                audit.append(&tenant(name), None, &decided(call)).unwrap();
+                let position = audit.append(&tenant(name), None, &ended(call)).unwrap();
+                if calls.len() % 50 == 0 {
+                    audit.durable(position).await.unwrap();
+                    assert_eq!(audit.find_call(&tenant(name), call).unwrap().len(), 2);
+                    assert!(audit.find_call(&tenant("other"), call).unwrap().is_empty());
+                }
+            }
+        }
+        audit.close().unwrap();
+    }
+    assert!(segment::list(dir.path()).unwrap().len() > 3);
+    for name in ["acme", "globex"] {
+        for from in [0, 1, 700, 1_499, 1_500] {
+            let entries: Vec<_> = read(dir.path(), &tenant(name), from).unwrap().map(Result::unwrap).collect();
+            assert!(entries.iter().map(|entry| entry.index).eq(from..1_500), "{name} from {from}");
+            assert!(entries.iter().all(|entry| entry.tenant.as_str() == name));
+        }
+    }
+    for (name, call) in calls.iter().step_by(97) {
+        let entries = find_call(dir.path(), &tenant(name), *call).unwrap();
+        assert_eq!(entries.iter().map(|entry| entry.event.kind()).collect::<Vec<_>>(), ["call.decided", "call.ended"]);
+    }
+    let mut places = Vec::new();
+    let end = fold(dir.path(), Position(1_234), |position, _| {
+        places.push(position.0);
+        Ok(())
+    });
+    assert_eq!(end.unwrap(), Position(3_000));
+    assert!(places.into_iter().eq(1_235..=3_000));
+}

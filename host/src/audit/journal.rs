@@ -1,0 +1,421 @@
+//! The journal's front: entries get their place under a short lock, a thread of its own makes them durable in groups.
+//!
+//! The life of an entry: its bytes are spelt by whoever appends it; under the lock it gets the next index of its
+//! tenant, and its record goes into the buffer; the journal thread takes the whole buffer, chains and checksums it,
+//! writes it in one go and syncs; whoever waits for it is woken. While a sync runs the next buffer fills, so the group
+//! grows with the load and nobody waits for a clock. Nothing waits longer than [`SYNC_DELAY`] for a sync to begin.
+//!
+//! A write or a sync that fails is never tried again: after it nobody knows what is on disk. The journal then stays
+//! unhealthy, every append and every waiter gets `audit-unavailable`, and [`Settings::on_failure`] is called so that
+//! the host ends; the next start reads what is really there.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::oneshot;
+
+use super::entry::encode::Unplaced;
+use super::entry::{Entry, Event};
+use super::format::{
+    GROUP_HEADER_BYTES, OpenCall, Position, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, Record, SegmentHeader,
+};
+use super::room::Room;
+use super::spare::{self, Spare};
+use super::{read, recover, writer};
+use crate::error::{Code, Error, Result};
+use crate::id::{CallId, ChangeId, PrincipalId, TenantId};
+
+/// From an append that nobody waits for to the sync that makes it durable.
+pub const SYNC_DELAY: Duration = Duration::from_millis(5);
+
+/// Kept for the outcome of each call that was decided upon: more than the longest record of one.
+pub(super) const OUTCOME_BYTES: u64 = 1_024;
+
+/// How a journal is kept.
+#[derive(Clone)]
+pub struct Settings {
+    /// A segment's length; default 64 MiB, at least 256 KiB.
+    pub segment_bytes: u64,
+    /// Called once, from the journal's thread, when a write or a sync failed. The host must end: default nothing.
+    pub on_failure: Option<Arc<dyn Fn(&Error) + Send + Sync>>,
+}
+
+impl Settings {
+    /// The least that a segment may take: a few of the longest records must fit.
+    pub const SEGMENT_BYTES_MIN: u64 = 256 << 10;
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { segment_bytes: 64 << 20, on_failure: None }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("segment_bytes", &self.segment_bytes).finish_non_exhaustive()
+    }
+}
+
+/// What opening a journal found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// Calls that were decided upon and did not end, oldest first. Close each with `call.ended`, outcome
+    /// `interrupted`, before serving.
+    pub open_calls: Vec<OpenCall>,
+    /// Bytes of a torn tail that were cut off: a write that no sync had covered, so that nobody relied on it.
+    pub cut_bytes: u64,
+    /// The administrative changes that are recorded, the last 1,024 at least: do not append these again.
+    pub changes: HashSet<ChangeId>,
+    /// Whether the journal was empty, and so was begun.
+    pub begun: bool,
+    /// The last entry's place.
+    pub position: Position,
+}
+
+/// The journal of this host. Cheap to clone; all clones write to the same.
+#[derive(Clone)]
+pub struct Audit(Arc<Handle>);
+
+/// Ends the threads when the last clone goes.
+struct Handle {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What the front and the threads share.
+pub(super) struct Shared {
+    pub(super) dir: PathBuf,
+    pub(super) settings: Settings,
+    pub(super) state: Mutex<State>,
+    /// Signalled when the journal thread has something to do.
+    pub(super) work: Condvar,
+    /// Signalled when a spare segment is wanted, or was made.
+    pub(super) spare: Condvar,
+    /// Entries that are durable. Written under the lock, read without it.
+    pub(super) durable: AtomicU64,
+}
+
+/// What the lock guards: short to hold, never across I/O.
+pub(super) struct State {
+    /// Each tenant's next index.
+    pub(super) next: HashMap<TenantId, u64>,
+    pub(super) open: HashSet<CallId>,
+    pub(super) batch: Batch,
+    /// Entries appended so far.
+    pub(super) appended: u64,
+    pub(super) room: Room,
+    /// The segment to go on with when the present one is full.
+    pub(super) ready: Option<Spare>,
+    /// Why there is none.
+    pub(super) spare_failure: Option<String>,
+    /// The furthest place that somebody waits for.
+    pub(super) wanted: u64,
+    pub(super) waiters: Vec<(u64, oneshot::Sender<Result<()>>)>,
+    pub(super) failure: Option<Error>,
+    pub(super) closing: bool,
+}
+
+/// Records on their way to the disk.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// Room for a group's header, then records.
+    pub(super) bytes: Vec<u8>,
+    /// What the records mean to the journal itself, by place.
+    pub(super) effects: Vec<(u64, Effect)>,
+    /// When the first of them came.
+    pub(super) since: Instant,
+}
+
+impl Batch {
+    pub(super) fn new() -> Self {
+        Self { bytes: vec![0; GROUP_HEADER_BYTES], effects: Vec::new(), since: Instant::now() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.len() == GROUP_HEADER_BYTES
+    }
+
+    pub(super) fn clear(&mut self) {
+        /// A batch that grew past this gives its memory back.
+        const KEEP_BYTES: usize = 4 << 20;
+        if self.bytes.capacity() > KEEP_BYTES {
+            self.bytes = Vec::new();
+        }
+        self.bytes.clear();
+        self.bytes.resize(GROUP_HEADER_BYTES, 0);
+        self.effects.clear();
+    }
+}
+
+/// What an entry changes in what a segment's header carries.
+#[derive(Debug)]
+pub(super) enum Effect {
+    Opened(Box<OpenCall>),
+    Closed(CallId),
+    Changed(ChangeId),
+}
+
+impl Effect {
+    pub(super) fn of(
+        tenant: &TenantId,
+        principal: Option<PrincipalId>,
+        time: SystemTime,
+        event: &Event,
+        position: u64,
+    ) -> Option<Self> {
+        match event {
+            Event::CallDecided(event) => Some(Self::Opened(Box::new(OpenCall {
+                call: event.call,
+                decided: time,
+                position: Position(position),
+                principal,
+                tenant: tenant.clone(),
+                tool: event.tool.clone(),
+            }))),
+            Event::CallEnded(event) => Some(Self::Closed(event.call)),
+            _ => event.change().map(Self::Changed),
+        }
+    }
+}
+
+impl Audit {
+    /// Opens the journal in `dir`, beginning one where there is none. Cuts a torn tail; refuses with the file, the
+    /// place and what to do when what is there is damaged (`audit-unavailable`), or has a writer (`conflict`).
+    pub fn open(dir: &Path, settings: Settings) -> Result<(Self, Recovered)> {
+        let settings = Settings { segment_bytes: settings.segment_bytes.max(Settings::SEGMENT_BYTES_MIN), ..settings };
+        let (writer, recovered) = recover::open(dir, &settings)?;
+        let next = writer.tips.iter().filter_map(|(tenant, tip)| Some((tenant.parse().ok()?, tip.next))).collect();
+        let open: HashSet<_> = recovered.open_calls.iter().map(|open| open.call).collect();
+        let room = Room::new(writer.remaining(), open.len() as u64 * OUTCOME_BYTES);
+        let header_bytes = SegmentHeader::bytes_max(writer.tips.len(), open.len());
+        // Made here, not by the thread: who opens a journal learns at once that the disk is full or not to be written.
+        let ready = spare::make(dir, spare::bytes(&settings, header_bytes))?;
+        let shared = Arc::new(Shared {
+            dir: dir.to_owned(),
+            settings,
+            state: Mutex::new(State {
+                next,
+                open,
+                batch: Batch::new(),
+                appended: recovered.position.0,
+                room,
+                ready: Some(ready),
+                spare_failure: None,
+                wanted: 0,
+                waiters: Vec::new(),
+                failure: None,
+                closing: false,
+            }),
+            work: Condvar::new(),
+            spare: Condvar::new(),
+            durable: AtomicU64::new(recovered.position.0),
+        });
+        let threads = [
+            std::thread::Builder::new().name("journal".to_owned()).spawn({
+                let shared = shared.clone();
+                move || writer::run(&shared, writer)
+            }),
+            std::thread::Builder::new().name("journal-spare".to_owned()).spawn({
+                let shared = shared.clone();
+                move || spare::keep(&shared)
+            }),
+        ];
+        let handle = Handle { shared, threads: Mutex::new(Vec::new()) };
+        for thread in threads {
+            // A thread that did start is ended by the handle's drop.
+            handle.threads.lock().push(thread.map_err(Error::internal)?);
+        }
+        Ok((Self(Arc::new(handle)), recovered))
+    }
+
+    /// Gives the entry its place in its tenant's log. Quick, never waits for the disk; it is durable once
+    /// [`Self::durable`] says so for the position returned, and at the latest [`SYNC_DELAY`] and one sync later if the
+    /// host lives. A `call.decided` keeps room for its outcome, so that the matching `call.ended` is never refused for
+    /// want of room. Fails with `audit-unavailable` when the journal failed, is closed, or the disk is full.
+    pub fn append(&self, tenant: &TenantId, principal: Option<PrincipalId>, event: &Event) -> Result<Position> {
+        let shared = &*self.0.shared;
+        let time = SystemTime::now();
+        let unplaced = Unplaced::new(time, tenant, principal.as_ref(), event)?;
+        let bytes = (GROUP_HEADER_BYTES + RECORD_HEADER_BYTES + tenant.as_str().len() + unplaced.bytes_max()) as u64;
+        let mut state = shared.state.lock();
+        let state = &mut *state;
+        state.healthy()?;
+        let new_tenant = !state.next.contains_key(tenant);
+        let header_bytes =
+            state.header_bytes(usize::from(new_tenant), usize::from(matches!(event, Event::CallDecided(_))));
+        match event {
+            Event::CallDecided(decided) => {
+                state.room.take(bytes, OUTCOME_BYTES, state.spare_room(header_bytes)).map_err(|()| state.full())?;
+                if !state.open.insert(decided.call) {
+                    state.room.unreserve(OUTCOME_BYTES);
+                }
+            }
+            Event::CallEnded(ended) if state.open.remove(&ended.call) => state.room.take_reserved(bytes, OUTCOME_BYTES),
+            _ => state.room.take(bytes, 0, state.spare_room(header_bytes)).map_err(|()| state.full())?,
+        }
+        let index = match state.next.get_mut(tenant) {
+            Some(next) => {
+                *next += 1;
+                *next - 1
+            }
+            None => {
+                state.next.insert(tenant.clone(), 1);
+                0
+            }
+        };
+        state.appended += 1;
+        let first = state.batch.is_empty();
+        if first {
+            state.batch.since = Instant::now();
+        }
+        Record::place(&mut state.batch.bytes, tenant, index, |buffer| unplaced.place(index, buffer));
+        if let Some(effect) = Effect::of(tenant, principal, time, event, state.appended) {
+            state.batch.effects.push((state.appended, effect));
+        }
+        if first {
+            // It wakes to look at the clock: the sync begins when somebody waits, or when the delay is over.
+            shared.work.notify_one();
+        }
+        Ok(Position(state.appended))
+    }
+
+    /// Waits until everything up to `position` is on disk. Fails with `audit-unavailable` when the journal failed
+    /// before that; then whether it is there will be known at the next start.
+    pub async fn durable(&self, position: Position) -> Result<()> {
+        let shared = &*self.0.shared;
+        if shared.durable.load(Ordering::Acquire) >= position.0 {
+            return Ok(());
+        }
+        let receiver = {
+            let mut state = shared.state.lock();
+            if shared.durable.load(Ordering::Acquire) >= position.0 {
+                return Ok(());
+            }
+            if let Some(failure) = &state.failure {
+                return Err(failure.clone());
+            }
+            let (sender, receiver) = oneshot::channel();
+            state.waiters.push((position.0, sender));
+            if position.0 > state.wanted {
+                state.wanted = position.0;
+                shared.work.notify_one();
+            }
+            receiver
+        };
+        receiver.await.unwrap_or_else(|_| Err(unavailable("the record was closed")))
+    }
+
+    /// Whether a call could be recorded now; the reason when not. For readiness.
+    pub fn health(&self) -> Result<()> {
+        let state = self.0.shared.state.lock();
+        state.healthy()?;
+        let spare = state.spare_room(state.header_bytes(1, 1));
+        if state.room.has(RECORD_BYTES_MAX as u64 + OUTCOME_BYTES, spare) { Ok(()) } else { Err(state.full()) }
+    }
+
+    /// How many entries the tenant's log has: the next one's index. Some of them may not be durable yet.
+    pub fn next_index(&self, tenant: &TenantId) -> u64 {
+        self.0.shared.state.lock().next.get(tenant).copied().unwrap_or(0)
+    }
+
+    /// The last place that is durable.
+    pub fn position(&self) -> Position {
+        Position(self.0.shared.durable.load(Ordering::Acquire))
+    }
+
+    /// The folder that it is kept in.
+    pub fn dir(&self) -> &Path {
+        &self.0.shared.dir
+    }
+
+    /// [`read()`](read::read) of this journal, as far as it is durable. Reads files: not on an async thread.
+    pub fn read(&self, tenant: &TenantId, from: u64) -> Result<impl Iterator<Item = Result<Entry>> + use<>> {
+        read::read_until(self.dir(), tenant, from, Some(self.position()))
+    }
+
+    /// [`find_call`](read::find_call) in this journal, as far as it is durable. Reads files: not on an async thread.
+    pub fn find_call(&self, tenant: &TenantId, call: CallId) -> Result<Vec<Entry>> {
+        read::find_call_until(self.dir(), tenant, call, Some(self.position()))
+    }
+
+    /// [`fold`](read::fold) over this journal, as far as it is durable. Reads files: not on an async thread.
+    pub fn fold(&self, from: Position, each: impl FnMut(Position, Entry) -> Result<()>) -> Result<Position> {
+        read::fold_until(self.dir(), from, Some(self.position()), each)
+    }
+
+    /// Makes everything durable and closes the journal; other clones then get `audit-unavailable`. A journal closed so
+    /// has no tail that could be taken for a torn one.
+    pub fn close(self) -> Result<()> {
+        self.0.end();
+        match &self.0.shared.state.lock().failure {
+            Some(failure) => Err(failure.clone()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Audit").field("dir", &self.0.shared.dir).field("position", &self.position()).finish()
+    }
+}
+
+impl Handle {
+    /// Asks the threads to finish what is there, and waits for them: for one sync at most.
+    fn end(&self) {
+        self.shared.state.lock().closing = true;
+        self.shared.work.notify_all();
+        self.shared.spare.notify_all();
+        for thread in self.threads.lock().drain(..) {
+            // A thread that panicked has nothing to say here: its waiters were let go, which tells them.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl State {
+    fn healthy(&self) -> Result<()> {
+        match &self.failure {
+            Some(failure) => Err(failure.clone()),
+            None if self.closing => Err(unavailable("the record is closed")),
+            None => Ok(()),
+        }
+    }
+
+    /// What the next segment's header may take, with so many more tenants and open calls.
+    fn header_bytes(&self, tenants: usize, open: usize) -> u64 {
+        SegmentHeader::bytes_max(self.next.len() + tenants, self.open.len() + open)
+    }
+
+    /// What the spare segment can hold behind its header.
+    fn spare_room(&self, header_bytes: u64) -> u64 {
+        self.ready.as_ref().map_or(0, |spare| spare.bytes.saturating_sub(header_bytes))
+    }
+
+    fn full(&self) -> Error {
+        let error = unavailable("the record has no room for this");
+        let error = error.next("make room on the disk that holds the journal; the host goes on by itself then");
+        match &self.spare_failure {
+            Some(failure) => error.detail(failure),
+            None => error,
+        }
+    }
+}
+
+/// The record cannot be written.
+pub(super) fn unavailable(message: &str) -> Error {
+    Error::new(Code::AuditUnavailable, message).next("try again when the host is ready again")
+}

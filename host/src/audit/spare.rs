@@ -1,0 +1,106 @@
+//! The next segment, made ready ahead of its time: its blocks are written with zeros, so that a sync of the journal
+//! writes data alone (measured: 0.2 ms in place of 0.35 ms for 16 KiB), and a full disk shows before it matters.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::format::SegmentHeader;
+use super::journal::{Settings, Shared, unavailable};
+use crate::error::{Error, Result};
+
+/// From one vain try to the next.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A file that is a segment but for its header and its name.
+#[derive(Debug)]
+pub(super) struct Spare {
+    pub(super) file: File,
+    pub(super) bytes: u64,
+}
+
+/// Where a spare waits for its name.
+pub(super) fn path(dir: &Path) -> PathBuf {
+    dir.join("spare")
+}
+
+/// How long a spare must be for a header of this length: headers grow with the number of tenants.
+pub(super) fn bytes(settings: &Settings, header_bytes: u64) -> u64 {
+    settings.segment_bytes.max(4 * header_bytes)
+}
+
+/// Makes a spare, or says why the disk does not take it.
+pub(super) fn make(dir: &Path, bytes: u64) -> Result<Spare> {
+    let path = path(dir);
+    let made = || -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        zero(&file, 0, bytes)?;
+        file.sync_all()?;
+        Ok(file)
+    };
+    match made() {
+        Ok(file) => Ok(Spare { file, bytes }),
+        Err(error) => {
+            // What there is of it would keep the disk full.
+            let _ = std::fs::remove_file(&path);
+            Err(refused(&path, &error))
+        }
+    }
+}
+
+/// Allocates `from..to` of the file and fills it with zeros.
+pub(super) fn zero(file: &File, from: u64, to: u64) -> io::Result<()> {
+    static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
+    if from >= to {
+        return Ok(());
+    }
+    rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), from, to - from)?;
+    let mut at = from;
+    while at < to {
+        let length = usize::try_from(to - at).unwrap_or(usize::MAX).min(ZEROS.len());
+        file.write_all_at(&ZEROS[..length], at)?;
+        at += length as u64;
+    }
+    Ok(())
+}
+
+/// The disk does not take what the journal needs.
+pub(super) fn refused(path: &Path, error: &io::Error) -> Error {
+    unavailable("the record cannot be written")
+        .next("see that the disk which holds the journal has room and may be written")
+        .detail(format_args!("{}: {error}", path.display()))
+}
+
+/// Keeps one spare ready until the journal closes.
+pub(super) fn keep(shared: &Shared) {
+    let mut state = shared.state.lock();
+    loop {
+        while state.ready.is_some() && !state.closing && state.failure.is_none() {
+            shared.spare.wait(&mut state);
+        }
+        if state.closing || state.failure.is_some() {
+            return;
+        }
+        let bytes = bytes(&shared.settings, SegmentHeader::bytes_max(state.next.len(), state.open.len()));
+        let made = parking_lot::MutexGuard::unlocked(&mut state, || make(&shared.dir, bytes));
+        match made {
+            Ok(spare) => {
+                state.ready = Some(spare);
+                state.spare_failure = None;
+                shared.spare.notify_all();
+            }
+            Err(error) => {
+                if state.spare_failure.is_none() {
+                    tracing::warn!(%error, detail = error.operator_detail(), "no room for the journal's next segment");
+                }
+                state.spare_failure = Some(error.operator_detail().unwrap_or_default().to_owned());
+                shared.spare.notify_all();
+                shared.spare.wait_for(&mut state, RETRY);
+            }
+        }
+    }
+}
