@@ -10,11 +10,13 @@ pub mod entry;
 mod chain;
 mod format;
 mod journal;
+pub mod measure;
 mod read;
 mod recover;
 mod room;
 mod segment;
 mod spare;
+mod verify;
 mod writer;
 
 pub use chain::Head;
@@ -22,6 +24,7 @@ pub use entry::{Entry, Event};
 pub use format::{OpenCall, Position, Tip};
 pub use journal::{Audit, Recovered, SYNC_DELAY, Settings};
 pub use read::{find_call, fold, read};
+pub use verify::{Fault, Finding, Place, Report, verify, verify_with_progress};
 
 #[cfg(test)]
 mod tests;

@@ -46,6 +46,9 @@ async fn what_is_appended_is_read_back_in_order_over_segments_and_restarts() {
             assert!(entries.iter().all(|entry| entry.tenant.as_str() == name));
         }
     }
+    let report = verify(dir.path()).unwrap();
+    assert!(report.ok() && report.torn_tail.is_none(), "{report}");
+    assert_eq!((report.entries, report.tenants.len(), report.open_calls), (3_000, 2, 0));
     for (name, call) in calls.iter().step_by(97) {
         let entries = find_call(dir.path(), &tenant(name), *call).unwrap();
         assert_eq!(entries.iter().map(|entry| entry.event.kind()).collect::<Vec<_>>(), ["call.decided", "call.ended"]);

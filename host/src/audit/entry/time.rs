@@ -1,6 +1,6 @@
 //! Times as RFC 3339 text with microseconds: what an entry's reader sees and what its bytes hash to.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Deserializer, Serializer};
 
@@ -16,11 +16,6 @@ pub(in crate::audit) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) 
 pub(crate) fn micros(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// The time that [`micros`] gives for it.
-pub(crate) fn from_micros(micros: u64) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_micros(micros)
 }
 
 /// The same, for a time that may be absent.
