@@ -21,6 +21,8 @@ use crate::id::{Digest, TenantId, hex, unhex};
 const PURPOSE: &[u8] = b"cofferdam artefact 1";
 /// The key, in bytes.
 const KEY_BYTES: usize = 32;
+/// Begins the name of every file that is not finished.
+const UNFINISHED: &str = ".new-";
 /// Read at once while a tag is made.
 const CHUNK_BYTES: usize = 256 << 10;
 
@@ -71,6 +73,7 @@ impl Artefacts {
     pub(super) fn open(data: &Path) -> Result<Self> {
         let folder = data.join("artefacts");
         own_folder(&folder)?;
+        sweep(&folder).map_err(|error| failed(&folder, &error))?;
         let keys = data.join("keys");
         own_folder(&keys)?;
         let key = Key::open(&keys.join("artefact.key"))?;
@@ -81,7 +84,7 @@ impl Artefacts {
     pub(super) fn begin(&self, tenant: &TenantId) -> Result<NamedTempFile> {
         let folder = self.folder.join(tenant.as_str());
         own_folder(&folder)?;
-        tempfile::Builder::new().prefix(".new-").tempfile_in(&folder).map_err(|error| failed(&folder, &error))
+        tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&folder).map_err(|error| failed(&folder, &error))
     }
 
     /// Tags what `written` holds and gives it its name, durably.
@@ -90,7 +93,7 @@ impl Artefacts {
         let seal = || -> io::Result<()> {
             let (tag, _) = self.key.tag(made, written.as_file_mut())?;
             let folder = written.path().parent().unwrap_or(Path::new("/")).to_owned();
-            let mut sealed = tempfile::Builder::new().prefix(".new-").tempfile_in(&folder)?;
+            let mut sealed = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&folder)?;
             sealed.write_all(hex(&tag.finalize().into_bytes()).as_bytes())?;
             sealed.as_file().sync_all()?;
             written.as_file().sync_all()?;
@@ -136,6 +139,23 @@ impl Artefacts {
     }
 }
 
+/// Removes what a process that was killed did not finish.
+fn sweep(folder: &Path) -> io::Result<()> {
+    for tenant in std::fs::read_dir(folder)? {
+        let tenant = tenant?;
+        if !tenant.file_type()?.is_dir() {
+            continue;
+        }
+        for entry in std::fs::read_dir(tenant.path())? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+    }
+    Ok(())
+}
+
 fn tag_path(artefact: &Path) -> PathBuf {
     let mut path = artefact.as_os_str().to_owned();
     path.push(".tag");
@@ -150,7 +170,7 @@ impl Key {
             getrandom::fill(&mut key).map_err(io::Error::other)?;
             let folder = path.parent().unwrap_or(Path::new("/"));
             // Whole or not at all: a crash while it is written must not leave half a key.
-            let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+            let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
             file.write_all(&key)?;
             file.as_file().sync_all()?;
             file.persist_noclobber(path).map_err(|error| error.error)?;

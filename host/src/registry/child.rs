@@ -88,23 +88,32 @@ fn run(job: &Job) -> Report {
         Err(reason) => return Report { layers: Vec::new(), finding: Finding::Failed(reason) },
     };
     let finding = match job.task {
-        Task::Compile => compile(job.component_bytes_max).unwrap_or_else(|other| other),
+        Task::Compile => compile(job.component_bytes_max),
         Task::SelfTest => Finding::Probed(probe::all(job.parent)),
     };
     Report { layers, finding }
 }
 
-fn compile(component_bytes_max: u64) -> Result<Finding, Finding> {
-    let failed = |error: std::io::Error| Finding::Failed(error.to_string());
+fn compile(component_bytes_max: u64) -> Finding {
     let mut component = Vec::new();
-    std::io::stdin().lock().take(component_bytes_max.saturating_add(1)).read_to_end(&mut component).map_err(failed)?;
-    if component.len() as u64 > component_bytes_max {
-        return Err(Finding::Failed(format!("the component is larger than {component_bytes_max} bytes")));
+    match std::io::stdin().lock().take(component_bytes_max.saturating_add(1)).read_to_end(&mut component) {
+        Ok(bytes) if bytes as u64 > component_bytes_max => {
+            return Finding::Failed(format!("the component is larger than {component_bytes_max} bytes"));
+        }
+        Ok(_) => {}
+        Err(error) => return Finding::Failed(error.to_string()),
     }
-    let inspection = inspect(&component).map_err(Finding::Rejected)?;
-    let artefact = crate::engine::compile::precompile(inspection.class, &component)
-        .map_err(|error| Finding::Rejected(Rejection::because(format!("it does not compile: {error}"))))?;
+    let inspection = match inspect(&component) {
+        Ok(inspection) => inspection,
+        Err(rejection) => return Finding::Rejected(rejection),
+    };
+    let artefact = match crate::engine::compile::precompile(inspection.class, &component) {
+        Ok(artefact) => artefact,
+        Err(error) => return Finding::Rejected(Rejection::because(format!("it does not compile: {error}"))),
+    };
     let mut output = std::io::stdout().lock();
-    output.write_all(&artefact).and_then(|()| output.flush()).map_err(failed)?;
-    Ok(Finding::Compiled { inspection, artefact_bytes: artefact.len() as u64 })
+    match output.write_all(&artefact).and_then(|()| output.flush()) {
+        Ok(()) => Finding::Compiled { inspection, artefact_bytes: artefact.len() as u64 },
+        Err(error) => Finding::Failed(error.to_string()),
+    }
 }

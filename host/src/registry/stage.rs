@@ -81,10 +81,6 @@ impl Staging {
         Ok(Self { folder, settings, places })
     }
 
-    pub(super) fn settings(&self) -> &UploadSettings {
-        &self.settings
-    }
-
     /// Receives `upload`; `bytes_max` can only tighten the limit.
     pub(super) async fn receive(
         &self,
@@ -95,7 +91,11 @@ impl Staging {
             Error::new(Code::Overloaded, format!("{} uploads are arriving already", self.settings.uploads_max))
                 .next("try again in a few seconds")
         })?;
-        let most = bytes_max.unwrap_or(u64::MAX).min(self.settings.component_bytes_max);
+        self.write(upload, bytes_max.unwrap_or(u64::MAX).min(self.settings.component_bytes_max)).await
+    }
+
+    /// Receives what the host itself sends: within the same times, but not among the uploads.
+    pub(super) async fn write(&self, upload: impl Stream<Item = Result<Bytes>>, most: u64) -> Result<Staged> {
         let temporary = tempfile::Builder::new().prefix("upload-").tempfile_in(&self.folder);
         let temporary = temporary.map_err(|error| failed(&self.folder, &error))?;
         let writer = temporary.as_file().try_clone().map_err(|error| failed(&self.folder, &error))?;

@@ -139,6 +139,14 @@ fn folders_and_key_are_the_hosts_alone() {
 #[test]
 fn nothing_is_left_of_what_was_not_kept() {
     let fixture = Fixture::new();
+    let left = || std::fs::read_dir(fixture.data.path().join("artefacts/acme")).unwrap().count();
     drop(fixture.artefacts.begin(&fixture.acme).unwrap());
-    assert_eq!(std::fs::read_dir(fixture.data.path().join("artefacts/acme")).unwrap().count(), 0);
+    assert_eq!(left(), 0);
+    // A process that is killed drops nothing; the next one does.
+    fixture.artefacts.begin(&fixture.acme).unwrap().keep().unwrap();
+    fixture.keep(&fixture.acme, b"machine code");
+    assert_eq!(left(), 3);
+    let again = Artefacts::open(fixture.data.path()).unwrap();
+    assert_eq!(left(), 2);
+    assert!(matches!(again.find(&fixture.made(&fixture.acme)), Found::Trusted(..)));
 }

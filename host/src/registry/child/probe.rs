@@ -39,6 +39,10 @@ pub(super) fn all(parent: u32) -> Vec<Probe> {
         }),
         #[cfg(target_os = "linux")]
         probe("be traced", || rustix::process::set_ptracer(rustix::process::PTracer::Any).map_err(io::Error::from)),
+        probe("duplicate a descriptor", || {
+            use std::os::fd::AsFd;
+            io::stdin().as_fd().try_clone_to_owned().map(drop)
+        }),
         probe("raise a limit", || {
             use rustix::process::{Resource, Rlimit, setrlimit};
             Ok(setrlimit(Resource::Core, Rlimit { current: Some(1), maximum: Some(1) })?)

@@ -77,7 +77,9 @@ fn limits(room: &Room) -> Result<Layer, String> {
     use rustix::process::{Resource, Rlimit, setrlimit};
 
     let set = |name: &str, resource, most: u64| {
-        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        // At the soft limit of processor time a signal says why; the hard one, a second later, just ends the process.
+        let hard = if matches!(resource, Resource::Cpu) { most.saturating_add(1) } else { most };
+        let limit = Rlimit { current: Some(most), maximum: Some(hard) };
         setrlimit(resource, limit).map_err(|error| format!("resource limit {name}: {error}"))
     };
     set("memory", Resource::As, room.memory_bytes)?;
@@ -161,28 +163,35 @@ fn landlock() -> Result<String, String> {
     }
 }
 
-/// System calls that compiling needs: reading and writing what is open, memory that is not executable, locks, the time,
-/// random bytes, and an end. No other one does anything but fail.
+/// System calls that compiling needs: the three standard streams, memory that is not executable, locks, the time,
+/// random bytes, and an end. No other one does anything but fail, and no other descriptor that may have been left open
+/// is of any use.
 #[cfg(target_os = "linux")]
 fn seccomp() -> Result<String, String> {
     use std::collections::BTreeMap;
 
-    use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter};
-    use seccompiler::{SeccompRule, TargetArch};
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule, TargetArch};
 
     let failed = |error: seccompiler::BackendError| error.to_string();
-    let rule = |argument, operator, value| {
-        SeccompCondition::new(argument, SeccompCmpArgLen::Qword, operator, value)
-            .and_then(|condition| SeccompRule::new(vec![condition]))
-            .map(|rule| vec![rule])
-            .map_err(failed)
-    };
+    let rules: BTreeMap<i64, Vec<SeccompRule>> = calls().map_err(failed)?;
+    let count = rules.len();
+    let architecture = TargetArch::try_from(std::env::consts::ARCH).map_err(failed)?;
+    let refused = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    let filter = SeccompFilter::new(rules, refused, SeccompAction::Allow, architecture).map_err(failed)?;
+    let program = BpfProgram::try_from(filter).map_err(failed)?;
+    seccompiler::apply_filter_all_threads(&program).map_err(|error| error.to_string())?;
+    Ok(format!("{count} system calls left: no opening, no sockets, no processes, no executable memory"))
+}
+
+/// The calls that are left, each with what its arguments have to be.
+#[cfg(target_os = "linux")]
+fn calls() -> Result<std::collections::BTreeMap<i64, Vec<seccompiler::SeccompRule>>, seccompiler::BackendError> {
+    use seccompiler::SeccompCmpArgLen::{Dword, Qword};
+    use seccompiler::SeccompCmpOp::{Eq, Le, MaskedEq};
+    use seccompiler::{SeccompCondition, SeccompRule};
+
+    // No condition at all stands for "always".
     let always = [
-        libc::SYS_read,
-        libc::SYS_readv,
-        libc::SYS_write,
-        libc::SYS_writev,
-        libc::SYS_lseek,
         libc::SYS_close,
         libc::SYS_munmap,
         libc::SYS_mremap,
@@ -205,19 +214,22 @@ fn seccomp() -> Result<String, String> {
         libc::SYS_exit,
         libc::SYS_exit_group,
     ];
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = always.into_iter().map(|call| (call, Vec::new())).collect();
-    // Nothing that it writes to memory can be run.
+    let mut rules: std::collections::BTreeMap<_, _> = always.into_iter().map(|call| (call, Vec::new())).collect();
+    let mut allow = |call, conditions: Vec<SeccompCondition>| {
+        rules.insert(call, vec![SeccompRule::new(conditions)?]);
+        Ok::<_, seccompiler::BackendError>(())
+    };
+    let standard_stream = || SeccompCondition::new(0, Dword, Le, 2);
+    for call in [libc::SYS_read, libc::SYS_readv, libc::SYS_write, libc::SYS_writev, libc::SYS_lseek] {
+        allow(call, vec![standard_stream()?])?;
+    }
+    // Nothing that it writes to memory can be run, and no file be mapped.
     let executable = u64::from(libc::PROT_EXEC.unsigned_abs());
-    rules.insert(libc::SYS_mmap, rule(2, SeccompCmpOp::MaskedEq(executable), 0)?);
-    rules.insert(libc::SYS_mprotect, rule(2, SeccompCmpOp::MaskedEq(executable), 0)?);
+    let anonymous = u64::from(libc::MAP_ANONYMOUS.unsigned_abs());
+    let not_executable = || SeccompCondition::new(2, Qword, MaskedEq(executable), 0);
+    allow(libc::SYS_mmap, vec![not_executable()?, SeccompCondition::new(3, Qword, MaskedEq(anonymous), anonymous)?])?;
+    allow(libc::SYS_mprotect, vec![not_executable()?])?;
     // It may abort itself and signal nobody else.
-    rules.insert(libc::SYS_tgkill, rule(0, SeccompCmpOp::Eq, u64::from(std::process::id()))?);
-
-    let architecture = TargetArch::try_from(std::env::consts::ARCH).map_err(failed)?;
-    let refused = SeccompAction::Errno(libc::EPERM.unsigned_abs());
-    let filter = SeccompFilter::new(rules, refused, SeccompAction::Allow, architecture).map_err(failed)?;
-    let program = BpfProgram::try_from(filter).map_err(failed)?;
-    let calls = always.len() + 3;
-    seccompiler::apply_filter_all_threads(&program).map_err(|error| error.to_string())?;
-    Ok(format!("{calls} system calls left: no opening, no sockets, no processes, no executable memory"))
+    allow(libc::SYS_tgkill, vec![SeccompCondition::new(0, Dword, Eq, u64::from(std::process::id()))?])?;
+    Ok(rules)
 }

@@ -1,0 +1,67 @@
+//! Asking a component, once, at upload, what tools it has: with no grants, little fuel and little time.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures::future::BoxFuture;
+
+use super::definitions::{self, Definition};
+use super::inspect::Rejection;
+use crate::capability::effects::{Effects, Witness};
+use crate::engine::{Engine, Loaded, Meter, Run};
+use crate::error::{Code, Error, Result};
+use crate::id::{CallId, DefinitionName, TenantId};
+use crate::limits::CallLimits;
+use crate::policy::Grants;
+
+/// What `describe` may use: enough for an interpreter to start, nothing to reach out with.
+fn limits() -> CallLimits {
+    CallLimits {
+        fuel: 1_000_000_000,
+        deadline: Duration::from_secs(5),
+        memory_bytes: 128 << 20,
+        // 64 definitions with descriptions and schemas.
+        hostcall_bytes: 4 << 20,
+        log_bytes: 0,
+        progress_reports: 0,
+        http_requests: 0,
+        http_sent_bytes: 0,
+        http_received_bytes: 0,
+        kv_operations: 0,
+        files_open: 0,
+        ..CallLimits::default()
+    }
+}
+
+/// Nothing is decided, so nothing may have an effect.
+struct NoEffects;
+
+impl Witness for NoEffects {
+    fn decided(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Err(Error::new(Code::Denied, "describe may not have effects")) })
+    }
+}
+
+/// The component's definitions, checked.
+pub(super) async fn describe(engine: &Engine, tenant: &TenantId, loaded: &Arc<Loaded>) -> Result<Vec<Definition>> {
+    let definition: DefinitionName = "describe".parse()?;
+    let run = Run {
+        call: CallId::new(),
+        tenant: tenant.clone(),
+        limits: Arc::new(limits()),
+        grants: Arc::new(Grants::none()),
+        definition,
+        arguments: String::new(),
+        // Always the same, so that the same component describes itself the same.
+        frozen_time: SystemTime::UNIX_EPOCH,
+        effects: Arc::new(Effects::new(Arc::new(NoEffects))),
+        meter: Arc::new(Meter::default()),
+    };
+    let described = engine.describe(loaded, run).await.map_err(|error| match error.code() {
+        Code::Internal | Code::Overloaded => error,
+        _ => Rejection::because(format!("its describe function failed: {}", error.message())).into(),
+    })?;
+    // Patterns of schemas are compiled to be checked: not on a thread that serves requests.
+    let checked = tokio::task::spawn_blocking(move || definitions::check(described)).await;
+    Ok(checked.map_err(Error::internal)??)
+}
