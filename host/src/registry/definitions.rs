@@ -215,6 +215,17 @@ mod tests {
         assert!(reasons(vec![raw("count"), raw("count")]).contains("described twice"));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_described_never_panics(name: String, title: Option<String>, description: String, schema: String) {
+            let hostile = RawDefinition { name, title, description, input_schema: schema.clone(), output_schema: Some(schema), ..raw("x") };
+            if let Err(rejection) = check(vec![hostile]) {
+                proptest::prop_assert!(!rejection.reasons.is_empty());
+                proptest::prop_assert!(rejection.reasons.iter().all(|r| r.len() < 700 && !r.contains(char::is_control)));
+            }
+        }
+    }
+
     #[test]
     fn a_pattern_that_would_grow_without_end_is_refused() {
         let mut bomb = raw("count");

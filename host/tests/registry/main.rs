@@ -74,6 +74,14 @@ impl Fixture {
         files.map(|entry| entry.unwrap().path()).find(|path| path.extension().is_some_and(|e| e == "cwasm")).unwrap()
     }
 
+    /// Pushes until it is served: with a brief limit, a busy machine may take several attempts.
+    async fn served(&self) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while let Err(error) = self.push(&guest::native()).await {
+            assert!(Instant::now() < end, "{error:?}");
+        }
+    }
+
     /// As after a restart: nothing is in memory.
     fn again(&self) -> Registry {
         open(self.data.path(), settings())
@@ -145,6 +153,41 @@ async fn a_forged_or_missing_artefact_is_made_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn callers_at_once_share_one_compilation() {
+    let fixture = Fixture::new();
+    let digest = fixture.push(&guest::native()).await.unwrap().digest;
+    std::fs::remove_file(fixture.artefact()).unwrap();
+    let again = fixture.again();
+    let loaded = futures::future::join_all((0..8).map(|_| again.load(&fixture.acme, &digest))).await;
+    let first = loaded[0].as_ref().unwrap();
+    assert!(loaded.iter().all(|other| Arc::ptr_eq(first, other.as_ref().unwrap())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_fit_into_memory_is_loaded_for_the_call_alone() {
+    let small = RegistrySettings { loaded_bytes_max: 0, ..settings() };
+    let fixture = Fixture::with(small);
+    let digest = fixture.push(&guest::native()).await.unwrap().digest;
+    let first = fixture.registry.load(&fixture.acme, &digest).await.unwrap();
+    let second = fixture.registry.load(&fixture.acme, &digest).await.unwrap();
+    assert!(!Arc::ptr_eq(&first, &second));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admission_that_is_given_up_leaves_nothing() {
+    let mut brief = settings();
+    brief.compiling.time_max = Duration::from_secs(1);
+    let fixture = Fixture::with(brief);
+    let growing = guest::growing();
+    let given_up = tokio::time::timeout(Duration::from_millis(100), fixture.push(&growing)).await;
+    assert!(given_up.is_err());
+    for folder in ["upload", "artefacts/acme"] {
+        assert_eq!(std::fs::read_dir(fixture.data.path().join(folder)).unwrap().count(), 0, "{folder}");
+    }
+    fixture.served().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_replaced_component_is_not_compiled() {
     let fixture = Fixture::new();
     let digest = fixture.push(&guest::native()).await.unwrap().digest;
@@ -187,7 +230,7 @@ async fn a_component_that_compiles_without_end_is_killed_at_the_limit() {
     assert!(reasons.contains("longer than 700ms"), "{reasons}");
     assert!(started.elapsed() < Duration::from_secs(30));
     // What comes after it is served.
-    fixture.push(&guest::native()).await.unwrap();
+    fixture.served().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,8 +258,9 @@ async fn uploads_wait_for_their_turn_only_so_long() {
         // Turns are taken in order, so sooner or later one of these comes behind the slow one.
         loop {
             match fixture.push(&guest::native()).await {
-                Ok(_) => tokio::task::yield_now().await,
-                Err(error) => break error,
+                Err(error) if error.code() == Code::Overloaded => break error,
+                // Served, or too slow on a busy machine: not what is looked for.
+                _ => tokio::task::yield_now().await,
             }
         }
     });
