@@ -13,5 +13,6 @@ pub mod id;
 pub mod limits;
 pub mod policy;
 pub mod registry;
+pub mod storage;
 
 pub use error::{Code, Error, Result};

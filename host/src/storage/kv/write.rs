@@ -1,0 +1,238 @@
+//! The one task that writes buckets: what waits goes into one transaction and shares its sync.
+
+use sqlx::{Sqlite, SqlitePool, Transaction};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{BUCKETS_MAX, Bucket, KvError};
+use crate::error::{Code, Error, Result};
+
+/// Writes in one transaction: bounds how long the first of them waits for the last.
+const GROUP_MAX: usize = 128;
+/// Writes that wait; behind them, callers wait for a place.
+const WAITING_MAX: usize = 1_024;
+
+/// What is to be done to a bucket.
+#[derive(Debug)]
+pub(super) enum Write {
+    Set(Vec<(String, Vec<u8>)>),
+    Delete(Vec<String>),
+    Increment(String, u64),
+}
+
+/// A write and who waits for it. The number is the counter's value, or 0.
+struct Job {
+    bucket: Bucket,
+    write: Write,
+    answer: oneshot::Sender<Result<u64, KvError>>,
+}
+
+/// The way to the task, which ends when the last of these goes.
+#[derive(Debug, Clone)]
+pub(super) struct Writer(mpsc::Sender<Job>);
+
+impl Writer {
+    pub(super) fn start(pool: SqlitePool) -> Self {
+        let (sender, jobs) = mpsc::channel(WAITING_MAX);
+        tokio::spawn(run(pool, jobs));
+        Self(sender)
+    }
+
+    pub(super) async fn write(&self, bucket: &Bucket, write: Write) -> Result<u64, KvError> {
+        let stopped = || KvError::Store(Error::new(Code::Unavailable, "the host is stopping").next("try again"));
+        let (answer, answered) = oneshot::channel();
+        self.0.send(Job { bucket: bucket.clone(), write, answer }).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+}
+
+async fn run(pool: SqlitePool, mut jobs: mpsc::Receiver<Job>) {
+    let mut group = Vec::with_capacity(GROUP_MAX);
+    while jobs.recv_many(&mut group, GROUP_MAX).await > 0 {
+        // Who no longer waits was dropped before its write began: it never happened.
+        group.retain(|job| !job.answer.is_closed());
+        let (mut answers, mut results) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
+        let mut writes = Vec::with_capacity(group.len());
+        for job in group.drain(..) {
+            answers.push(job.answer);
+            writes.push((job.bucket, job.write));
+        }
+        let failure = commit(&pool, &writes, &mut results).await.err();
+        for (index, answer) in answers.into_iter().enumerate() {
+            let result = match &failure {
+                Some(failure) => Err(failure.clone()),
+                None => {
+                    results.get(index).cloned().unwrap_or_else(|| Err(KvError::Store(Error::internal("no result"))))
+                }
+            };
+            // Whoever left meanwhile is told nothing; the write stands.
+            let _ = answer.send(result);
+        }
+    }
+}
+
+/// Does them all in one transaction. An error means that none of them happened.
+async fn commit(
+    pool: &SqlitePool,
+    writes: &[(Bucket, Write)],
+    results: &mut Vec<Result<u64, KvError>>,
+) -> Result<(), KvError> {
+    if writes.is_empty() {
+        return Ok(());
+    }
+    let mut within = pool.begin_with("begin immediate").await?;
+    for (bucket, write) in writes {
+        sqlx::query("savepoint one").execute(&mut *within).await?;
+        let result = apply(&mut within, bucket, write).await;
+        match &result {
+            Ok(_) => {}
+            // The store is in trouble: the whole group fails, rather than half of it in a state that nobody knows.
+            Err(KvError::Store(_)) => return result.map(drop),
+            Err(_) => {
+                sqlx::query("rollback to one").execute(&mut *within).await?;
+            }
+        }
+        sqlx::query("release one").execute(&mut *within).await?;
+        results.push(result);
+    }
+    Ok(within.commit().await?)
+}
+
+/// A bucket and its sums, as they are within the transaction.
+struct Sums {
+    id: i64,
+    bytes: i64,
+    keys: i64,
+    sequence: i64,
+}
+
+async fn apply(within: &mut Transaction<'static, Sqlite>, bucket: &Bucket, write: &Write) -> Result<u64, KvError> {
+    let found = find(within, bucket).await?;
+    let before = match (found, write) {
+        (Some(sums), _) => sums,
+        (None, Write::Delete(_)) => return Ok(0),
+        (None, Write::Set(pairs)) if pairs.is_empty() => return Ok(0),
+        (None, _) => create(within, bucket).await?,
+    };
+    let mut after = Sums { ..before };
+    let mut answer = 0;
+    match write {
+        Write::Set(pairs) => {
+            for (key, value) in pairs {
+                set(within, &mut after, key, value).await?;
+            }
+        }
+        Write::Delete(keys) => {
+            for key in keys {
+                delete(within, &mut after, key).await?;
+            }
+        }
+        Write::Increment(key, delta) => {
+            answer = counter(within, &after, key).await?.checked_add(*delta).ok_or(KvError::Overflow)?;
+            set(within, &mut after, key, answer.to_string().as_bytes()).await?;
+        }
+    }
+    settle(within, bucket, &before, &after).await?;
+    Ok(answer)
+}
+
+async fn find(within: &mut Transaction<'static, Sqlite>, bucket: &Bucket) -> Result<Option<Sums>, KvError> {
+    let query = sqlx::query_as("select id, bytes, keys, sequence from buckets where tenant = ? and name = ?");
+    let row = query.bind(bucket.tenant.as_str()).bind(&bucket.name).fetch_optional(&mut **within).await?;
+    Ok(row.map(|(id, bytes, keys, sequence)| Sums { id, bytes, keys, sequence }))
+}
+
+async fn create(within: &mut Transaction<'static, Sqlite>, bucket: &Bucket) -> Result<Sums, KvError> {
+    let query = sqlx::query_scalar::<_, i64>(
+        "insert into tenants (tenant, buckets) values (?, 1)
+         on conflict do update set buckets = buckets + 1 returning buckets",
+    );
+    let buckets = query.bind(bucket.tenant.as_str()).fetch_one(&mut **within).await?;
+    if buckets.cast_unsigned() > BUCKETS_MAX {
+        return Err(KvError::Quota { whose: "the tenant", what: "buckets", maximum: BUCKETS_MAX });
+    }
+    let query = sqlx::query_scalar("insert into buckets (tenant, name) values (?, ?) returning id");
+    let id = query.bind(bucket.tenant.as_str()).bind(&bucket.name).fetch_one(&mut **within).await?;
+    Ok(Sums { id, bytes: 0, keys: 0, sequence: 0 })
+}
+
+async fn set(
+    within: &mut Transaction<'static, Sqlite>,
+    sums: &mut Sums,
+    key: &str,
+    value: &[u8],
+) -> Result<(), KvError> {
+    let old = length_of(within, sums.id, key).await?;
+    sums.sequence += 1;
+    let query = sqlx::query(
+        "insert into items (bucket, key, place, version, value) values (?1, ?2, ?3, ?3, ?4)
+         on conflict (bucket, key) do update set value = excluded.value, version = excluded.version",
+    );
+    query.bind(sums.id).bind(key).bind(sums.sequence).bind(value).execute(&mut **within).await?;
+    match old {
+        Some(old) => sums.bytes += length(value.len()) - old,
+        None => {
+            sums.bytes += length(key.len() + value.len());
+            sums.keys += 1;
+        }
+    }
+    Ok(())
+}
+
+async fn delete(within: &mut Transaction<'static, Sqlite>, sums: &mut Sums, key: &str) -> Result<(), KvError> {
+    let query = sqlx::query_scalar::<_, i64>("delete from items where bucket = ? and key = ? returning length(value)");
+    if let Some(old) = query.bind(sums.id).bind(key).fetch_optional(&mut **within).await? {
+        sums.bytes -= old + length(key.len());
+        sums.keys -= 1;
+    }
+    Ok(())
+}
+
+async fn counter(within: &mut Transaction<'static, Sqlite>, sums: &Sums, key: &str) -> Result<u64, KvError> {
+    // A counter has twenty digits at most: a value that is longer is not read at all.
+    match length_of(within, sums.id, key).await? {
+        None => return Ok(0),
+        Some(1..=20) => {}
+        Some(_) => return Err(KvError::NotACounter),
+    }
+    let query = sqlx::query_scalar::<_, Vec<u8>>("select value from items where bucket = ? and key = ?");
+    let value = query.bind(sums.id).bind(key).fetch_one(&mut **within).await?;
+    let digits = std::str::from_utf8(&value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+    digits.and_then(|text| text.parse().ok()).ok_or(KvError::NotACounter)
+}
+
+/// SQLite knows a value's length without reading it.
+async fn length_of(within: &mut Transaction<'static, Sqlite>, id: i64, key: &str) -> Result<Option<i64>, KvError> {
+    let query = sqlx::query_scalar("select length(value) from items where bucket = ? and key = ?");
+    Ok(query.bind(id).bind(key).fetch_optional(&mut **within).await?)
+}
+
+/// Keeps the new sums, unless they grew past a quota: what is over one already, because it was lowered, may shrink.
+async fn settle(
+    within: &mut Transaction<'static, Sqlite>,
+    bucket: &Bucket,
+    before: &Sums,
+    after: &Sums,
+) -> Result<(), KvError> {
+    let past = |before: i64, after: i64, maximum: u64| after > before && after.cast_unsigned() > maximum;
+    let quota = |whose, what, maximum| Err(KvError::Quota { whose, what, maximum });
+    if past(before.bytes, after.bytes, bucket.bytes_max) {
+        return quota("the bucket", "bytes", bucket.bytes_max);
+    }
+    if past(before.keys, after.keys, bucket.keys_max) {
+        return quota("the bucket", "keys", bucket.keys_max);
+    }
+    let query = sqlx::query("update buckets set bytes = ?, keys = ?, sequence = ? where id = ?");
+    let query = query.bind(after.bytes).bind(after.keys).bind(after.sequence).bind(after.id);
+    query.execute(&mut **within).await?;
+    let grown = after.bytes - before.bytes;
+    let query = sqlx::query_scalar::<_, i64>("update tenants set bytes = bytes + ? where tenant = ? returning bytes");
+    let whole = query.bind(grown).bind(bucket.tenant.as_str()).fetch_one(&mut **within).await?;
+    if past(whole - grown, whole, bucket.tenant_bytes_max) {
+        return quota("the tenant", "bytes", bucket.tenant_bytes_max);
+    }
+    Ok(())
+}
+
+fn length(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}

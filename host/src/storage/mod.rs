@@ -1,0 +1,25 @@
+//! What outlives the process: the metadata store, components, buckets and volumes, all in one data folder.
+//!
+//! Callers say which tenant a thing belongs to; that they may ask is settled before they get here. Everything that is
+//! acknowledged survives a loss of power: SQLite syncs at each commit, and files are synced with their folders.
+
+mod blobs;
+mod folder;
+pub mod kv;
+mod sqlite;
+mod store;
+mod time;
+mod volumes;
+
+pub use self::blobs::Blobs;
+pub use self::folder::DataFolder;
+pub use self::store::{
+    Change, ComponentRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, Store, TenantRow, TenantRows,
+    VersionRow,
+};
+pub use self::volumes::{Volume, VolumeUsage, Volumes};
+
+/// What a failing disk or database is to a caller: not their fault, and not their business.
+fn failed(error: impl std::fmt::Display) -> crate::Error {
+    crate::Error::internal(format_args!("storage: {error}"))
+}

@@ -1,0 +1,147 @@
+//! Rows of the metadata store, as plain data.
+
+use std::time::SystemTime;
+
+use semver::Version;
+
+use crate::id::{ChangeId, Digest, PackageName, PrincipalId, TenantId};
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantRow {
+    /// Its name.
+    pub id: TenantId,
+    /// Whether its keys are refused.
+    pub suspended: bool,
+    /// Keys the digests of its arguments and results.
+    pub digest_key: [u8; 32],
+    /// When it was created.
+    pub created: SystemTime,
+}
+
+/// A principal: a key of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrincipalRow {
+    /// Its id.
+    pub id: PrincipalId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// What its owner calls it.
+    pub name: String,
+    /// A JSON list.
+    pub scopes: String,
+    /// SHA-256 of its secret.
+    pub hash: [u8; 32],
+    /// When it was created.
+    pub created: SystemTime,
+    /// When it was revoked.
+    pub revoked: Option<SystemTime>,
+}
+
+/// Which of the two texts of a tenant: only the platform has a ceiling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyKind {
+    /// What holds for the tenant's own calls.
+    Policy,
+    /// What holds for every tenant.
+    Ceiling,
+}
+
+impl PolicyKind {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Ceiling => "ceiling",
+        }
+    }
+}
+
+/// A policy or ceiling in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyRow {
+    /// Of its text.
+    pub digest: Digest,
+    /// The text.
+    pub text: String,
+    /// From when on it is in force.
+    pub since: SystemTime,
+}
+
+/// A component that was admitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComponentRow {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its length.
+    pub bytes: u64,
+    /// JSON: what inspection and `describe` found.
+    pub facts: String,
+    /// When it was admitted.
+    pub admitted: SystemTime,
+}
+
+/// A package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageRow {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: PackageName,
+    /// Versions that were promoted, each once; the last one is what runs.
+    pub promoted: Vec<Version>,
+    /// The version that the last change rolled back from, where it was that.
+    pub rolled_back: Option<Version>,
+}
+
+/// A version of a package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionRow {
+    /// Whose.
+    pub tenant: TenantId,
+    /// The package.
+    pub package: PackageName,
+    /// The version.
+    pub version: Version,
+    /// What it runs.
+    pub component: Digest,
+    /// JSON: what it declares that it needs.
+    pub needs: String,
+    /// JSON: the limits that it states.
+    pub limits: String,
+    /// What its publisher says of it, where it is deprecated.
+    pub deprecated: Option<String>,
+    /// When it was published.
+    pub published: SystemTime,
+}
+
+/// Everything of one tenant that calls depend on, read at one moment.
+#[derive(Debug, Clone)]
+pub struct TenantRows {
+    /// The tenant.
+    pub tenant: TenantRow,
+    /// Its policy, where it has one.
+    pub policy: Option<PolicyRow>,
+    /// Its keys that are not revoked.
+    pub principals: Vec<PrincipalRow>,
+    /// Its packages.
+    pub packages: Vec<PackageRow>,
+    /// Their versions.
+    pub versions: Vec<VersionRow>,
+    /// The components of those versions.
+    pub components: Vec<ComponentRow>,
+}
+
+/// An entry that may not be in the journal yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// The change that it records.
+    pub change: ChangeId,
+    /// Whose log it belongs in.
+    pub tenant: TenantId,
+    /// Who did it; absent where the host did.
+    pub principal: Option<PrincipalId>,
+    /// JSON of the event.
+    pub event: String,
+}

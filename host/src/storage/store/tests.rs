@@ -1,0 +1,129 @@
+//! What is written reads back, and what was not committed is not there.
+
+use super::*;
+use crate::id::{Digest, PackageName, PrincipalId, TenantId};
+
+fn tenant(name: &str) -> TenantRow {
+    TenantRow { id: name.parse().unwrap(), suspended: false, digest_key: [7; 32], created: time::now() }
+}
+
+fn principal(tenant: &TenantRow, name: &str) -> PrincipalRow {
+    PrincipalRow {
+        id: PrincipalId::new(),
+        tenant: tenant.id.clone(),
+        name: name.to_owned(),
+        scopes: r#"["agent"]"#.to_owned(),
+        hash: [9; 32],
+        created: time::now(),
+        revoked: None,
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_reads_back_whole_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("host.db");
+    let store = Store::open(&path).await.unwrap();
+    let acme = tenant("acme");
+    let (agent, gone) = (principal(&acme, "agent"), principal(&acme, "gone"));
+    let digest = Digest::of(b"component");
+    let component =
+        ComponentRow { tenant: acme.id.clone(), digest, bytes: 9, facts: "{}".to_owned(), admitted: time::now() };
+    let name: PackageName = "notes".parse().unwrap();
+    let version = VersionRow {
+        tenant: acme.id.clone(),
+        package: name.clone(),
+        version: "1.0.0".parse().unwrap(),
+        component: digest,
+        needs: "{}".to_owned(),
+        limits: "{}".to_owned(),
+        deprecated: None,
+        published: time::now(),
+    };
+    let package = PackageRow {
+        tenant: acme.id.clone(),
+        name: name.clone(),
+        promoted: vec![version.version.clone()],
+        rolled_back: None,
+    };
+    let mut change = store.change().await.unwrap();
+    change.insert_tenant(&acme).await.unwrap();
+    change.insert_tenant(&tenant("globex")).await.unwrap();
+    change.insert_principal(&agent).await.unwrap();
+    change.insert_principal(&gone).await.unwrap();
+    change.revoke_principal(gone.id).await.unwrap();
+    change.rotate_principal(agent.id, &[3; 32]).await.unwrap();
+    change.insert_component(&component).await.unwrap();
+    change.put_package(&package).await.unwrap();
+    change.insert_version(&version).await.unwrap();
+    change.deprecate(&acme.id, &name, &version.version, "old").await.unwrap();
+    for text in ["a", "b", "a"] {
+        change.insert_policy(&acme.id, PolicyKind::Policy, &Digest::of(text.as_bytes()), text).await.unwrap();
+    }
+    change.suspend_tenant(&acme.id, true).await.unwrap();
+    change.commit().await.unwrap();
+    store.save_usage(5, "{}").await.unwrap();
+    store.save_usage(7, r#"{"a":1}"#).await.unwrap();
+    store.close().await;
+
+    let store = Store::open(&path).await.unwrap();
+    let rows = store.tenant(&acme.id).await.unwrap().unwrap();
+    assert_eq!(rows.tenant, TenantRow { suspended: true, ..acme.clone() });
+    assert_eq!(rows.principals, [PrincipalRow { hash: [3; 32], ..agent }]);
+    assert_eq!(rows.packages, [package]);
+    assert_eq!(rows.versions, [VersionRow { deprecated: Some("old".to_owned()), ..version }]);
+    assert_eq!(rows.components, [component]);
+    assert_eq!(rows.policy.unwrap().text, "a");
+    assert_eq!(store.policy_text(&acme.id, &Digest::of(b"b")).await.unwrap().unwrap(), "b");
+    assert_eq!(store.policy(&acme.id, PolicyKind::Ceiling).await.unwrap(), None);
+    assert_eq!(store.principals(&acme.id).await.unwrap().len(), 2);
+    assert_eq!(store.load_usage().await.unwrap(), Some((7, r#"{"a":1}"#.to_owned())));
+    // The other tenant has nothing of it.
+    let globex: TenantId = "globex".parse().unwrap();
+    let rows = store.tenant(&globex).await.unwrap().unwrap();
+    assert!(rows.principals.is_empty() && rows.packages.is_empty() && rows.policy.is_none());
+    assert_eq!(store.policy_text(&globex, &Digest::of(b"b")).await.unwrap(), None);
+    assert_eq!(store.component(&globex, &digest).await.unwrap(), None);
+    assert!(store.tenant(&"nobody".parse().unwrap()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_change_that_is_dropped_leaves_nothing_and_lets_the_next_one_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("host.db")).await.unwrap();
+    let mut change = store.change().await.unwrap();
+    change.insert_tenant(&tenant("acme")).await.unwrap();
+    drop(change);
+    assert_eq!(store.tenants().await.unwrap(), []);
+    let mut change = store.change().await.unwrap();
+    change.insert_tenant(&tenant("acme")).await.unwrap();
+    let row = OutboxRow {
+        change: ChangeId::new(),
+        tenant: "acme".parse().unwrap(),
+        principal: Some(PrincipalId::new()),
+        event: "{}".to_owned(),
+    };
+    change.record(&row).await.unwrap();
+    change.commit().await.unwrap();
+    assert_eq!(store.outbox(Some(&"globex".parse().unwrap())).await.unwrap(), []);
+    assert_eq!(store.outbox(None).await.unwrap(), std::slice::from_ref(&row));
+    for _ in 0..2 {
+        store.clear_outbox(row.change).await.unwrap();
+        assert_eq!(store.outbox(Some(&row.tenant)).await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn two_live_keys_of_a_tenant_never_share_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("host.db")).await.unwrap();
+    let acme = tenant("acme");
+    let first = principal(&acme, "agent");
+    let mut change = store.change().await.unwrap();
+    change.insert_tenant(&acme).await.unwrap();
+    change.insert_principal(&first).await.unwrap();
+    change.insert_principal(&principal(&acme, "agent")).await.unwrap_err();
+    change.revoke_principal(first.id).await.unwrap();
+    change.insert_principal(&principal(&acme, "agent")).await.unwrap();
+    change.commit().await.unwrap();
+}
