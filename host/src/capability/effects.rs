@@ -1,47 +1,287 @@
 //! The one gate between a guest and the world: effects wait for the decision, are counted, and denials are witnessed.
-use crate::error::{Error, Result};
-use futures::future::BoxFuture;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+//!
+//! An effect is whatever somebody outside of the call could notice: a request, a read or a write of what outlives the
+//! call, a line that the agent is shown while the tool runs. None of it happens before the call's decision is durable.
 
-/// w
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use futures::future::BoxFuture;
+
+use crate::error::{Error, Result};
+use crate::policy::LogLevel;
+
+/// Denials of one call that are recorded; a guest that goes on trying is only counted. Bounds how much of the record
+/// one call can fill.
+pub const DENIALS_RECORDED_MAX: u64 = 64;
+
+/// Who keeps the record of a call, as its capabilities see it.
 pub trait Witness: Send + Sync {
-    /// d
+    /// Waits until the call's decision is durable. Asked again for each effect until it has said yes once.
     fn decided(&self) -> BoxFuture<'_, Result<()>>;
+
+    /// A use was denied. Where nobody keeps a record of the call, nothing is done about it.
+    fn denied(&self, denied: DeniedUse) {
+        drop(denied);
+    }
+
+    /// The guest has something to show while it runs. Where nobody watches, nothing is done about it.
+    fn event(&self, event: GuestEvent) {
+        drop(event);
+    }
 }
-/// e
+
+/// A use of a capability that was denied, for the record: names and rules, never the content of what the guest sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeniedUse {
+    /// The capability, as policy names it.
+    pub capability: &'static str,
+    /// What was asked for.
+    pub action: String,
+    /// The rule that decided.
+    pub rule: String,
+    /// The rule that came nearest to letting it through.
+    pub nearest: Option<String>,
+}
+
+/// What a guest shows while it runs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GuestEvent {
+    /// How far it is. Both numbers are finite.
+    Progress {
+        /// So much is done, in any unit.
+        done: f64,
+        /// Of so much, where it is known.
+        total: Option<f64>,
+        /// What is going on.
+        message: String,
+    },
+    /// A line that it logged or printed.
+    Log {
+        /// How severe.
+        level: LogLevel,
+        /// Where it comes from: the guest's own word, or `stdout` or `stderr`.
+        context: String,
+        /// The line, without its end.
+        message: String,
+    },
+    /// Everything that it logs from here on is dropped: the limit is reached.
+    LogCut {
+        /// The limit, in bytes.
+        bytes_max: u64,
+    },
+}
+
+/// What a call did to the world, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EffectUsage {
+    /// Requests that left for the network.
+    pub http_requests: u64,
+    /// Bytes of request bodies.
+    pub http_sent_bytes: u64,
+    /// Bytes of response bodies.
+    pub http_received_bytes: u64,
+    /// Operations on buckets.
+    pub kv_operations: u64,
+    /// Bytes written to files.
+    pub files_bytes_written: u64,
+    /// Bytes of log lines that were kept.
+    pub log_bytes: u64,
+    /// Uses that were denied, recorded or not.
+    pub denials: u64,
+}
+
+/// The gate of one call: shared by its capabilities and by whoever settles the call afterwards.
 pub struct Effects {
     witness: Arc<dyn Witness>,
+    decided: AtomicBool,
     http_requests: AtomicU64,
+    http_sent_bytes: AtomicU64,
+    http_received_bytes: AtomicU64,
+    kv_operations: AtomicU64,
+    files_bytes_written: AtomicU64,
+    log_bytes: AtomicU64,
+    denials: AtomicU64,
 }
-impl std::fmt::Debug for Effects {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Effects")
+
+impl fmt::Debug for Effects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Effects").field("usage", &self.usage()).finish_non_exhaustive()
     }
 }
+
 impl Effects {
-    /// n
+    /// The gate of a call that `witness` keeps the record of.
     pub fn new(witness: Arc<dyn Witness>) -> Self {
-        Self { witness, http_requests: AtomicU64::new(0) }
+        Self {
+            witness,
+            decided: AtomicBool::new(false),
+            http_requests: AtomicU64::new(0),
+            http_sent_bytes: AtomicU64::new(0),
+            http_received_bytes: AtomicU64::new(0),
+            kv_operations: AtomicU64::new(0),
+            files_bytes_written: AtomicU64::new(0),
+            log_bytes: AtomicU64::new(0),
+            denials: AtomicU64::new(0),
+        }
     }
-    /// b
+
+    /// Awaited before any effect: comes back once the decision is durable. Costs one load after the first time.
+    ///
+    /// # Errors
+    ///
+    /// What the witness says of a record that cannot be written: then the effect may not happen.
     pub async fn before_effect(&self) -> Result<()> {
-        self.http_requests.fetch_add(0, Ordering::Relaxed);
-        self.witness.decided().await
+        if self.is_decided() {
+            return Ok(());
+        }
+        self.witness.decided().await?;
+        // Pairs with the load: whoever sees it also sees whatever the witness did before it said yes.
+        self.decided.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Whether [`Effects::before_effect`] has come back once, for code that cannot wait.
+    pub fn is_decided(&self) -> bool {
+        self.decided.load(Ordering::Acquire)
+    }
+
+    /// Has a denial recorded, up to [`DENIALS_RECORDED_MAX`].
+    pub fn deny(&self, denied: DeniedUse) {
+        if self.denials.fetch_add(1, Ordering::Relaxed) < DENIALS_RECORDED_MAX {
+            self.witness.denied(denied);
+        }
+    }
+
+    /// Shows `event` to whoever watches the call. An effect: only once [`Effects::before_effect`] has come back.
+    pub(super) fn show(&self, event: GuestEvent) {
+        debug_assert!(self.is_decided(), "an event before the decision");
+        self.witness.event(event);
+    }
+
+    pub(super) fn add_http_request(&self) {
+        self.http_requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_http_sent_bytes(&self, bytes: u64) {
+        self.http_sent_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_http_received_bytes(&self, bytes: u64) {
+        self.http_received_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_kv_operation(&self) {
+        self.kv_operations.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_files_bytes_written(&self, bytes: u64) {
+        self.files_bytes_written.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_log_bytes(&self, bytes: u64) {
+        self.log_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// What was done so far.
+    pub fn usage(&self) -> EffectUsage {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        EffectUsage {
+            http_requests: read(&self.http_requests),
+            http_sent_bytes: read(&self.http_sent_bytes),
+            http_received_bytes: read(&self.http_received_bytes),
+            kv_operations: read(&self.kv_operations),
+            files_bytes_written: read(&self.files_bytes_written),
+            log_bytes: read(&self.log_bytes),
+            denials: read(&self.denials),
+        }
     }
 }
-/// s
+
+/// Why a capability stopped the call: the error of the trap where the interface has no error of its own for it.
 #[derive(Debug, thiserror::Error)]
 pub enum Stop {
-    /// l
+    /// The call went past one of its limits.
     #[error("limit {which} exceeded: {limit}")]
     LimitExceeded {
-        /// w
+        /// The limit, by its name in the policy.
         which: &'static str,
-        /// l
+        /// What it is.
         limit: u64,
     },
-    /// a
+    /// The record cannot be written, so the effect may not happen.
     #[error("audit unavailable: {0}")]
     AuditUnavailable(Error),
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::error::Code;
+
+    /// A witness for tests: remembers everything, and decides as often as it is told to fail.
+    #[derive(Debug, Default)]
+    pub(crate) struct Record {
+        pub(crate) asked: AtomicU64,
+        pub(crate) failures: AtomicU64,
+        pub(crate) denied: Mutex<Vec<DeniedUse>>,
+        pub(crate) events: Mutex<Vec<GuestEvent>>,
+    }
+
+    impl Witness for Record {
+        fn decided(&self) -> BoxFuture<'_, Result<()>> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            let failing = self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+            Box::pin(async move {
+                // Not at once: whoever does not wait for it is found out.
+                tokio::task::yield_now().await;
+                match failing {
+                    Ok(_) => Err(Error::new(Code::AuditUnavailable, "the record cannot be written")),
+                    Err(_) => Ok(()),
+                }
+            })
+        }
+
+        fn denied(&self, denied: DeniedUse) {
+            self.denied.lock().push(denied);
+        }
+
+        fn event(&self, event: GuestEvent) {
+            self.events.lock().push(event);
+        }
+    }
+
+    /// A gate and what it witnesses.
+    pub(crate) fn recorded() -> (Arc<Record>, Arc<Effects>) {
+        let record = Arc::new(Record::default());
+        let effects = Arc::new(Effects::new(Arc::clone(&record) as Arc<dyn Witness>));
+        (record, effects)
+    }
+
+    #[tokio::test]
+    async fn the_witness_is_asked_until_it_has_said_yes_once() {
+        let (record, effects) = recorded();
+        record.failures.store(2, Ordering::Relaxed);
+        assert!(effects.before_effect().await.is_err());
+        assert!(!effects.is_decided());
+        assert!(effects.before_effect().await.is_err());
+        for _ in 0..10 {
+            effects.before_effect().await.unwrap();
+        }
+        assert_eq!(record.asked.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn a_guest_cannot_fill_the_record_with_denials() {
+        let (record, effects) = recorded();
+        let denied = DeniedUse { capability: "kv", action: "open x".into(), rule: "no kv grant".into(), nearest: None };
+        for _ in 0..DENIALS_RECORDED_MAX + 5 {
+            effects.deny(denied.clone());
+        }
+        assert_eq!(record.denied.lock().len() as u64, DENIALS_RECORDED_MAX);
+        assert_eq!(effects.usage().denials, DENIALS_RECORDED_MAX + 5);
+    }
 }
