@@ -1,11 +1,27 @@
-//! b
-#![allow(missing_docs, missing_debug_implementations, unreachable_pub, clippy::all, unused_qualifications)]
+//! Generated from `wit/`: what a native tool exports, and the host traits of the interfaces that `wasmtime-wasi` has not.
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::all,
+    reason = "generated; the documentation is the WIT's"
+)]
+
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "cofferdam:tool/native",
-    imports: { default: async | trappable },
+    imports: {
+        "wasi:config/store": trappable,
+        "wasi:keyvalue/store.open": trappable,
+        "wasi:keyvalue/store.[drop]bucket": trappable,
+        default: async | trappable,
+    },
     exports: { default: async },
+    trappable_error_type: {
+        "wasi:keyvalue/store.error" => crate::capability::kv::KvFault,
+    },
     with: {
-        "wasi:keyvalue/store.bucket": crate::capability::Bucket,
+        "wasi:keyvalue/store.bucket": crate::capability::kv::OpenBucket,
     },
 });

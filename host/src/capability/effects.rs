@@ -172,8 +172,8 @@ impl Effects {
         self.http_received_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(super) fn add_kv_operation(&self) {
-        self.kv_operations.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn add_kv_operations(&self, operations: u64) {
+        self.kv_operations.fetch_add(operations, Ordering::Relaxed);
     }
 
     pub(super) fn add_files_bytes_written(&self, bytes: u64) {

@@ -1,54 +1,168 @@
-//! c
+//! What a call holds and can do beyond computing: each capability by its grant, everything else linked and denied.
+//!
+//! Every interface is always linked, so that a component instantiates whatever it imports; without a grant it answers
+//! with its own "denied". `X.rs` is what a capability is, `X/bind.rs` its glue for WASI 0.2. Nothing here decides: what
+//! policy granted is handed in, and only `policy` can have made it.
+
 pub mod bindings;
+pub mod clock;
+pub mod config;
 pub mod effects;
-use crate::{
-    id::{CallId, TenantId},
-    limits::CallLimits,
-    policy::Grants,
-};
+pub mod files;
+pub mod kv;
+mod linker;
+pub mod log;
+pub mod progress;
+pub mod random;
+mod sockets;
+
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
-use wasmtime::component::{Linker, ResourceTable};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-pub struct Bucket;
-/// s
+
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView};
+
+pub use self::linker::add_to_linker;
+
+use self::clock::ClockCall;
+use self::config::{ConfigCall, ConfigView};
+use self::effects::Effects;
+use self::files::{Files, FilesCall, FilesView};
+use self::kv::{KvCall, KvView};
+use self::log::{LogCall, LogView};
+use self::progress::{ProgressCall, ProgressView};
+use self::random::{RandomCall, RandomView};
+use self::sockets::SocketsView;
+use crate::id::{CallId, TenantId};
+use crate::limits::CallLimits;
+use crate::policy::Grants;
+use crate::storage::kv::KvStore;
+
+/// What the capabilities of all calls share. Cheap to clone. The default has nothing: what policy grants is answered as
+/// if it were not there.
 #[derive(Debug, Clone, Default)]
-pub struct Services;
-/// c
+pub struct Services {
+    /// Buckets.
+    pub kv: Option<KvStore>,
+    /// Volumes.
+    pub files: Option<Files>,
+    /// What a tenant may store.
+    pub quotas: Arc<StorageQuotas>,
+}
+
+/// What each tenant may store through its tools, by the platform's ceiling; a change is in force from the next
+/// operation on.
+#[derive(Debug)]
+pub struct StorageQuotas {
+    /// All buckets of a tenant together, in bytes.
+    pub buckets_bytes_max: AtomicU64,
+    /// All volumes of a tenant together, in bytes.
+    pub volumes_bytes_max: AtomicU64,
+}
+
+impl Default for StorageQuotas {
+    /// 1 GiB and 10 GiB.
+    fn default() -> Self {
+        Self { buckets_bytes_max: AtomicU64::new(1 << 30), volumes_bytes_max: AtomicU64::new(10 << 30) }
+    }
+}
+
+/// What a store's data has to offer so that [`add_to_linker`] can link it.
+pub trait CapabilityView: Send + 'static {
+    /// The call's capabilities.
+    fn capabilities(&mut self) -> &mut CallCapabilities;
+}
+
+/// Everything that one call holds. Made in less than a microsecond: what a call does not use is not set up, and neither
+/// disk nor database is touched before a guest asks.
 pub struct CallCapabilities {
     table: ResourceTable,
-    wasi: WasiCtx,
-    effects: Arc<effects::Effects>,
+    /// For what `wasmtime-wasi` serves as it is: environment, exit, standard input, clocks. Made at its first use.
+    wasi: Option<Box<WasiCtx>>,
+    clock: ClockCall,
+    kv: KvCall,
+    files: FilesCall,
+    config: ConfigCall,
+    log: LogCall,
+    progress: ProgressCall,
+    random: RandomCall,
+    effects: Arc<Effects>,
 }
-impl std::fmt::Debug for CallCapabilities {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("CallCapabilities")
+
+impl fmt::Debug for CallCapabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallCapabilities").field("effects", &self.effects).finish_non_exhaustive()
     }
 }
+
 impl CallCapabilities {
+    /// What the call `call` of `tenant` holds by `grants`; a frozen clock shows `frozen_time`.
     pub fn new(
-        _: &Services,
-        _: &Grants,
+        services: &Services,
+        grants: &Arc<Grants>,
         limits: &CallLimits,
-        _: &TenantId,
-        _: CallId,
-        _: SystemTime,
-        effects: Arc<effects::Effects>,
+        tenant: &TenantId,
+        call: CallId,
+        frozen_time: SystemTime,
+        effects: Arc<Effects>,
     ) -> Self {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(limits.resources as usize);
-        Self { table, wasi: WasiCtx::builder().build(), effects }
+        table.set_max_capacity(usize::try_from(limits.resources).unwrap_or(usize::MAX));
+        let clock = ClockCall::new(&grants.clock, frozen_time);
+        let effect = || Arc::clone(&effects);
+        Self {
+            table,
+            wasi: None,
+            clock,
+            kv: KvCall::new(services.kv.as_ref(), &services.quotas, grants, limits, tenant, effect()),
+            files: FilesCall::new(services.files.as_ref(), grants, limits, tenant, clock.step(), effect()),
+            config: ConfigCall::new(&grants.config),
+            log: LogCall::new(grants.log.as_ref(), limits, effect()),
+            progress: ProgressCall::new(limits, effect()),
+            random: RandomCall::new(&grants.random, limits, call),
+            effects,
+        }
     }
-}
-struct W<'a>(&'a mut CallCapabilities);
-impl WasiView for CallCapabilities {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+
+    fn wasi(&mut self) -> WasiCtxView<'_> {
+        let ctx = self.wasi.get_or_insert_with(|| {
+            let mut builder = WasiCtx::builder();
+            builder.wall_clock(self.clock).monotonic_clock(self.clock);
+            // Denied by default; said again, because everything rests on it.
+            builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+            builder.socket_addr_check(|_, _| Box::pin(async { false }));
+            Box::new(builder.build())
+        });
+        WasiCtxView { ctx, table: &mut self.table }
     }
-}
-pub fn add_to_linker<T: Send + 'static>(
-    _linker: &mut Linker<T>,
-    _get: fn(&mut T) -> &mut CallCapabilities,
-) -> wasmtime::Result<()> {
-    Ok(())
+
+    fn kv(&mut self) -> KvView<'_> {
+        KvView { table: &mut self.table, call: &mut self.kv }
+    }
+
+    fn files(&mut self) -> FilesView<'_> {
+        FilesView { table: &mut self.table, call: &mut self.files }
+    }
+
+    fn log(&mut self) -> LogView<'_> {
+        LogView { table: &mut self.table, call: &mut self.log }
+    }
+
+    fn config(&mut self) -> ConfigView<'_> {
+        ConfigView { call: &mut self.config }
+    }
+
+    fn progress(&mut self) -> ProgressView<'_> {
+        ProgressView { call: &mut self.progress }
+    }
+
+    fn random(&mut self) -> RandomView<'_> {
+        RandomView { call: &mut self.random }
+    }
+
+    fn sockets(&mut self) -> SocketsView<'_> {
+        SocketsView { effects: &self.effects }
+    }
 }

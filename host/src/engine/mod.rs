@@ -196,7 +196,7 @@ impl ClassEngine {
             |error: wasmtime::Error| Error::internal(format_args!("engine {class} cannot be set up: {error:#}"));
         let engine = wasmtime::Engine::new(&settings::host_config(class, settings)).map_err(failed)?;
         let mut linker = Linker::new(&engine);
-        crate::capability::add_to_linker(&mut linker, |state: &mut State| &mut state.capabilities).map_err(failed)?;
+        crate::capability::add_to_linker(&mut linker).map_err(failed)?;
         let compatibility = settings::compatibility(&engine);
         Ok(Self { engine, linker, compatibility })
     }

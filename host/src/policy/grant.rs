@@ -16,6 +16,12 @@ impl<T> Grant<T> {
     pub(super) fn new(given: T) -> Self {
         Self(given)
     }
+
+    /// A grant without a decision, for tests of what uses it.
+    #[cfg(test)]
+    pub(crate) fn for_test(given: T) -> Self {
+        Self(given)
+    }
 }
 
 impl<T> Deref for Grant<T> {

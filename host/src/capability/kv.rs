@@ -1,0 +1,253 @@
+//! Buckets for guests: which a call may open, what it may do there, and how often.
+
+mod bind;
+#[cfg(test)]
+mod tests;
+
+pub use self::bind::{KvView, add_to_linker};
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::StorageQuotas;
+use super::effects::{DeniedUse, Effects, Stop};
+use crate::id::TenantId;
+use crate::limits::CallLimits;
+use crate::policy::{Access, Grants};
+use crate::storage::kv::{Bucket, KeyPage, KvError, KvStore};
+
+/// A bucket's name in the record, in characters: policy's own are shorter.
+const RECORDED_NAME_CHARS_MAX: usize = 64;
+
+/// Why an operation was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum KvFault {
+    /// Policy does not allow it. The same for a bucket that there is and for one that there is not.
+    #[error("access denied")]
+    Denied,
+    /// A limit, a quota, or the store; the text is for the tool's author.
+    #[error("{0}")]
+    Failed(String),
+    /// The call ends here.
+    #[error(transparent)]
+    Stop(#[from] Stop),
+    /// The guest used a handle that it has not.
+    #[error(transparent)]
+    Handle(#[from] wasmtime::component::ResourceTableError),
+}
+
+impl From<KvError> for KvFault {
+    fn from(error: KvError) -> Self {
+        if let KvError::Store(cause) = &error {
+            tracing::error!(detail = cause.operator_detail(), "the key-value store failed");
+        }
+        Self::Failed(error.to_string())
+    }
+}
+
+/// A bucket that a call has open.
+#[derive(Debug, Clone)]
+pub struct OpenBucket {
+    bucket: Bucket,
+    access: Access,
+}
+
+/// One call's buckets. Nothing is touched before the first operation.
+#[derive(Debug)]
+pub struct KvCall {
+    /// The store, where the host has one and the call a grant.
+    store: Option<KvStore>,
+    quotas: Arc<StorageQuotas>,
+    grants: Arc<Grants>,
+    tenant: TenantId,
+    effects: Arc<Effects>,
+    operations_max: u64,
+    operations_left: u64,
+    key_bytes_max: u64,
+    value_bytes_max: u64,
+    answer_bytes_max: u64,
+}
+
+impl KvCall {
+    /// The buckets of `tenant` that `grants` name.
+    pub fn new(
+        store: Option<&KvStore>,
+        quotas: &Arc<StorageQuotas>,
+        grants: &Arc<Grants>,
+        limits: &CallLimits,
+        tenant: &TenantId,
+        effects: Arc<Effects>,
+    ) -> Self {
+        Self {
+            store: store.filter(|_| !grants.kv.is_empty()).cloned(),
+            quotas: Arc::clone(quotas),
+            grants: Arc::clone(grants),
+            tenant: tenant.clone(),
+            effects,
+            operations_max: limits.kv_operations,
+            operations_left: limits.kv_operations,
+            key_bytes_max: limits.kv_key_bytes,
+            value_bytes_max: limits.kv_value_bytes,
+            answer_bytes_max: limits.hostcall_bytes,
+        }
+    }
+
+    /// Opens a bucket. Touches nothing: whether there is anything in it shows at the first operation.
+    ///
+    /// # Errors
+    ///
+    /// [`KvFault::Denied`] without a grant for it.
+    pub fn open(&self, name: &str) -> Result<OpenBucket, KvFault> {
+        let Some(grant) = self.grants.kv.iter().find(|grant| grant.bucket == name) else {
+            let shown: String = name.chars().take(RECORDED_NAME_CHARS_MAX).collect();
+            self.deny(format!("open {shown:?}"), "no kv grant for the bucket".to_owned());
+            return Err(KvFault::Denied);
+        };
+        let bucket = Bucket {
+            tenant: self.tenant.clone(),
+            name: grant.bucket.clone(),
+            bytes_max: grant.bytes_max,
+            keys_max: grant.keys_max,
+            tenant_bytes_max: self.quotas.buckets_bytes_max.load(Ordering::Relaxed),
+        };
+        Ok(OpenBucket { bucket, access: grant.access })
+    }
+
+    /// The value of `key`.
+    ///
+    /// # Errors
+    ///
+    /// As for every operation: past a limit, when the store fails, or when the record cannot be written.
+    pub async fn get(&mut self, bucket: &OpenBucket, key: &str) -> Result<Option<Vec<u8>>, KvFault> {
+        self.check_key(key)?;
+        Ok(self.begin(1).await?.get(&bucket.bucket, key).await?)
+    }
+
+    /// The values of `keys`, in their order.
+    ///
+    /// # Errors
+    ///
+    /// Also when they are more than may cross to the guest at once: then none is given.
+    pub async fn get_many(
+        &mut self,
+        bucket: &OpenBucket,
+        keys: Vec<String>,
+    ) -> Result<Vec<Option<(String, Vec<u8>)>>, KvFault> {
+        for key in &keys {
+            self.check_key(key)?;
+        }
+        let bytes_max = self.answer_bytes_max;
+        let store = self.begin(keys.len()).await?;
+        let mut bytes = 0;
+        let mut found = Vec::new();
+        // One by one: the store would hold all of them before anyone could say that it is too much.
+        for key in keys {
+            let value = store.get(&bucket.bucket, &key).await?;
+            bytes += value.as_ref().map_or(0, |value| (key.len() + value.len()) as u64);
+            if bytes > bytes_max {
+                return Err(over("hostcall_bytes", bytes_max, "ask for fewer keys at once"));
+            }
+            found.push(value.map(|value| (key, value)));
+        }
+        Ok(found)
+    }
+
+    /// Whether there is such a key.
+    ///
+    /// # Errors
+    ///
+    /// As for [`KvCall::get`].
+    pub async fn exists(&mut self, bucket: &OpenBucket, key: &str) -> Result<bool, KvFault> {
+        self.check_key(key)?;
+        Ok(self.begin(1).await?.exists(&bucket.bucket, key).await?)
+    }
+
+    /// A page of keys behind `cursor`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`KvCall::get`].
+    pub async fn list(&mut self, bucket: &OpenBucket, cursor: Option<u64>) -> Result<KeyPage, KvFault> {
+        Ok(self.begin(1).await?.list(&bucket.bucket, cursor).await?)
+    }
+
+    /// Sets every pair, in their order, or none; a pair is an operation.
+    ///
+    /// # Errors
+    ///
+    /// [`KvFault::Denied`] on a bucket that is read-only; past a limit or a quota.
+    pub async fn set_many(&mut self, bucket: &OpenBucket, pairs: Vec<(String, Vec<u8>)>) -> Result<(), KvFault> {
+        self.check_access(bucket, "set")?;
+        for (key, value) in &pairs {
+            self.check_key(key)?;
+            if value.len() as u64 > self.value_bytes_max {
+                return Err(over("kv_value_bytes", self.value_bytes_max, "store less under one key"));
+            }
+        }
+        Ok(self.begin(pairs.len()).await?.set_many(&bucket.bucket, pairs).await?)
+    }
+
+    /// Deletes those of `keys` that are there, all or none; a key is an operation.
+    ///
+    /// # Errors
+    ///
+    /// As for [`KvCall::set_many`].
+    pub async fn delete_many(&mut self, bucket: &OpenBucket, keys: Vec<String>) -> Result<(), KvFault> {
+        self.check_access(bucket, "delete")?;
+        for key in &keys {
+            self.check_key(key)?;
+        }
+        Ok(self.begin(keys.len()).await?.delete_many(&bucket.bucket, keys).await?)
+    }
+
+    /// Adds `delta` to the counter at `key` and gives what it is then.
+    ///
+    /// # Errors
+    ///
+    /// As for [`KvCall::set_many`]; also where the value is not a counter or would overflow.
+    pub async fn increment(&mut self, bucket: &OpenBucket, key: String, delta: u64) -> Result<u64, KvFault> {
+        self.check_access(bucket, "increment")?;
+        self.check_key(&key)?;
+        Ok(self.begin(1).await?.increment(&bucket.bucket, key, delta).await?)
+    }
+
+    /// Counts `operations` against the call's, waits for the decision, and gives the store.
+    async fn begin(&mut self, operations: usize) -> Result<KvStore, KvFault> {
+        // An empty batch asks the store too.
+        let operations = (operations as u64).max(1);
+        let left = self.operations_left.checked_sub(operations);
+        let Some(left) = left else {
+            return Err(over("kv_operations", self.operations_max, "use fewer operations in one call"));
+        };
+        self.operations_left = left;
+        let store = self.store.clone().ok_or_else(|| KvFault::Failed("this host has no key-value store".to_owned()))?;
+        self.effects.before_effect().await.map_err(Stop::AuditUnavailable)?;
+        self.effects.add_kv_operations(operations);
+        Ok(store)
+    }
+
+    fn check_access(&self, bucket: &OpenBucket, action: &str) -> Result<(), KvFault> {
+        match bucket.access {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => {
+                self.deny(format!("{action} in {:?}", bucket.bucket.name), "the kv grant is read-only".to_owned());
+                Err(KvFault::Denied)
+            }
+        }
+    }
+
+    fn check_key(&self, key: &str) -> Result<(), KvFault> {
+        if key.len() as u64 > self.key_bytes_max {
+            return Err(over("kv_key_bytes", self.key_bytes_max, "use a shorter key"));
+        }
+        Ok(())
+    }
+
+    fn deny(&self, action: String, rule: String) {
+        self.effects.deny(DeniedUse { capability: "kv", action, rule, nearest: None });
+    }
+}
+
+fn over(limit: &str, maximum: u64, next: &str) -> KvFault {
+    KvFault::Failed(format!("limits.{limit} is {maximum}: {next}, or raise it in the policy"))
+}

@@ -1,0 +1,79 @@
+//! Linking every interface that a component may import, once per engine.
+
+use wasmtime::component::{HasData, Linker, ResourceTable};
+use wasmtime_wasi::WasiCtxView;
+use wasmtime_wasi::cli::{WasiCli, WasiCliCtxView};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksCtxView};
+use wasmtime_wasi::p2::bindings::{cli, clocks, sockets as wasi_sockets};
+use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsCtxView};
+
+use super::{CapabilityView, config, files, kv, log, progress, random, sockets};
+
+/// Links all of WASI 0.2, `wasi:keyvalue`, `wasi:config`, `wasi:logging` and Cofferdam's own interfaces.
+///
+/// # Errors
+///
+/// Where one of them is linked already.
+pub fn add_to_linker<T: CapabilityView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    wasi(linker)?;
+    config::add_to_linker(linker, |data: &mut T| data.capabilities().config())?;
+    files::add_to_linker(linker, |data: &mut T| data.capabilities().files())?;
+    kv::add_to_linker(linker, |data: &mut T| data.capabilities().kv())?;
+    log::add_to_linker(linker, |data: &mut T| data.capabilities().log())?;
+    progress::add_to_linker(linker, |data: &mut T| data.capabilities().progress())?;
+    random::add_to_linker(linker, |data: &mut T| data.capabilities().random())?;
+    sockets::add_to_linker(linker, |data: &mut T| data.capabilities().sockets())
+}
+
+struct HasTable;
+
+impl HasData for HasTable {
+    type Data<'a> = &'a mut ResourceTable;
+}
+
+/// What `wasmtime-wasi` serves as it is: with nothing in it, or nothing to call it on.
+fn wasi<T: CapabilityView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    use wasmtime_wasi_io::bindings::wasi::io;
+
+    let l = linker;
+    io::error::add_to_linker::<T, HasTable>(l, table)?;
+    io::poll::add_to_linker::<T, HasTable>(l, table)?;
+    io::streams::add_to_linker::<T, HasTable>(l, table)?;
+
+    clocks::wall_clock::add_to_linker::<T, WasiClocks>(l, clocks_view)?;
+    clocks::monotonic_clock::add_to_linker::<T, WasiClocks>(l, clocks_view)?;
+
+    cli::environment::add_to_linker::<T, WasiCli>(l, cli_view)?;
+    cli::exit::add_to_linker::<T, WasiCli>(l, cli_view)?;
+    cli::stdin::add_to_linker::<T, WasiCli>(l, cli_view)?;
+    cli::terminal_input::add_to_linker::<T, WasiCli>(l, cli_view)?;
+    cli::terminal_output::add_to_linker::<T, WasiCli>(l, cli_view)?;
+    cli::terminal_stdin::add_to_linker::<T, WasiCli>(l, cli_view)?;
+    cli::terminal_stdout::add_to_linker::<T, WasiCli>(l, cli_view)?;
+    cli::terminal_stderr::add_to_linker::<T, WasiCli>(l, cli_view)?;
+
+    let options = wasi_sockets::network::LinkOptions::default();
+    wasi_sockets::instance_network::add_to_linker::<T, WasiSockets>(l, sockets_view)?;
+    wasi_sockets::network::add_to_linker::<T, WasiSockets>(l, &options, sockets_view)?;
+    wasi_sockets::tcp::add_to_linker::<T, WasiSockets>(l, sockets_view)?;
+    wasi_sockets::udp::add_to_linker::<T, WasiSockets>(l, sockets_view)
+}
+
+fn table<T: CapabilityView>(data: &mut T) -> &mut ResourceTable {
+    &mut data.capabilities().table
+}
+
+fn clocks_view<T: CapabilityView>(data: &mut T) -> WasiClocksCtxView<'_> {
+    let WasiCtxView { ctx, table } = data.capabilities().wasi();
+    WasiClocksCtxView { ctx: ctx.clocks(), table }
+}
+
+fn cli_view<T: CapabilityView>(data: &mut T) -> WasiCliCtxView<'_> {
+    let WasiCtxView { ctx, table } = data.capabilities().wasi();
+    WasiCliCtxView { ctx: ctx.cli(), table }
+}
+
+fn sockets_view<T: CapabilityView>(data: &mut T) -> WasiSocketsCtxView<'_> {
+    let WasiCtxView { ctx, table } = data.capabilities().wasi();
+    WasiSocketsCtxView { ctx: ctx.sockets(), table }
+}
