@@ -4,3 +4,4 @@ pub mod grant;
 pub mod http;
 
 pub use grant::{Access, Clock, FilesGrant, Grant, Grants, KvGrant, LogLevel, Random};
+pub use http::{HttpGrant, HttpRule, HttpTarget, InvalidRule, Matched, Refusal, Scheme};

@@ -1,0 +1,211 @@
+//! One rule, checked as it is made.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use url::Host;
+
+use super::path;
+use super::target::{HttpTarget, Scheme, read_host, read_method};
+
+/// One rule: what it names has to match, all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HttpRule {
+    /// `https`, or `http` where the rule says so.
+    scheme: Scheme,
+    /// A host, what is below one, or any.
+    host: HostPattern,
+    /// Absent: the scheme's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+    /// In upper case; `*` is any.
+    methods: Vec<String>,
+    /// In their one spelling; `*` at the end stands for anything, slashes too.
+    paths: Vec<String>,
+}
+
+/// Why there can be no such rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct InvalidRule {
+    /// The key of the rule that is at fault.
+    pub key: &'static str,
+    /// What is wrong with it, and how it is written.
+    pub problem: String,
+}
+
+/// Which hosts a rule is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum HostPattern {
+    /// `*`
+    Any,
+    /// `*.example.com`: one or more labels below the name, never the name itself.
+    Below(String),
+    /// This one.
+    Exactly(Host<String>),
+}
+
+/// What of a request a rule does not cover; in the order in which it is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Differs {
+    Host,
+    Scheme,
+    Port,
+    Method,
+    Path,
+}
+
+impl HttpRule {
+    /// Reads a rule as a policy writes it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "called where policies are resolved"))]
+    pub(in crate::policy) fn new(
+        scheme: Scheme,
+        host: &str,
+        port: Option<u16>,
+        methods: &[String],
+        paths: &[String],
+    ) -> Result<Self, InvalidRule> {
+        let invalid = |key, text: &str, problem: &str| InvalidRule { key, problem: format!("{text:?}: {problem}") };
+        if port == Some(0) {
+            return Err(invalid("port", "0", "a port is a number from 1 to 65535"));
+        }
+        for (key, given) in [("methods", methods), ("paths", paths)] {
+            if given.is_empty() {
+                return Err(invalid(key, "[]", "an empty list allows nothing; \"*\" allows any"));
+            }
+        }
+        let method = |text: &String| match text.as_str() {
+            "*" => Ok(text.clone()),
+            // It would be a method of its own, and nothing that begins so.
+            text if text.contains('*') => Err(invalid("methods", text, "'*' stands alone, for any method")),
+            _ => read_method(text).map_err(|problem| invalid("methods", text, problem)),
+        };
+        let path = |text: &String| read_path(text).map_err(|problem| invalid("paths", text, problem));
+        Ok(Self {
+            scheme,
+            host: HostPattern::read(host).map_err(|problem| invalid("host", host, problem))?,
+            port,
+            methods: methods.iter().map(method).collect::<Result<_, _>>()?,
+            paths: paths.iter().map(path).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// A rule without a policy, for tests of what uses it; `text` is `METHOD scheme://host[:port]path`.
+    #[cfg(test)]
+    pub(crate) fn for_test(text: &str) -> Self {
+        let (method, url) = text.split_once(' ').unwrap();
+        let (scheme, rest) = url.split_once("://").unwrap();
+        let (authority, path) = rest.split_at(rest.find('/').unwrap());
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().unwrap())),
+            _ => (authority, None),
+        };
+        Self::new(Scheme::parse(scheme).unwrap(), host, port, &[method.to_owned()], &[path.to_owned()]).unwrap()
+    }
+
+    /// What of `target` it does not cover; `None` where it covers all of it.
+    pub(super) fn differs(&self, target: &HttpTarget) -> Option<Differs> {
+        let covers = |path: &String| match path.strip_suffix('*') {
+            Some(beginning) => target.path.starts_with(beginning),
+            None => *path == target.path,
+        };
+        if !self.host.covers(&target.host) {
+            Some(Differs::Host)
+        } else if self.scheme != target.scheme {
+            Some(Differs::Scheme)
+        } else if self.port.unwrap_or(self.scheme.port()) != target.port {
+            Some(Differs::Port)
+        } else if !self.methods.iter().any(|method| method == "*" || *method == target.method) {
+            Some(Differs::Method)
+        } else if !self.paths.iter().any(covers) {
+            Some(Differs::Path)
+        } else {
+            None
+        }
+    }
+}
+
+/// Reads a path pattern.
+fn read_path(text: &str) -> Result<String, &'static str> {
+    let (beginning, anything) = match text.strip_suffix('*') {
+        Some("") => ("/", "*"),
+        Some(beginning) => (beginning, "*"),
+        None => (text, ""),
+    };
+    if beginning.contains('*') {
+        return Err("'*' stands at the end only, for anything");
+    }
+    if beginning.contains(['?', '#']) {
+        return Err("no rule speaks of what is behind a '?'");
+    }
+    Ok(path::canonical(beginning)? + anything)
+}
+
+impl HostPattern {
+    fn read(text: &str) -> Result<Self, &'static str> {
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        let (below, name) = match text.strip_prefix("*.") {
+            Some(name) => (true, name),
+            None => (false, text),
+        };
+        if name.contains('*') {
+            return Err("'*' stands alone, or at the beginning as in \"*.example.com\"");
+        }
+        match (read_host(name)?, below) {
+            (Host::Domain(name), true) => Ok(Self::Below(name)),
+            (_, true) => Err("there is nothing below an address"),
+            (host, false) => Ok(Self::Exactly(host)),
+        }
+    }
+
+    fn covers(&self, host: &Host<String>) -> bool {
+        match (self, host) {
+            (Self::Any, _) => true,
+            (Self::Exactly(own), host) => own == host,
+            (Self::Below(own), Host::Domain(name)) => {
+                name.strip_suffix(own.as_str()).and_then(|labels| labels.strip_suffix('.')).is_some()
+            }
+            (Self::Below(_), _) => false,
+        }
+    }
+}
+
+impl fmt::Display for HttpRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}://{}", self.methods.join(","), self.scheme, self.host)?;
+        if let Some(port) = self.port {
+            write!(f, ":{port}")?;
+        }
+        write!(f, " {}", self.paths.join(","))
+    }
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Below(name) => write!(f, "*.{name}"),
+            Self::Exactly(host) => host.fmt(f),
+        }
+    }
+}
+
+impl Serialize for HostPattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for Differs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Host => "host",
+            Self::Scheme => "scheme",
+            Self::Port => "port",
+            Self::Method => "method",
+            Self::Path => "path",
+        })
+    }
+}
