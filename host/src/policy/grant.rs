@@ -1,10 +1,55 @@
 //! Grants: what a call holds. Only [`crate::policy`] can make one, so whoever has one has been through a decision.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+/// A kind of grant, named as in the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GrantKind {
+    /// Requests to the network.
+    Http,
+    /// Buckets.
+    Kv,
+    /// Volumes.
+    Files,
+    /// A clock that moves.
+    Clock,
+    /// Random bytes that cannot be foreseen.
+    Random,
+    /// Log lines that are kept.
+    Log,
+    /// Settings.
+    Config,
+}
+
+impl GrantKind {
+    /// Every kind, in the order of the reference page.
+    pub const ALL: [Self; 7] = [Self::Http, Self::Kv, Self::Files, Self::Clock, Self::Random, Self::Log, Self::Config];
+
+    /// Its name in the policy.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Kv => "kv",
+            Self::Files => "files",
+            Self::Clock => "clock",
+            Self::Random => "random",
+            Self::Log => "log",
+            Self::Config => "config",
+        }
+    }
+}
+
+impl fmt::Display for GrantKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 /// Proof that policy gave `T` to this call. There is no way to make one outside of `policy`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,6 +85,16 @@ pub enum Access {
     ReadOnly,
     /// Looked at and changed.
     ReadWrite,
+}
+
+impl Access {
+    /// Its name in the policy.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "read-only",
+            Self::ReadWrite => "read-write",
+        }
+    }
 }
 
 /// A bucket of the tenant's key-value store.

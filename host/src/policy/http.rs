@@ -56,7 +56,6 @@ impl Refusal {
 impl HttpGrant {
     /// Requests that match one rule of each; `private` are the platform's exceptions to the refusal of special
     /// addresses.
-    #[cfg_attr(not(test), expect(dead_code, reason = "called where policies are resolved"))]
     pub(super) fn new(tenant: Vec<HttpRule>, ceiling: Vec<HttpRule>, private: Vec<IpNet>) -> Self {
         Self { tenant, ceiling, private }
     }

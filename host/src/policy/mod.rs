@@ -1,7 +1,190 @@
-//! May this principal do this, and with what in hand? Pure: parses and decides, reads and writes nothing.
+//! May this package be called, and with what in hand? Pure: parses and decides, reads and writes nothing.
+//!
+//! What a call holds is `platform ceiling ∩ tenant grant ∩ what the package declares`; each layer only takes away, and
+//! this is the only place where a [`Grant`] is made. `docs/policy.md` is made from the tables that the parser reads by.
 
+mod decide;
 pub mod grant;
 pub mod http;
+mod limits;
+mod parse;
+mod pattern;
+mod problem;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod weigh;
+mod words;
 
-pub use grant::{Access, Clock, FilesGrant, Grant, Grants, KvGrant, LogLevel, Random};
-pub use http::{HttpGrant, HttpRule, HttpTarget, InvalidRule, Matched, Refusal, Scheme};
+use std::fmt;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+pub use self::decide::{Allowed, Decision, Denied, Layer, Needs, Subject, Withheld, decide};
+pub use self::grant::{Access, Clock, FilesGrant, Grant, GrantKind, Grants, KvGrant, LogLevel, Random};
+pub use self::http::{HttpGrant, HttpRule, HttpTarget, InvalidRule, Matched, Refusal, Scheme};
+pub use self::limits::LimitsPatch;
+pub use self::problem::{PolicyError, Problem};
+
+use self::parse::{CeilingRules, Format, TenantRules, read_ceiling, read_tenant, read_text};
+use self::problem::Problems;
+use self::rows::File;
+use crate::id::Digest;
+use crate::limits::CallLimits;
+
+/// A tenant's policy, checked. Cheap to clone.
+#[derive(Clone)]
+pub struct Policy(Arc<Read<TenantRules>>);
+
+/// The platform's ceiling, checked. Cheap to clone.
+#[derive(Clone)]
+pub struct Ceiling {
+    read: Arc<Read<CeilingRules>>,
+    file: File,
+}
+
+/// A text and what it says.
+struct Read<R> {
+    text: String,
+    digest: Digest,
+    rules: R,
+}
+
+impl<R> Read<R> {
+    fn new(text: &str, rules: R) -> Arc<Self> {
+        Arc::new(Self { text: text.to_owned(), digest: Digest::of(text.as_bytes()), rules })
+    }
+}
+
+impl Policy {
+    /// Reads a policy in TOML. The empty text is a policy: every tool may be called, and none holds anything.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it, each with its line.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        Self::read(text, Format::Toml)
+    }
+
+    /// Reads the same in JSON.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it; lines are told only where it is no JSON.
+    pub fn from_json(text: &str) -> Result<Self, PolicyError> {
+        Self::read(text, Format::Json)
+    }
+
+    fn read(text: &str, format: Format) -> Result<Self, PolicyError> {
+        let mut problems = Problems::default();
+        let node = read_text(text, format, &mut problems);
+        let rules = node.map(|node| read_tenant(&mut problems, &node)).unwrap_or_default();
+        problems.or(rules).map(|rules| Self(Read::new(text, rules)))
+    }
+
+    /// The digest of its text.
+    pub fn digest(&self) -> Digest {
+        self.0.digest
+    }
+
+    /// Its text, as it was given.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    fn rules(&self) -> &TenantRules {
+        &self.0.rules
+    }
+}
+
+impl Default for Policy {
+    /// The empty one.
+    fn default() -> Self {
+        Self(Read::new("", TenantRules::default()))
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Policy").field(&self.digest()).finish()
+    }
+}
+
+/// The ceiling where the platform has no file of its own.
+const BUILT_IN: &str = r#"[[grant]]
+tools = ["*", "catalogue/*"]
+kv = true
+files = true
+http = true
+clock = true
+random = true
+log = true
+config = true
+"#;
+
+impl Ceiling {
+    /// Reads the platform's file.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it, each with its line.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let (rules, problems) = Self::read(text);
+        problems.or(Self { read: Read::new(text, rules), file: File::Ceiling })
+    }
+
+    /// What holds where the platform has no file: every kind of grant for every package, HTTP to any HTTPS host.
+    pub fn builtin() -> Self {
+        // A test shows that it reads without a problem.
+        let (rules, _) = Self::read(BUILT_IN);
+        Self { read: Read::new(BUILT_IN, rules), file: File::BuiltIn }
+    }
+
+    fn read(text: &str) -> (CeilingRules, Problems) {
+        let mut problems = Problems::default();
+        let node = read_text(text, Format::Toml, &mut problems);
+        let rules = node.map(|node| read_ceiling(&mut problems, &node)).unwrap_or_default();
+        (rules, problems)
+    }
+
+    /// The digest of its text.
+    pub fn digest(&self) -> Digest {
+        self.read.digest
+    }
+
+    /// Its text, as it was given; of the built-in one, what it would be.
+    pub fn text(&self) -> &str {
+        &self.read.text
+    }
+
+    /// What all buckets of a tenant together may hold, in bytes.
+    pub fn buckets_bytes_max(&self) -> u64 {
+        self.rules().host.buckets_bytes_max
+    }
+
+    /// What all volumes of a tenant together may hold, in bytes.
+    pub fn volumes_bytes_max(&self) -> u64 {
+        self.rules().host.volumes_bytes_max
+    }
+
+    /// Private and other special addresses that requests may go to all the same.
+    pub fn private_addresses(&self) -> &[IpNet] {
+        &self.rules().host.private_addresses
+    }
+
+    /// What a call may use at most.
+    pub fn limits(&self) -> CallLimits {
+        self.rules().limits.apply_to(&CallLimits::ceiling())
+    }
+
+    fn rules(&self) -> &CeilingRules {
+        &self.read.rules
+    }
+}
+
+impl fmt::Debug for Ceiling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Ceiling").field(&self.digest()).finish()
+    }
+}

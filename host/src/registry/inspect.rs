@@ -10,7 +10,8 @@ mod bounds;
 #[cfg(test)]
 mod tests;
 
-use super::words::{self, GrantKind, InterfaceId};
+use super::GrantKind;
+use super::words::{self, InterfaceId};
 use crate::engine::Class;
 use crate::error::{Code, Error};
 

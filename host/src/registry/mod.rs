@@ -25,7 +25,7 @@ pub use self::confine::{CompileSettings, SelfTest, self_test};
 pub use self::definitions::Definition;
 pub use self::inspect::{Inspection, Kind, Rejection, inspect};
 pub use self::stage::{Staged, UploadSettings};
-pub use self::words::GrantKind;
+pub use crate::policy::GrantKind;
 
 use self::artefact::{Artefacts, Found, Made};
 use self::components::Components;

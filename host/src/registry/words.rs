@@ -2,51 +2,10 @@
 //! authors whose component asks for something that is not there.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use semver::Version;
-use serde::{Deserialize, Serialize};
 
-/// A kind of grant, named as in the policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum GrantKind {
-    /// Requests to the network.
-    Http,
-    /// Buckets.
-    Kv,
-    /// Volumes.
-    Files,
-    /// A clock that moves.
-    Clock,
-    /// Random bytes that cannot be foreseen.
-    Random,
-    /// Log lines that are kept.
-    Log,
-    /// Settings.
-    Config,
-}
-
-impl GrantKind {
-    /// Its name in the policy.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Kv => "kv",
-            Self::Files => "files",
-            Self::Clock => "clock",
-            Self::Random => "random",
-            Self::Log => "log",
-            Self::Config => "config",
-        }
-    }
-}
-
-impl fmt::Display for GrantKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use crate::policy::GrantKind;
 
 /// Interfaces of one package that mean the same to whoever grants.
 struct Offer {

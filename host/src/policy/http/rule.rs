@@ -57,7 +57,6 @@ pub(super) enum Differs {
 
 impl HttpRule {
     /// Reads a rule as a policy writes it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "called where policies are resolved"))]
     pub(in crate::policy) fn new(
         scheme: Scheme,
         host: &str,
@@ -123,6 +122,26 @@ impl HttpRule {
             None
         }
     }
+
+    /// Whether there can be a request that both cover.
+    pub(in crate::policy) fn overlaps(&self, other: &Self) -> bool {
+        let methods = |method: &String| method == "*" || other.methods.iter().any(|own| own == "*" || own == method);
+        let paths = |path: &String| other.paths.iter().any(|own| paths_overlap(own, path));
+        self.scheme == other.scheme
+            && self.port.unwrap_or(self.scheme.port()) == other.port.unwrap_or(other.scheme.port())
+            && self.host.overlaps(&other.host)
+            && self.methods.iter().any(methods)
+            && self.paths.iter().any(paths)
+    }
+}
+
+fn paths_overlap(one: &str, other: &str) -> bool {
+    match (one.strip_suffix('*'), other.strip_suffix('*')) {
+        (Some(one), Some(other)) => one.starts_with(other) || other.starts_with(one),
+        (Some(beginning), None) => other.starts_with(beginning),
+        (None, Some(beginning)) => one.starts_with(beginning),
+        (None, None) => one == other,
+    }
 }
 
 /// Reads a path pattern.
@@ -168,6 +187,15 @@ impl HostPattern {
                 name.strip_suffix(own.as_str()).and_then(|labels| labels.strip_suffix('.')).is_some()
             }
             (Self::Below(_), _) => false,
+        }
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        let within = |name: &str, own: &str| name == own || name.ends_with(&format!(".{own}"));
+        match (self, other) {
+            (Self::Any, _) | (_, Self::Any) => true,
+            (Self::Below(one), Self::Below(other)) => within(one, other) || within(other, one),
+            (pattern, Self::Exactly(host)) | (Self::Exactly(host), pattern) => pattern.covers(host),
         }
     }
 }

@@ -1,0 +1,81 @@
+//! A tenant's policy: its tools, limits and grants.
+
+use std::collections::BTreeMap;
+
+use super::conflicts::conflicts;
+use super::grants::read_grants;
+use super::keys::{GRANT, LIMITS_SECTION, TENANT, TOOLS};
+use super::node::Node;
+use super::reader::Fields;
+use super::{PATTERNS_MAX, grants};
+use crate::policy::limits::{LIMITS, LimitsPatch, Unit};
+use crate::policy::pattern::Pattern;
+use crate::policy::problem::Problems;
+use crate::policy::rows::{At, Rows, TenantGives, Tools};
+
+/// Lines of limits, by their place in the table.
+pub(in crate::policy) type LimitLines = BTreeMap<usize, Option<usize>>;
+
+/// What a tenant's file says.
+#[derive(Debug, Clone, Default)]
+pub(in crate::policy) struct TenantRules {
+    pub(in crate::policy) tools: Tools,
+    pub(in crate::policy) limits: LimitsPatch,
+    pub(in crate::policy) limit_lines: LimitLines,
+    pub(in crate::policy) grants: Rows<TenantGives>,
+}
+
+/// Reads a tenant's file.
+pub(in crate::policy) fn read_tenant(problems: &mut Problems, node: &Node) -> TenantRules {
+    let Some(fields) = problems.fields(node, "", &TENANT) else { return TenantRules::default() };
+    let tools = read_tools(problems, &fields);
+    let (limits, limit_lines) = read_limits_of(problems, &fields);
+    let grants = read_grants(problems, &fields, &GRANT, grants::tenant);
+    conflicts(problems, &grants);
+    TenantRules { tools, limits, limit_lines, grants: Rows::new(grants) }
+}
+
+/// `[tools]`, of either file.
+pub(super) fn read_tools(problems: &mut Problems, file: &Fields<'_>) -> Tools {
+    let fields = file.get("tools").and_then(|node| problems.fields(node, "tools", &TOOLS));
+    let Some(fields) = fields else { return Tools::default() };
+    let allow = fields.get("allow");
+    let allowed = allow.map(|node| read_patterns(problems, node, "tools.allow", PATTERNS_MAX));
+    let deny = fields.get("deny").map(|node| read_patterns(problems, node, "tools.deny", PATTERNS_MAX));
+    Tools::new(allowed, allow.and_then(|node| node.line), deny.unwrap_or_default())
+}
+
+/// A list of patterns.
+pub(super) fn read_patterns(problems: &mut Problems, node: &Node, place: &str, max: usize) -> Vec<At<Pattern>> {
+    let mut patterns = Vec::new();
+    for (nth, node) in problems.list(node, place, max).iter().enumerate() {
+        let pattern = problems.parsed(node, &format!("{place}[{}]", nth + 1), str::parse);
+        patterns.extend(pattern.map(|value| At { line: node.line, value }));
+    }
+    patterns
+}
+
+/// `[limits]`, of either file.
+pub(super) fn read_limits_of(problems: &mut Problems, file: &Fields<'_>) -> (LimitsPatch, LimitLines) {
+    file.get("limits").map(|node| read_limits(problems, node, "limits")).unwrap_or_default()
+}
+
+/// A table of limits.
+pub(in crate::policy) fn read_limits(problems: &mut Problems, node: &Node, place: &str) -> (LimitsPatch, LimitLines) {
+    let (mut patch, mut lines) = (LimitsPatch::default(), LimitLines::new());
+    let Some(fields) = problems.fields(node, place, &LIMITS_SECTION) else { return (patch, lines) };
+    for (nth, limit) in LIMITS.iter().enumerate() {
+        let Some(node) = fields.get(limit.name) else { continue };
+        let place = fields.place(limit.name);
+        let value = match limit.unit {
+            Unit::Count => problems.count(node, &place, limit.least, limit.most),
+            Unit::Bytes => problems.size(node, &place, limit.least, limit.most),
+            Unit::Time => problems.duration(node, &place, limit.least, limit.most),
+        };
+        if let Some(value) = value {
+            patch.0.insert(nth, value);
+            lines.insert(nth, node.line);
+        }
+    }
+    (patch, lines)
+}
