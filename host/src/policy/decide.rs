@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::grant::{GrantKind, Grants};
 use super::limits::LimitsPatch;
 use super::weigh::{Weighed, weigh};
-use super::{Ceiling, Policy};
+use super::{Ceiling, Policy, words};
 use crate::error::{Code, Error};
 use crate::id::PackageRef;
 use crate::limits::CallLimits;
@@ -126,28 +126,11 @@ pub fn decide(ceiling: &Ceiling, policy: &Policy, subject: &Subject<'_>) -> Deci
     if let Some(denied) = missing {
         return Decision::Denied(denied);
     }
-    let rows = given.into_iter().flat_map(|given| given.rows).collect();
+    let rows: BTreeSet<(usize, String)> = given.into_iter().flat_map(|given| given.rows).collect();
     Decision::Allowed(Allowed {
-        rule: joined(allowed, rows),
+        rule: words::rules(std::iter::once(allowed).chain(rows.into_iter().map(|(_, row)| row))),
         grants: Arc::new(grants),
         limits: Arc::new(limits),
         withheld,
     })
-}
-
-/// The `[[grant]]`s that are named in a rule; it stands in every entry of the record.
-const ROWS_NAMED_MAX: usize = 4;
-
-/// `allowed`, and the rows by their places in the file.
-fn joined(allowed: String, rows: BTreeSet<(usize, String)>) -> String {
-    let more = rows.len().saturating_sub(ROWS_NAMED_MAX);
-    let mut rule = allowed;
-    for (_, row) in rows.into_iter().take(ROWS_NAMED_MAX) {
-        rule.push_str("; ");
-        rule.push_str(&row);
-    }
-    if more > 0 {
-        rule.push_str(&format!("; and {more} more"));
-    }
-    rule
 }

@@ -3,13 +3,16 @@
 //! What a call holds is `platform ceiling ∩ tenant grant ∩ what the package declares`; each layer only takes away, and
 //! this is the only place where a [`Grant`] is made. `docs/policy.md` is made from the tables that the parser reads by.
 
+mod check;
 mod decide;
+mod explain;
 pub mod grant;
 pub mod http;
 mod limits;
 mod parse;
 mod pattern;
 mod problem;
+mod reference;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -21,11 +24,14 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+pub use self::check::{Warning, check, check_ceiling};
 pub use self::decide::{Allowed, Decision, Denied, Layer, Needs, Subject, Withheld, decide};
+pub use self::explain::{Explanation, Held, InForce, Use, UseAnswer, explain};
 pub use self::grant::{Access, Clock, FilesGrant, Grant, GrantKind, Grants, KvGrant, LogLevel, Random};
 pub use self::http::{HttpGrant, HttpRule, HttpTarget, InvalidRule, Matched, Refusal, Scheme};
 pub use self::limits::LimitsPatch;
 pub use self::problem::{PolicyError, Problem};
+pub use self::reference::reference;
 
 use self::parse::{CeilingRules, Format, TenantRules, read_ceiling, read_tenant, read_text};
 use self::problem::Problems;

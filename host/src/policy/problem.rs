@@ -79,15 +79,16 @@ pub(super) struct Problems {
 
 impl Problems {
     pub(super) fn add(&mut self, line: Option<usize>, key: impl fmt::Display, message: impl Into<String>) {
-        if self.found.len() == PROBLEMS_MAX {
-            self.left_out += 1;
-        } else {
+        if self.have_room() {
             self.found.push(Problem { line, key: key.to_string(), message: message.into() });
+        } else {
+            self.left_out += 1;
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.found.is_empty()
+    /// Whether a further one is told.
+    pub(super) fn have_room(&self) -> bool {
+        self.found.len() < PROBLEMS_MAX
     }
 
     /// `value` where nothing was found.
@@ -97,6 +98,8 @@ impl Problems {
             return Ok(value);
         }
         problems.sort_by_key(|problem| problem.line);
+        // A parser that recovers can come by the same slip twice.
+        problems.dedup();
         if left_out > 0 {
             let message = format!("{left_out} further problems are left out");
             problems.push(Problem { line: None, key: String::new(), message });

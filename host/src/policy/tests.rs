@@ -1,10 +1,16 @@
 //! Policies as people write them, and what is decided by them.
 
-use expect_test::{Expect, expect};
+mod check;
+mod decide;
+mod explain;
+mod hostile;
+mod layers;
+mod problems;
 
 use super::*;
 use crate::id::PackageRef;
 
+/// A tenant's policy that says something of everything.
 const EXAMPLE: &str = r#"[tools]
 allow = ["*", "catalogue/*"]
 deny = ["catalogue/shell"]
@@ -12,12 +18,12 @@ deny = ["catalogue/shell"]
 [limits]
 fuel = 2_000_000_000
 memory_bytes = "64MiB"
-deadline = "5s"
+deadline = "2s"
 
 [[grant]]
 tools = ["notes", "catalogue/files"]
-kv = [{ bucket = "notes", access = "read-write", bytes_max = "10MiB", keys_max = 10_000 }]
-files = [{ volume = "workspace", mount = "/work", access = "read-only", bytes_max = "100MiB", files_max = 10_000 }]
+kv = [{ bucket = "notes", access = "read-write", bytes_max = "1MiB", keys_max = 1_000 }]
+files = [{ volume = "workspace", mount = "/work", access = "read-only" }]
 http = [{ host = "api.github.com", methods = ["GET"], paths = ["/repos/*"] }]
 clock = "coarse"
 random = "secure"
@@ -25,177 +31,69 @@ log = "info"
 config = { greeting = "hello" }
 "#;
 
-/// The decision on `package` that requires and may use the kinds named.
+/// A ceiling that cuts something of everything.
+const LOW_CEILING: &str = r#"[tools]
+deny = ["catalogue/shell"]
+
+[limits]
+deadline = "1s"
+
+[[grant]]
+tools = ["*", "catalogue/files"]
+kv = { access = "read-only", bytes_max = "512KiB" }
+files = true
+http = [{ host = "*.github.com", methods = ["*"] }, { scheme = "http", host = "10.0.0.7", port = 8080 }]
+clock = "frozen"
+random = true
+log = "warn"
+
+[egress]
+private_addresses = ["10.0.0.7/32"]
+
+[storage]
+buckets_bytes_max = "2GiB"
+"#;
+
+fn policy(text: &str) -> Policy {
+    Policy::parse(text).unwrap()
+}
+
+fn ceiling(text: &str) -> Ceiling {
+    Ceiling::parse(text).unwrap()
+}
+
+fn package(text: &str) -> PackageRef {
+    text.parse().unwrap()
+}
+
+/// Kinds, by their names.
+fn kinds(text: &str) -> std::collections::BTreeSet<GrantKind> {
+    let kind = |word| GrantKind::ALL.into_iter().find(|kind| kind.as_str() == word).unwrap();
+    text.split_whitespace().map(kind).collect()
+}
+
+/// Needs, by the names of kinds.
+fn needs(required: &str, optional: &str) -> Needs {
+    Needs { required: kinds(required), optional: kinds(optional) }
+}
+
+/// The decision on `package`, which requires and may use the kinds named.
 fn decided(ceiling: &Ceiling, policy: &Policy, package: &str, required: &str, optional: &str) -> Decision {
-    let kinds = |text: &str| {
-        let kind = |word| GrantKind::ALL.into_iter().find(|kind| kind.as_str() == word).unwrap();
-        text.split_whitespace().map(kind).collect()
-    };
-    let needs = Needs { required: kinds(required), optional: kinds(optional) };
-    let package: PackageRef = package.parse().unwrap();
-    decide(ceiling, policy, &Subject { package: &package, needs: &needs, limits: &LimitsPatch::default() })
+    let needs = needs(required, optional);
+    let limits = LimitsPatch::default();
+    decide(ceiling, policy, &Subject { package: &self::package(package), needs: &needs, limits: &limits })
 }
 
-#[test]
-fn the_built_in_ceiling_reads_without_a_problem() {
-    let (_, problems) = Ceiling::read(BUILT_IN);
-    problems.or(()).unwrap();
+fn allowed(decision: Decision) -> Allowed {
+    match decision {
+        Decision::Allowed(allowed) => allowed,
+        Decision::Denied(denied) => panic!("{denied:?}"),
+    }
 }
 
-fn shows(decision: &Decision, expected: &Expect) {
-    expected.assert_debug_eq(decision);
-}
-
-#[test]
-fn the_example_gives_what_it_says() {
-    let policy = Policy::parse(EXAMPLE).unwrap();
-    let decision = decided(&Ceiling::builtin(), &policy, "notes", "kv", "http files clock random log");
-    shows(
-        &decision,
-        &expect![[r#"
-        Allowed(
-            Allowed {
-                rule: "policy line 2: [tools] allow \"*\"; policy line 10: [[grant]] 1 (tools = [\"notes\", …])",
-                grants: Grants {
-                    kv: [
-                        Grant(
-                            KvGrant {
-                                bucket: "notes",
-                                access: ReadWrite,
-                                bytes_max: 10485760,
-                                keys_max: 10000,
-                            },
-                        ),
-                    ],
-                    files: [
-                        Grant(
-                            FilesGrant {
-                                volume: "workspace",
-                                mount: "/work",
-                                access: ReadOnly,
-                                bytes_max: 104857600,
-                                files_max: 10000,
-                            },
-                        ),
-                    ],
-                    http: Some(
-                        Grant(
-                            HttpGrant {
-                                tenant: [
-                                    HttpRule {
-                                        scheme: Https,
-                                        host: Exactly(
-                                            Domain(
-                                                "api.github.com",
-                                            ),
-                                        ),
-                                        port: None,
-                                        methods: [
-                                            "GET",
-                                        ],
-                                        paths: [
-                                            "/repos/*",
-                                        ],
-                                    },
-                                ],
-                                ceiling: [
-                                    HttpRule {
-                                        scheme: Https,
-                                        host: Any,
-                                        port: None,
-                                        methods: [
-                                            "*",
-                                        ],
-                                        paths: [
-                                            "/*",
-                                        ],
-                                    },
-                                ],
-                                private: [],
-                            },
-                        ),
-                    ),
-                    clock: Grant(
-                        Coarse,
-                    ),
-                    random: Grant(
-                        Secure,
-                    ),
-                    log: Some(
-                        Grant(
-                            Info,
-                        ),
-                    ),
-                    config: Grant(
-                        {},
-                    ),
-                },
-                limits: CallLimits {
-                    fuel: 2000000000,
-                    deadline: 5s,
-                    memory_bytes: 67108864,
-                    table_elements: 100000,
-                    instances: 100,
-                    resources: 1000,
-                    hostcall_bytes: 8388608,
-                    random_bytes: 65536,
-                    arguments_bytes: 1048576,
-                    result_bytes: 4194304,
-                    log_bytes: 65536,
-                    progress_reports: 1000,
-                    http_requests: 16,
-                    http_sent_bytes: 1048576,
-                    http_received_bytes: 8388608,
-                    http_header_bytes: 32768,
-                    http_timeout: 5s,
-                    kv_operations: 1000,
-                    kv_key_bytes: 512,
-                    kv_value_bytes: 1048576,
-                    files_open: 64,
-                },
-                withheld: [
-                    Withheld {
-                        kind: Config,
-                        layer: Package,
-                        words: "the policy grants config, and notes does not declare that it needs it",
-                        rule: "package: config is not among the needs of notes",
-                        remedy: "publish a version of notes that has \"config\" in its [needs]",
-                    },
-                ],
-            },
-        )
-    "#]],
-    );
-    let decision = decided(&Ceiling::builtin(), &policy, "noter", "kv http", "log");
-    shows(
-        &decision,
-        &expect![[r#"
-        Denied(
-            Denied {
-                reason: "noter requires http and kv, which it is not granted",
-                rule: "default: no [[grant]] gives http to noter",
-                nearest: Some(
-                    "policy line 14: [[grant]] 1 gives http to \"notes\"",
-                ),
-                remedy: "add to the policy:\n[[grant]]\ntools = [\"noter\"]\nhttp = [{ host = \"api.example.com\" }]\nkv = [{ bucket = \"noter\", access = \"read-write\" }]",
-            },
-        )
-    "#]],
-    );
-    let decision = decided(&Ceiling::builtin(), &policy, "catalogue/shell", "kv http", "log");
-    shows(
-        &decision,
-        &expect![[r#"
-        Denied(
-            Denied {
-                reason: "the policy does not let catalogue/shell be called",
-                rule: "policy line 3: [tools] deny \"catalogue/shell\"",
-                nearest: Some(
-                    "policy line 2: [tools] allow \"catalogue/*\", but deny wins",
-                ),
-                remedy: "take \"catalogue/shell\" out of deny in [tools] of the policy",
-            },
-        )
-    "#]],
-    );
+fn denied(decision: Decision) -> Denied {
+    match decision {
+        Decision::Allowed(allowed) => panic!("{allowed:?}"),
+        Decision::Denied(denied) => denied,
+    }
 }

@@ -13,7 +13,7 @@ use super::rows::{CeilingGives, File, Row, Source, TenantGives};
 use super::{Ceiling, Policy};
 use crate::limits::CallLimits;
 
-pub(super) use self::remedy::{ask_platform, snippet};
+pub(super) use self::remedy::{ask_platform, lines, snippet};
 
 /// What a package gets.
 pub(super) struct Weighed<'a> {
@@ -54,6 +54,11 @@ pub(super) struct Layers<'a> {
 }
 
 impl Layers<'_> {
+    /// The rule that came nearest to giving what is withheld.
+    pub(super) fn nearest(&self, withheld: &Withheld) -> Option<String> {
+        remedy::nearest_grant(self, withheld)
+    }
+
     /// The tenant's row, named.
     pub(super) fn row_name(&self, row: &Row<TenantGives>) -> (usize, String) {
         let what = row.name(self.subject.package);
@@ -167,7 +172,7 @@ impl Scale<'_> {
         Some(Denied {
             reason: format!("{package} requires {}, which it is not granted", kinds.join(" and ")),
             rule: decisive.rule.clone(),
-            nearest: remedy::nearest_grant(&self.layers, decisive),
+            nearest: self.layers.nearest(decisive),
             remedy,
         })
     }

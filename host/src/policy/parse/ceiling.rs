@@ -40,7 +40,7 @@ fn read_host_rules(problems: &mut Problems, file: &Fields<'_>) -> HostRules {
     let egress = file.get("egress").and_then(|node| problems.fields(node, "egress", &EGRESS));
     if let Some(node) = egress.as_ref().and_then(|fields| fields.get("private_addresses")) {
         let place = "egress.private_addresses";
-        for (nth, node) in problems.list(node, place, ENTRIES_MAX).iter().enumerate() {
+        for (nth, node) in problems.list(node, place, ENTRIES_MAX).unwrap_or_default().iter().enumerate() {
             rules.private_addresses.extend(problems.parsed(node, &format!("{place}[{}]", nth + 1), read_network));
         }
     }

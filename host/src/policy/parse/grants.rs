@@ -50,7 +50,7 @@ pub(super) fn read_grants<G>(
     }
     let mut room = Room { rules: RULES_MAX };
     let mut rows = Vec::new();
-    for (nth, node) in problems.list(node, "grant", GRANTS_MAX).iter().enumerate() {
+    for (nth, node) in problems.list(node, "grant", GRANTS_MAX).unwrap_or_default().iter().enumerate() {
         let number = nth + 1;
         let Some(fields) = problems.fields(node, &format!("grant[{number}]"), section) else { continue };
         let place = fields.place("tools");
@@ -162,7 +162,7 @@ fn entries(
     let Some(node) = fields.get(key) else { return Vec::new() };
     let place = fields.place(key);
     let mut entries = Vec::new();
-    for (nth, node) in problems.list(node, &place, ENTRIES_MAX).iter().enumerate() {
+    for (nth, node) in problems.list(node, &place, ENTRIES_MAX).unwrap_or_default().iter().enumerate() {
         let entry = read(problems, node, &format!("{place}[{}]", nth + 1));
         entries.extend(entry.map(|value| At { line: node.line, value }));
     }
@@ -202,13 +202,20 @@ fn name(problems: &mut Problems, fields: &Fields<'_>, key: &str) -> Option<Strin
         return None;
     };
     problems.parsed(node, &place, |text| {
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let good = (1..=64).contains(&text.len())
-            && text.bytes().next().is_some_and(plain)
-            && text.bytes().all(|byte| plain(byte) || matches!(byte, b'-' | b'_'));
-        const RULE: &str = "1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit";
-        if good { Ok(text.to_owned()) } else { Err(format!("{} is no name: {RULE}", shown(text))) }
+        if is_name(text) { Ok(text.to_owned()) } else { Err(format!("{} is no name: {NAME_RULE}", shown(text))) }
     })
+}
+
+/// What the name of a bucket or a volume can be.
+pub(in crate::policy) const NAME_RULE: &str =
+    "1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit";
+
+/// Whether a bucket or a volume can be called so.
+pub(in crate::policy) fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (1..=64).contains(&text.len())
+        && text.bytes().next().is_some_and(plain)
+        && text.bytes().all(|byte| plain(byte) || matches!(byte, b'-' | b'_'))
 }
 
 /// Where a volume is found: one spelling for each place.
@@ -228,7 +235,7 @@ fn read_mount(text: &str) -> Result<String, String> {
 
 /// Rules for requests.
 fn http(problems: &mut Problems, node: &Node, place: &str, room: &mut Room) -> Vec<At<HttpRule>> {
-    let nodes = problems.list(node, place, RULES_MAX);
+    let Some(nodes) = problems.list(node, place, RULES_MAX) else { return Vec::new() };
     let Some(left) = room.rules.checked_sub(nodes.len()) else {
         room.rules = 0;
         problems.add(node.line, place, format!("with these there are more than {RULES_MAX} rules in the file"));
@@ -257,15 +264,14 @@ fn http_rule(problems: &mut Problems, node: &Node, place: &str) -> Option<HttpRu
             None
         }
     };
-    let port = match fields.get("port") {
-        Some(node) => Some(problems.count(node, &fields.place("port"), 1, u16::MAX.into())?),
+    let port = fields.get("port").map(|node| problems.count(node, &fields.place("port"), 1, u16::MAX.into()));
+    let methods = texts(problems, &fields, "methods", METHODS_MAX, &["GET", "HEAD"]);
+    let paths = texts(problems, &fields, "paths", PATHS_MAX, &["/*"]);
+    let port = match port {
+        Some(port) => u16::try_from(port?).ok(),
         None => None,
     };
-    let methods = texts(problems, &fields, "methods", METHODS_MAX)?;
-    let paths = texts(problems, &fields, "paths", PATHS_MAX)?;
-    let methods = methods.unwrap_or_else(|| vec!["GET".to_owned(), "HEAD".to_owned()]);
-    let paths = paths.unwrap_or_else(|| vec!["/*".to_owned()]);
-    let rule = HttpRule::new(scheme, host?, port.and_then(|port| u16::try_from(port).ok()), &methods, &paths);
+    let rule = HttpRule::new(scheme, host?, port, &methods?, &paths?);
     match rule {
         Ok(rule) => Some(rule),
         Err(invalid) => {
@@ -276,19 +282,15 @@ fn http_rule(problems: &mut Problems, node: &Node, place: &str) -> Option<HttpRu
     }
 }
 
-/// A list of texts: `Some(None)` where there is none, `None` where it is not one.
-fn texts(problems: &mut Problems, fields: &Fields<'_>, key: &str, max: usize) -> Option<Option<Vec<String>>> {
-    let Some(node) = fields.get(key) else { return Some(None) };
+/// A list of texts, or `default` where there is none.
+fn texts(problems: &mut Problems, fields: &Fields<'_>, key: &str, max: usize, default: &[&str]) -> Option<Vec<String>> {
+    let Some(node) = fields.get(key) else {
+        return Some(default.iter().map(|text| (*text).to_owned()).collect());
+    };
     let place = fields.place(key);
-    if !matches!(node.value, Value::List(_)) {
-        return problems.wrong(node, &place, "a list of texts");
-    }
-    let list = problems.list(node, &place, max);
-    let mut texts = Vec::with_capacity(list.len());
-    for (nth, node) in list.iter().enumerate() {
-        texts.push(problems.text(node, &format!("{place}[{}]", nth + 1))?.to_owned());
-    }
-    Some(Some(texts))
+    let list = problems.list(node, &place, max)?.iter().enumerate();
+    let text = |(nth, node)| problems.text(node, &format!("{place}[{}]", nth + 1)).map(str::to_owned);
+    list.map(text).collect()
 }
 
 /// What `http = true` is.

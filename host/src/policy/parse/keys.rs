@@ -20,6 +20,8 @@ pub(in crate::policy) struct Section {
     pub(in crate::policy) title: &'static str,
     pub(in crate::policy) doc: &'static str,
     keys: Keys,
+    /// Tables below it, whose keys are found one level too high.
+    below: &'static [&'static Section],
     /// Keys as people or earlier versions write them, and what they are called.
     renamed: &'static [(&'static str, &'static str)],
 }
@@ -52,6 +54,10 @@ impl Section {
         self.names().any(|name| name == key)
     }
 
+    pub(super) fn below(&self, key: &str) -> Option<&'static Section> {
+        self.below.iter().copied().find(|section| section.knows(key) || section.successor(key).is_some())
+    }
+
     pub(super) fn successor(&self, key: &str) -> Option<&'static str> {
         self.renamed.iter().find(|(old, _)| *old == key).map(|(_, new)| *new)
     }
@@ -76,6 +82,7 @@ pub(in crate::policy) static TENANT: Section = Section {
             "What calls of some packages hold.",
         ),
     ]),
+    below: &[],
     renamed: &[
         ("limit", "limits"),
         ("grants", "grant"),
@@ -103,6 +110,7 @@ pub(in crate::policy) static CEILING: Section = Section {
         key("egress", "a table", "no exceptions", "Exceptions to what is always refused on the network."),
         key("storage", "a table", "1 GiB and 10 GiB", "What each tenant may store."),
     ]),
+    below: &[&TOOLS, &LIMITS_SECTION, &CEILING_GRANT, &EGRESS, &STORAGE],
     renamed: &[("limit", "limits"), ("grants", "grant"), ("network", "egress"), ("quotas", "storage")],
 };
 
@@ -117,6 +125,7 @@ pub(in crate::policy) static TOOLS: Section = Section {
         key("allow", "a list of patterns, 1,000 at most", "`[\"*\", \"catalogue/*\"]`", "What may be called."),
         key("deny", "a list of patterns, 1,000 at most", "`[]`", "What may not be called; wins over `allow`."),
     ]),
+    below: &[],
     renamed: &[("allowed", "allow"), ("denied", "deny"), ("block", "deny")],
 };
 
@@ -128,6 +137,7 @@ pub(in crate::policy) static LIMITS_SECTION: Section = Section {
           `policy check` says so. Sizes are numbers of bytes or texts such as `\"64MiB\"`; times are texts such as \
           `\"5s\"` or `\"250ms\"`.",
     keys: Keys::Limits,
+    below: &[],
     renamed: &[
         ("memory", "memory_bytes"),
         ("max_memory", "memory_bytes"),
@@ -183,6 +193,7 @@ pub(in crate::policy) static GRANT: Section = Section {
             "Settings, which the tool can read. Not for secrets. A key has at most 128 bytes, a value 4 KiB.",
         ),
     ]),
+    below: &[],
     renamed: GRANT_RENAMED,
 };
 
@@ -207,6 +218,7 @@ pub(in crate::policy) static CEILING_GRANT: Section = Section {
         key("log", "`true` or a level", "nothing is kept", "The least severe level that may be kept."),
         key("config", "`true`", "none", "Whether tools may have settings."),
     ]),
+    below: &[],
     renamed: GRANT_RENAMED,
 };
 
@@ -235,7 +247,7 @@ pub(in crate::policy) static BUCKET: Section = Section {
     keys: Keys::These(&[
         key(
             "bucket",
-            "a name: 1 to 64 lower-case letters, digits, `-` and `_`",
+            "a name: 1 to 64 lower-case letters, digits, `-` and `_`, beginning with a letter or digit",
             "",
             "The name that the tool opens it by.",
         ),
@@ -243,7 +255,8 @@ pub(in crate::policy) static BUCKET: Section = Section {
         key("bytes_max", "a size", "`\"10MiB\"`", "Keys and values together."),
         key("keys_max", "a whole number", "10,000", "Keys."),
     ]),
-    renamed: QUOTA_RENAMED,
+    below: &[],
+    renamed: BUCKET_RENAMED,
 };
 
 /// A volume.
@@ -268,16 +281,24 @@ pub(in crate::policy) static VOLUME: Section = Section {
         key("bytes_max", "a size", "`\"100MiB\"`", "Contents of its files together."),
         key("files_max", "a whole number", "10,000", "Files and folders."),
     ]),
-    renamed: QUOTA_RENAMED,
+    below: &[],
+    renamed: VOLUME_RENAMED,
 };
 
-const QUOTA_RENAMED: &[(&str, &str)] = &[
-    ("name", "bucket or volume"),
-    ("path", "mount"),
+const BUCKET_RENAMED: &[(&str, &str)] = &[
+    ("name", "bucket"),
     ("mode", "access"),
     ("max_bytes", "bytes_max"),
     ("quota", "bytes_max"),
     ("max_keys", "keys_max"),
+];
+
+const VOLUME_RENAMED: &[(&str, &str)] = &[
+    ("name", "volume"),
+    ("path", "mount"),
+    ("mode", "access"),
+    ("max_bytes", "bytes_max"),
+    ("quota", "bytes_max"),
     ("max_files", "files_max"),
 ];
 
@@ -304,6 +325,7 @@ pub(in crate::policy) static HTTP: Section = Section {
             "Paths, as they stand in the URL without the query; `*` at the end stands for anything.",
         ),
     ]),
+    below: &[],
     renamed: &[
         ("hosts", "host"),
         ("url", "host"),
@@ -323,7 +345,8 @@ pub(in crate::policy) static BUCKET_CAP: Section = Section {
         key("bytes_max", "a size", "no cap", "Keys and values of one bucket together."),
         key("keys_max", "a whole number", "no cap", "Keys of one bucket."),
     ]),
-    renamed: QUOTA_RENAMED,
+    below: &[],
+    renamed: BUCKET_RENAMED,
 };
 
 /// What the ceiling caps volumes at.
@@ -335,7 +358,8 @@ pub(in crate::policy) static VOLUME_CAP: Section = Section {
         key("bytes_max", "a size", "no cap", "Contents of one volume together."),
         key("files_max", "a whole number", "no cap", "Files and folders of one volume."),
     ]),
-    renamed: QUOTA_RENAMED,
+    below: &[],
+    renamed: VOLUME_RENAMED,
 };
 
 /// `[egress]`.
@@ -349,6 +373,7 @@ pub(in crate::policy) static EGRESS: Section = Section {
         "Private, loopback, link-local and metadata addresses that requests may go to all the same, where a rule of \
          both files lets them.",
     )]),
+    below: &[],
     renamed: &[("private", "private_addresses"), ("allow_private", "private_addresses")],
 };
 
@@ -360,5 +385,6 @@ pub(in crate::policy) static STORAGE: Section = Section {
         key("buckets_bytes_max", "a size", "`\"1GiB\"`", "All buckets of a tenant together."),
         key("volumes_bytes_max", "a size", "`\"10GiB\"`", "All volumes of a tenant together."),
     ]),
+    below: &[],
     renamed: &[("kv_bytes_max", "buckets_bytes_max"), ("files_bytes_max", "volumes_bytes_max")],
 };

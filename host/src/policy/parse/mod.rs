@@ -5,15 +5,16 @@
 mod ceiling;
 mod conflicts;
 mod grants;
-mod keys;
+pub(super) mod keys;
 mod node;
 mod reader;
 mod tenant;
 
 pub(super) use self::ceiling::{CeilingRules, read_ceiling};
+pub(super) use self::grants::{NAME_RULE, is_name};
 pub(super) use self::node::Node;
 pub(super) use self::reader::{duration_words, size_words};
-pub(super) use self::tenant::{TenantRules, read_limits, read_tenant};
+pub(super) use self::tenant::{LimitLines, TenantRules, read_limits, read_tenant};
 
 use super::problem::Problems;
 use super::words;

@@ -41,7 +41,9 @@ impl Problems {
         let mut seen = HashSet::new();
         for (key, value) in rows {
             if !section.knows(key) {
-                self.add(value.line, fields.place(cut(key)), unknown(key, section));
+                // Looking for what was meant is for those that are told.
+                let message = if self.have_room() { unknown(key, section) } else { String::new() };
+                self.add(value.line, fields.place(cut(key)), message);
             } else if !seen.insert(key) {
                 self.add(value.line, fields.place(key), "it stands here twice");
             }
@@ -50,17 +52,14 @@ impl Problems {
     }
 
     /// A list of at most `max` values.
-    pub(super) fn list<'n>(&mut self, node: &'n Node, place: &str, max: usize) -> &'n [Node] {
+    pub(super) fn list<'n>(&mut self, node: &'n Node, place: &str, max: usize) -> Option<&'n [Node]> {
         match &node.value {
             Value::List(list) if list.len() > max => {
                 self.add(node.line, place, format!("there are {} of them; at most {max} may be", list.len()));
-                &[]
+                None
             }
-            Value::List(list) => list,
-            _ => {
-                self.wrong::<()>(node, place, "a list");
-                &[]
-            }
+            Value::List(list) => Some(list),
+            _ => self.wrong(node, place, "a list"),
         }
     }
 
@@ -175,16 +174,19 @@ fn unknown(key: &str, section: &Section) -> String {
     if let Some(successor) = section.successor(key) {
         return format!("{key:?} is called {successor:?}");
     }
+    if let Some(below) = section.below(key) {
+        return format!("it belongs in {}", below.title);
+    }
     match nearest(key, section.names()) {
         Some(near) => format!("there is no such key; did you mean {near:?}?"),
         None => {
-            format!("there is no such key; {} knows {}", section.title, section.names().collect::<Vec<_>>().join(", "))
+            let known: Vec<&str> = section.names().collect();
+            format!("there is no such key; {} knows {}", section.title, known.join(", "))
         }
     }
 }
 
 /// A key as it was written, cut.
 fn cut(key: &str) -> String {
-    let cut: String = key.chars().take(80).filter(|c| !c.is_control()).collect();
-    cut
+    key.chars().take(80).filter(|c| !c.is_control()).collect()
 }

@@ -48,7 +48,7 @@ pub(super) fn read_tools(problems: &mut Problems, file: &Fields<'_>) -> Tools {
 /// A list of patterns.
 pub(super) fn read_patterns(problems: &mut Problems, node: &Node, place: &str, max: usize) -> Vec<At<Pattern>> {
     let mut patterns = Vec::new();
-    for (nth, node) in problems.list(node, place, max).iter().enumerate() {
+    for (nth, node) in problems.list(node, place, max).unwrap_or_default().iter().enumerate() {
         let pattern = problems.parsed(node, &format!("{place}[{}]", nth + 1), str::parse);
         patterns.extend(pattern.map(|value| At { line: node.line, value }));
     }

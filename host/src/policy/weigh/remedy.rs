@@ -13,20 +13,21 @@ const ALIKE: f64 = 0.85;
 
 /// Lines for the tenant's policy that give `kinds` to `package`: an example of each, to be filled in.
 pub(in crate::policy) fn snippet(package: &PackageRef, kinds: &[GrantKind]) -> String {
-    let mut text = format!("add to the policy:\n[[grant]]\ntools = [\"{package}\"]");
-    for kind in kinds {
-        text.push('\n');
-        text.push_str(&match kind {
-            GrantKind::Http => "http = [{ host = \"api.example.com\" }]".to_owned(),
-            GrantKind::Kv => format!("kv = [{{ bucket = \"{}\", access = \"read-write\" }}]", package.name),
-            GrantKind::Files => "files = [{ volume = \"workspace\", access = \"read-only\" }]".to_owned(),
-            GrantKind::Clock => "clock = \"coarse\"".to_owned(),
-            GrantKind::Random => "random = \"secure\"".to_owned(),
-            GrantKind::Log => "log = \"info\"".to_owned(),
-            GrantKind::Config => "config = { name = \"value\" }".to_owned(),
-        });
-    }
-    text
+    let example = |kind: &GrantKind| match kind {
+        GrantKind::Http => "http = [{ host = \"api.example.com\" }]".to_owned(),
+        GrantKind::Kv => format!("kv = [{{ bucket = \"{}\", access = \"read-write\" }}]", package.name),
+        GrantKind::Files => "files = [{ volume = \"workspace\", access = \"read-only\" }]".to_owned(),
+        GrantKind::Clock => "clock = \"coarse\"".to_owned(),
+        GrantKind::Random => "random = \"secure\"".to_owned(),
+        GrantKind::Log => "log = \"info\"".to_owned(),
+        GrantKind::Config => "config = { name = \"value\" }".to_owned(),
+    };
+    lines(package, &kinds.iter().map(example).collect::<Vec<_>>())
+}
+
+/// Lines for the tenant's policy: a grant for `package` that says `given`.
+pub(in crate::policy) fn lines(package: &PackageRef, given: &[String]) -> String {
+    format!("add to the policy:\n[[grant]]\ntools = [\"{package}\"]\n{}", given.join("\n"))
 }
 
 /// Whom to ask for what the ceiling withholds.
@@ -45,6 +46,8 @@ pub(super) fn nearest_grant(layers: &Layers<'_>, withheld: &Withheld) -> Option<
             let source = Source { file: layers.ceiling.file, line: row.line, what };
             format!("{source} names it")
         }),
+        // Some row speaks of it and gives nothing: that is the rule itself.
+        Layer::Policy if layers.tenant_rows.iter().any(|row| row.gives.speaks_of(kind).is_some()) => None,
         Layer::Policy => {
             let alike = most_alike(layers, kind);
             match (alike, layers.tenant_rows.first()) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Given, Scale, ask_platform};
 use crate::policy::decide::Layer;
-use crate::policy::grant::{Access, FilesGrant, Grant, GrantKind, KvGrant};
+use crate::policy::grant::{FilesGrant, Grant, GrantKind, KvGrant};
 use crate::policy::parse::size_words;
 use crate::policy::rows::{At, CeilingGives, Quota, Row, Store, TenantGives};
 use crate::policy::words;
@@ -89,7 +89,7 @@ impl<'a> Scale<'a> {
             return;
         }
         let words = format!("the policy grants more of {what}, but it is {}", cuts.join(", "));
-        let rule = self.layers.ceiling_sources(kind).join("; ");
+        let rule = words::rules(self.layers.ceiling_sources(kind));
         let remedy = ask_platform(self.layers.subject.package, kind);
         self.withhold(kind, Layer::Ceiling, words, rule, remedy);
     }

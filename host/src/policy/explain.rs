@@ -1,0 +1,160 @@
+//! What a package gets, by which line of which file, and what would have to change: a decision as data and in words.
+
+mod uses;
+
+use std::fmt;
+
+use serde::Serialize;
+
+pub use self::uses::{Use, UseAnswer};
+
+use super::decide::{Subject, Withheld};
+use super::grant::GrantKind;
+use super::limits::LIMITS;
+use super::rows::{File, Source};
+use super::weigh::{Layers, Weighed, weigh};
+use super::{Ceiling, Policy};
+use crate::id::PackageRef;
+use crate::limits::CallLimits;
+
+/// The decision on a package, as [`super::decide`] makes it, with everything that it rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The package.
+    pub package: PackageRef,
+    /// Whether a call of it would start.
+    pub allowed: bool,
+    /// The rule that decided that.
+    pub rule: String,
+    /// Why not, as one clause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The rule that came nearest to allowing it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<String>,
+    /// What would allow it: lines for the policy, or whom to ask.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// What a call of it holds, thing by thing; were it not for what denies it, where it is denied.
+    pub grants: Vec<Held>,
+    /// What was granted or declared, and is not held all the same.
+    pub withheld: Vec<Withheld>,
+    /// What a call of it may use.
+    pub limits: Vec<InForce>,
+    /// The use that was asked about.
+    #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
+    pub asked: Option<UseAnswer>,
+}
+
+/// One thing that a call holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// The kind.
+    pub kind: GrantKind,
+    /// What it is, in words.
+    pub what: String,
+    /// The rules that give it, of both files.
+    pub by: Vec<String>,
+}
+
+/// One limit as it is in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InForce {
+    /// Its key in the policy.
+    pub limit: &'static str,
+    /// Its value, in words.
+    pub value: String,
+    /// What set it: the lowest of the layers.
+    pub by: String,
+}
+
+/// Explains what is decided on `subject`, and whether a call of it could do `asked`.
+pub fn explain(ceiling: &Ceiling, policy: &Policy, subject: &Subject<'_>, asked: Option<&Use>) -> Explanation {
+    let weighed = weigh(ceiling, policy, subject);
+    let denied = weighed.gate.as_ref().err().or(weighed.missing.as_ref());
+    let answer = asked.map(|asked| uses::answer(asked, &weighed, denied));
+    let limits = in_force(&weighed.layers);
+    let denied = denied.cloned();
+    let Weighed { gate, given, withheld, .. } = weighed;
+    let grants = given.into_iter().map(|given| Held { kind: given.kind, what: given.what, by: given.by }).collect();
+    let (allowed, rule, reason, nearest, remedy) = match denied {
+        Some(denied) => (false, denied.rule, Some(denied.reason), denied.nearest, Some(denied.remedy)),
+        None => (true, gate.unwrap_or_default(), None, None, None),
+    };
+    let package = subject.package.clone();
+    Explanation { package, allowed, rule, reason, nearest, remedy, grants, withheld, limits, asked: answer }
+}
+
+/// Every limit and the layer that set it.
+fn in_force(layers: &Layers<'_>) -> Vec<InForce> {
+    let (policy, ceiling) = (layers.policy.rules(), layers.ceiling.rules());
+    let tenants = policy.limits.apply_to(&CallLimits::default());
+    let most = layers.ceiling.limits();
+    let declared = layers.subject.limits.tighten(&most.min(&tenants));
+    let limits = LIMITS.iter().enumerate();
+    let in_force = limits.map(|(nth, limit)| {
+        let (tenants, most, declared) = ((limit.get)(&tenants), (limit.get)(&most), (limit.get)(&declared));
+        let what = format!("limits.{}", limit.name);
+        let by = if declared < tenants.min(most) {
+            format!("package {}: {what}", layers.subject.package)
+        } else if most < tenants {
+            match ceiling.limit_lines.get(&nth) {
+                Some(line) => Source { file: layers.ceiling.file, line: *line, what }.to_string(),
+                None => "ceiling: built-in".to_owned(),
+            }
+        } else {
+            match policy.limit_lines.get(&nth) {
+                Some(line) => Source { file: File::Policy, line: *line, what }.to_string(),
+                None => "default".to_owned(),
+            }
+        };
+        InForce { limit: limit.name, value: limit.words(declared), by }
+    });
+    in_force.collect()
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { package, rule, .. } = self;
+        match &self.reason {
+            None => writeln!(f, "{package} may be called\n  by {rule}")?,
+            Some(reason) => writeln!(f, "{package} may not be called: {reason}\n  by {rule}")?,
+        }
+        write_hints(f, self.nearest.as_deref(), self.remedy.as_deref())?;
+        let held = if self.allowed { "it holds" } else { "it would hold" };
+        match self.grants.as_slice() {
+            [] => writeln!(f, "{held} nothing: clocks stand still, random bytes follow from the call's id")?,
+            grants => {
+                writeln!(f, "{held}")?;
+                for grant in grants {
+                    writeln!(f, "  {}: {}\n    by {}", grant.kind, grant.what, grant.by.join("\n    and "))?;
+                }
+            }
+        }
+        if !self.withheld.is_empty() {
+            writeln!(f, "withheld")?;
+        }
+        for withheld in &self.withheld {
+            writeln!(f, "  {}: {}\n    by {}", withheld.kind, withheld.words, withheld.rule)?;
+        }
+        writeln!(f, "each call may use at most")?;
+        for limit in &self.limits {
+            writeln!(f, "  {:<20} {:<18} {}", limit.limit, limit.value, limit.by)?;
+        }
+        match &self.asked {
+            Some(answer) => write!(f, "{answer}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What came nearest and what would help, each on lines of its own.
+fn write_hints(f: &mut fmt::Formatter<'_>, nearest: Option<&str>, remedy: Option<&str>) -> fmt::Result {
+    if let Some(nearest) = nearest {
+        writeln!(f, "  nearest: {nearest}")?;
+    }
+    match remedy {
+        Some(remedy) => writeln!(f, "  to allow it, {}", remedy.replace('\n', "\n    ")),
+        None => Ok(()),
+    }
+}

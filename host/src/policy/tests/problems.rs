@@ -1,0 +1,481 @@
+//! What people write by mistake, and what they are told: all of it, with lines.
+
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::error::{Code, Error};
+
+#[track_caller]
+fn policy_is(text: &str, expected: Expect) {
+    shows(Policy::parse(text).map(drop), expected);
+}
+
+#[track_caller]
+fn ceiling_is(text: &str, expected: Expect) {
+    shows(Ceiling::parse(text).map(drop), expected);
+}
+
+#[track_caller]
+fn shows(read: Result<(), PolicyError>, expected: Expect) {
+    let problems = read.err().map(|error| error.problems).unwrap_or_default();
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    expected.assert_eq(&lines.join("\n"));
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_with_their_lines() {
+    policy_is(
+        r#"[tools]
+alow = ["*"]
+[limits]
+fuell = 1
+memory = "1MiB"
+deadline = 5
+[[grant]]
+tool = ["a"]
+[[grant]]
+tools = ["a"]
+kv = [
+  { bucket = "b", acess = "read-write" },
+  { bucket = "B" },
+]
+"#,
+        expect![[r#"
+            line 2: tools.alow: there is no such key; did you mean "allow"?
+            line 4: limits.fuell: there is no such key; did you mean "fuel"?
+            line 5: limits.memory: "memory" is called "memory_bytes"
+            line 6: limits.deadline: a time such as "5s" or "250ms" belongs here, not a whole number
+            line 7: grant[1].tools: it has to say which packages it is for: tools = ["…"]
+            line 8: grant[1].tool: "tool" is called "tools"
+            line 12: grant[2].kv[1].acess: there is no such key; did you mean "access"?
+            line 13: grant[2].kv[2].bucket: "B" is no name: 1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit"#]],
+    );
+}
+
+#[test]
+fn what_is_not_toml_is_told_with_every_slip() {
+    policy_is(
+        "[tools\nallow = [\n[limits]\nfuel == 1\n",
+        expect![[r#"
+            line 1: this is not TOML: unclosed table, expected `]`
+            line 4: this is not TOML: missing comma between array elements, expected `,`
+            line 4: this is not TOML: unexpected `=` in array, expected value, `]`
+            line 4: this is not TOML: missing comma between array elements, expected `,`
+            line 4: this is not TOML: unclosed array, expected `]`"#]],
+    );
+    policy_is("[limits]\nfuel = 1\nfuel = 2\n", expect!["line 3: this is not TOML: duplicate key"]);
+    policy_is(
+        "limits.fuel = 1\n[limits]\nfuel = 2\n",
+        expect![[r#"
+        line 2: this is not TOML: duplicate key
+        line 3: this is not TOML: duplicate key"#]],
+    );
+}
+
+#[test]
+fn keys_that_there_are_not() {
+    policy_is("memory = 1", expect!["line 1: memory: there is no such key; a policy knows tools, limits, grant"]);
+    policy_is(
+        "[egress]\nprivate_addresses = []",
+        expect!["line 1: egress: there is no such key; a policy knows tools, limits, grant"],
+    );
+    policy_is(
+        "grants = []\nlimit = {}\n",
+        expect![[r#"
+        line 1: grants: "grants" is called "grant"
+        line 2: limit: "limit" is called "limits""#]],
+    );
+    policy_is(
+        "[limits]\nzzz = 1",
+        expect![
+            "line 2: limits.zzz: there is no such key; [limits] knows fuel, deadline, memory_bytes, table_elements, instances, resources, hostcall_bytes, random_bytes, arguments_bytes, result_bytes, log_bytes, progress_reports, http_requests, http_sent_bytes, http_received_bytes, http_header_bytes, http_timeout, kv_operations, kv_key_bytes, kv_value_bytes, files_open"
+        ],
+    );
+    policy_is("[limits]\ntimeout = \"5s\"", expect![[r#"line 2: limits.timeout: "timeout" is called "deadline""#]]);
+    policy_is(
+        "[[grant]]\ntools = []\nnetwork = []\nlogging = \"info\"",
+        expect![[r#"
+        line 3: grant[1].network: "network" is called "http"
+        line 4: grant[1].logging: "logging" is called "log""#]],
+    );
+    policy_is(
+        "[[grant]]\ntools = []\nhttp = [{ host = \"a\", method = [\"GET\"] }]",
+        expect![[r#"line 3: grant[1].http[1].method: "method" is called "methods""#]],
+    );
+    policy_is(
+        "[[grant]]\ntools = []\nkv = [{ bucket = \"a\", max_bytes = 1 }]",
+        expect![[r#"line 3: grant[1].kv[1].max_bytes: "max_bytes" is called "bytes_max""#]],
+    );
+    policy_is(
+        "[[grant]]\ntools = []\nfiles = [{ volume = \"a\", path = \"/a\" }]",
+        expect![[r#"line 3: grant[1].files[1].path: "path" is called "mount""#]],
+    );
+    policy_is(
+        &format!("{} = 1", "k".repeat(200)),
+        expect![
+            "line 1: kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk: there is no such key; a policy knows tools, limits, grant"
+        ],
+    );
+}
+
+#[test]
+fn values_of_another_type() {
+    policy_is(
+        "tools = 1\nlimits = []\ngrant = true",
+        expect![[r#"
+        line 1: tools: a table belongs here, not a whole number
+        line 2: limits: a table belongs here, not a list
+        line 3: grant: a list belongs here, not true or false"#]],
+    );
+    policy_is("[grant]\ntools = []", expect!["line 1: grant: grants are a list: write [[grant]] with two brackets"]);
+    policy_is("grant = [1]", expect!["line 1: grant[1]: a table belongs here, not a whole number"]);
+    policy_is(
+        "[tools]\nallow = \"*\"\ndeny = [1]",
+        expect![[r#"
+        line 2: tools.allow: a list belongs here, not a text
+        line 3: tools.deny[1]: a text belongs here, not a whole number"#]],
+    );
+    policy_is(
+        "[limits]\nfuel = \"1\"\nmemory_bytes = true\ndeadline = 5\ninstances = 1.5",
+        expect![[r#"
+        line 2: limits.fuel: a whole number belongs here, not a text
+        line 3: limits.memory_bytes: a size such as "64MiB" or a number of bytes belongs here, not true or false
+        line 4: limits.deadline: a time such as "5s" or "250ms" belongs here, not a whole number
+        line 5: limits.instances: a whole number belongs here, not a number with a fraction"#]],
+    );
+    policy_is(
+        "[[grant]]\ntools = [\"a\"]\nkv = {}\nfiles = [1]\nhttp = true\nclock = 1\nlog = 2020-01-01\nconfig = []",
+        expect![[r#"
+            line 3: grant[1].kv: a list belongs here, not a table
+            line 4: grant[1].files[1]: a table belongs here, not a whole number
+            line 5: grant[1].http: a list belongs here, not true or false
+            line 6: grant[1].clock: a text belongs here, not a whole number
+            line 7: grant[1].log: a text belongs here, not a date or time
+            line 8: grant[1].config: a table of texts belongs here, not a list"#]],
+    );
+    policy_is(
+        "[[grant]]\ntools = [\"a\"]\nconfig = { a = 1 }",
+        expect!["line 3: grant[1].config.a: a text belongs here, not a whole number"],
+    );
+    policy_is(
+        "[[grant]]\ntools = [\"a\"]\nhttp = [{ host = 1, port = \"1\", methods = \"GET\", paths = [1] }]",
+        expect![[r#"
+            line 3: grant[1].http[1].host: a text belongs here, not a whole number
+            line 3: grant[1].http[1].port: a whole number belongs here, not a text
+            line 3: grant[1].http[1].methods: a list belongs here, not a text
+            line 3: grant[1].http[1].paths[1]: a text belongs here, not a whole number"#]],
+    );
+}
+
+#[test]
+fn values_out_of_bounds() {
+    policy_is(
+        "[limits]\nfuel = 0\nmemory_bytes = \"1KiB\"\ndeadline = \"0s\"\ninstances = -1\nlog_bytes = \"64MeB\"\nhttp_timeout = \"2h\"",
+        expect![[r#"
+            line 2: limits.fuel: it is less than 1, the least that it can be
+            line 3: limits.memory_bytes: it is less than 64 KiB, the least that it can be
+            line 4: limits.deadline: it is less than 1ms, the least that it can be
+            line 5: limits.instances: it is less than 1, the least that it can be
+            line 6: limits.log_bytes: "64MeB" is no size: write one as "64MiB" or 65536
+            line 7: limits.http_timeout: it is more than 1h, the most that it can be"#]],
+    );
+    policy_is(
+        "[limits]\nmemory_bytes = \"1TiB\"\nfuel = 99999999999999999999999999999999999999999999",
+        expect![[r#"
+        line 2: limits.memory_bytes: it is more than 512 MiB, the most that it can be
+        line 3: limits.fuel: a whole number belongs here, not a number beyond all bounds"#]],
+    );
+    policy_is(
+        "[limits]\ndeadline = \"5 parsecs\"\nkv_value_bytes = \"99999999999EiB\"",
+        expect![[r#"
+        line 2: limits.deadline: "5 parsecs" is no time: write one as "5s" or "250ms"
+        line 3: limits.kv_value_bytes: it is more than 9223372036854775807 bytes, the most that it can be"#]],
+    );
+    policy_is(
+        "[[grant]]\ntools = [\"a\"]\nhttp = [{ host = \"a\", port = 0 }, { host = \"a\", port = 65536 }]",
+        expect![[r#"
+        line 3: grant[1].http[1].port: it is less than 1, the least that it can be
+        line 3: grant[1].http[2].port: it is more than 65535, the most that it can be"#]],
+    );
+}
+
+#[test]
+fn words_that_are_none() {
+    policy_is(
+        "[[grant]]\ntools = [\"a\"]\nclock = \"fine\"\nrandom = \"\"\nlog = \"warning\"\nkv = [{ bucket = \"a\", access = \"write\" }]",
+        expect![[r#"
+            line 3: grant[1].clock: "fine" is none of "frozen", "coarse", "real"
+            line 4: grant[1].random: "" is none of "seeded", "secure"
+            line 5: grant[1].log: "warning" is none of "trace", "debug", "info", "warn", "error", "critical"
+            line 6: grant[1].kv[1].access: "write" is none of "read-only", "read-write""#]],
+    );
+    policy_is(
+        "[tools]\nallow = [\"notes.add\", \"notes@1\", \"acme/notes\", \"cat*\", \"catalogue/\", \"\", \"catalogue/**\"]",
+        expect![[r#"
+            line 2: tools.allow[1]: "notes.add" is more than a package; rules are for whole packages: write "notes"
+            line 2: tools.allow[2]: "notes@1" is more than a package; rules are for whole packages: write "notes"
+            line 2: tools.allow[3]: "acme/notes" names no packages: write "name" or "*" for the tenant's own packages, "catalogue/name" or "catalogue/*"
+            line 2: tools.allow[4]: "cat*" names no packages: write "name" or "*" for the tenant's own packages, "catalogue/name" or "catalogue/*"
+            line 2: tools.allow[5]: "catalogue/" names no packages: write "name" or "*" for the tenant's own packages, "catalogue/name" or "catalogue/*"
+            line 2: tools.allow[6]: "" names no packages: write "name" or "*" for the tenant's own packages, "catalogue/name" or "catalogue/*"
+            line 2: tools.allow[7]: "catalogue/**" names no packages: write "name" or "*" for the tenant's own packages, "catalogue/name" or "catalogue/*""#]],
+    );
+    policy_is(
+        "[[grant]]\nkv = []",
+        expect![[r#"line 1: grant[1].tools: it has to say which packages it is for: tools = ["…"]"#]],
+    );
+}
+
+#[test]
+fn names_and_places() {
+    policy_is(
+        "[[grant]]\ntools = [\"a\"]\nkv = [{}, { bucket = \"\" }, { bucket = \"-a\" }, { bucket = \"a/b\" }]",
+        expect![[r#"
+            line 3: grant[1].kv[1].bucket: it has to name the bucket
+            line 3: grant[1].kv[2].bucket: "" is no name: 1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit
+            line 3: grant[1].kv[3].bucket: "-a" is no name: 1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit
+            line 3: grant[1].kv[4].bucket: "a/b" is no name: 1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit"#]],
+    );
+    policy_is(
+        r#"[[grant]]
+tools = ["a"]
+files = [
+  { mount = "/a" },
+  { volume = "../b" },
+  { volume = "c", mount = "c" },
+  { volume = "d", mount = "/d/../e" },
+  { volume = "e", mount = "/e/" },
+  { volume = "f", mount = "//f" },
+]"#,
+        expect![[r#"
+            line 4: grant[1].files[1].volume: it has to name the volume
+            line 5: grant[1].files[2].volume: "../b" is no name: 1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit
+            line 6: grant[1].files[3].mount: "c" is no place for a volume: write an absolute path such as "/work", of letters, digits, '.', '-' and '_', with at most 128 bytes
+            line 7: grant[1].files[4].mount: "/d/../e" is no place for a volume: write an absolute path such as "/work", of letters, digits, '.', '-' and '_', with at most 128 bytes
+            line 8: grant[1].files[5].mount: "/e/" is no place for a volume: write an absolute path such as "/work", of letters, digits, '.', '-' and '_', with at most 128 bytes
+            line 9: grant[1].files[6].mount: "//f" is no place for a volume: write an absolute path such as "/work", of letters, digits, '.', '-' and '_', with at most 128 bytes"#]],
+    );
+}
+
+#[test]
+fn rules_for_requests() {
+    policy_is(
+        r#"[[grant]]
+tools = ["a"]
+http = [
+  { methods = ["GET"] },
+  { host = "a b" },
+  { host = "https://example.com" },
+  { host = "*.*.com" },
+  { host = "a", scheme = "ftp" },
+  { host = "a", methods = [] },
+  { host = "a", methods = ["CONNECT"] },
+  { host = "a", paths = ["x"] },
+  { host = "a", paths = ["/*/x"] },
+  { host = "a", paths = ["/../x"] },
+]"#,
+        expect![[r#"
+            line 4: grant[1].http[1].host: it has to name the host: "api.example.com", or "*" for any
+            line 5: grant[1].http[2].host: "a b": there can be no such host
+            line 6: grant[1].http[3].host: "https://example.com": there can be no such host
+            line 7: grant[1].http[4].host: "*.*.com": '*' stands alone, or at the beginning as in "*.example.com"
+            line 8: grant[1].http[5].scheme: "ftp" is none of "https", "http"
+            line 9: grant[1].http[6].methods: "[]": an empty list allows nothing; "*" allows any
+            line 10: grant[1].http[7].methods: "CONNECT": no tool may use the methods CONNECT and TRACE
+            line 11: grant[1].http[8].paths: "x": a path begins with a slash
+            line 12: grant[1].http[9].paths: "/*/x": '*' stands at the end only, for anything
+            line 13: grant[1].http[10].paths: "/../x": a path may not hold '.' or '..'"#]],
+    );
+}
+
+#[test]
+fn what_adds_up_to_two_of_one() {
+    policy_is(
+        r#"[[grant]]
+tools = ["*"]
+files = [{ volume = "a", mount = "/work" }]
+config = { unit = "metric" }
+[[grant]]
+tools = ["notes", "catalogue/x"]
+files = [{ volume = "b", mount = "/work" }, { volume = "a", mount = "/other" }]
+config = { unit = "imperial" }
+"#,
+        expect![[r#"
+            line 7: grant[2].files: volume "b" and volume "a" (grant[1], line 3) are both at "/work" for "notes", and can be only one of them
+            line 7: grant[2].files: volume "a" is at "/other" and at "/work" (grant[1], line 3) for "notes", and can be only one of them
+            line 8: grant[2].config: setting "unit" is "imperial" and "metric" (grant[1], line 4) for "notes", and can be only one of them"#]],
+    );
+    // The order of the rows does not matter, nor does who is named by a wildcard.
+    policy_is(
+        r#"[[grant]]
+tools = ["notes"]
+files = [{ volume = "a", mount = "/work" }]
+[[grant]]
+tools = ["*"]
+files = [{ volume = "b", mount = "/work" }]
+"#,
+        expect![[
+            r#"line 3: grant[1].files: volume "a" and volume "b" (grant[2], line 6) are both at "/work" for "notes", and can be only one of them"#
+        ]],
+    );
+    // Not for the same package, or the same volume twice.
+    policy_is(
+        r#"[[grant]]
+tools = ["a", "catalogue/*"]
+files = [{ volume = "a", mount = "/work" }]
+config = { unit = "metric" }
+[[grant]]
+tools = ["b"]
+files = [{ volume = "b", mount = "/work" }]
+config = { unit = "imperial" }
+[[grant]]
+tools = ["a", "catalogue/c"]
+files = [{ volume = "a", mount = "/work", access = "read-write" }]
+config = { unit = "metric" }
+"#,
+        expect![[""]],
+    );
+}
+
+#[test]
+fn settings_are_bounded() {
+    let many: String = (0..101).map(|n| format!("k{n} = \"\"\n")).collect();
+    policy_is(
+        &format!("[[grant]]\ntools = [\"a\"]\n[grant.config]\n{many}"),
+        expect!["line 3: grant[1].config: there are 101 of them; at most 100 may be"],
+    );
+    let (key, value) = ("k".repeat(129), "v".repeat(4097));
+    policy_is(
+        &format!("[[grant]]\ntools = [\"a\"]\nconfig = {{ \"\" = \"\", {key} = \"\", a = \"{value}\" }}"),
+        expect![[r#"
+        line 3: grant[1].config: "" is no key of a setting: it has 1 to 128 bytes
+        line 3: grant[1].config.a: it has 4097 bytes; at most 4096 may be
+        line 3: grant[1].config: "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"… is no key of a setting: it has 1 to 128 bytes"#]],
+    );
+}
+
+#[test]
+fn lists_are_bounded() {
+    let list = |count: usize, text: &str| vec![text; count].join(",");
+    policy_is(
+        &format!("[tools]\nallow = [{}]", list(1001, "\"a\"")),
+        expect!["line 2: tools.allow: there are 1001 of them; at most 1000 may be"],
+    );
+    policy_is(
+        &"[[grant]]\ntools = [\"a\"]\n".repeat(1001),
+        expect!["line 1: grant: there are 1001 of them; at most 1000 may be"],
+    );
+    policy_is(
+        &format!("[[grant]]\ntools = [{}]", list(101, "\"a\"")),
+        expect!["line 2: grant[1].tools: there are 101 of them; at most 100 may be"],
+    );
+    policy_is(
+        &format!("[[grant]]\ntools = [\"a\"]\nkv = [{}]", list(101, "{bucket=\"a\"}")),
+        expect!["line 3: grant[1].kv: there are 101 of them; at most 100 may be"],
+    );
+    let half = format!("[[grant]]\ntools = [\"a\"]\nhttp = [{}]\n", list(501, "{host=\"a\"}"));
+    policy_is(&half.repeat(2), expect!["line 6: grant[2].http: with these there are more than 1000 rules in the file"]);
+    policy_is(
+        &format!("[[grant]]\ntools = [\"a\"]\nhttp = [{{ host = \"a\", methods = [{}] }}]", list(17, "\"GET\"")),
+        expect!["line 3: grant[1].http[1].methods: there are 17 of them; at most 16 may be"],
+    );
+    policy_is(&" ".repeat(256 * 1024 + 1), expect!["it has 262,145 bytes; at most 262,144 may be"]);
+    policy_is(&" ".repeat(256 * 1024), expect![[""]]);
+}
+
+#[test]
+fn of_very_many_mistakes_a_hundred_are_told() {
+    let problems = Policy::parse(&"[[grant]]\n".repeat(1000)).unwrap_err().problems;
+    assert_eq!(problems.len(), 101);
+    assert_eq!(problems[100].message, "900 further problems are left out");
+    assert_eq!(problems[99].line, Some(100));
+}
+
+#[test]
+fn ceilings_have_forms_of_their_own() {
+    ceiling_is(LOW_CEILING, expect![[""]]);
+    ceiling_is(
+        r#"[[grant]]
+tools = ["a"]
+kv = false
+files = { acess = "read-only" }
+http = 1
+clock = false
+log = "all"
+config = { a = "b" }
+[egress]
+private_addresses = ["10.0.0.1/8", "10.0.0.0", "all"]
+[storage]
+bucket_bytes_max = 1
+volumes_bytes_max = "lots"
+"#,
+        expect![[r#"
+            line 3: grant[1].kv: true or a table belongs here; to give nothing, leave the key out
+            line 4: grant[1].files.acess: there is no such key; did you mean "access"?
+            line 5: grant[1].http: a list belongs here, not a whole number
+            line 6: grant[1].clock: true or a word belongs here; to give nothing, leave the key out
+            line 7: grant[1].log: "all" is none of "trace", "debug", "info", "warn", "error", "critical"
+            line 8: grant[1].config: true belongs here, not a table
+            line 10: egress.private_addresses[1]: "10.0.0.1/8" has bits behind its prefix: write "10.0.0.0/8"
+            line 10: egress.private_addresses[2]: "10.0.0.0" is no network: write one as "10.1.0.0/16"
+            line 10: egress.private_addresses[3]: "all" is no network: write one as "10.1.0.0/16"
+            line 12: storage.bucket_bytes_max: there is no such key; did you mean "buckets_bytes_max"?
+            line 13: storage.volumes_bytes_max: "lots" is no size: write one as "64MiB" or 65536"#]],
+    );
+}
+
+#[test]
+fn json_is_read_by_the_same_rules() {
+    let text = r#"{
+  "limits": { "fuel": 5, "memory_bytes": "1MiB" },
+  "grant": [{ "tools": ["a"], "clock": "coarse" }]
+}"#;
+    let policy = Policy::from_json(text).unwrap();
+    let allowed = allowed(decided(&Ceiling::builtin(), &policy, "a", "clock", ""));
+    assert_eq!((allowed.limits.fuel, *allowed.grants.clock), (5, Clock::Coarse));
+    assert_eq!(allowed.rule, "default: [tools] allow \"*\"; policy: [[grant]] 1 (tools = [\"a\"])");
+    shows(
+        Policy::from_json("{").map(drop),
+        expect!["line 1: this is not JSON: EOF while parsing an object at line 1 column 1"],
+    );
+    let text =
+        r#"{"limits":{"fuel":1,"fuel":2,"log_bytes":null,"instances":1.5},"grant":[{"tools":["a"],"clok":"real"}]}"#;
+    shows(
+        Policy::from_json(text).map(drop),
+        expect![[r#"
+        limits.fuel: it stands here twice
+        limits.instances: a whole number belongs here, not a number with a fraction
+        limits.log_bytes: a size such as "64MiB" or a number of bytes belongs here, not null
+        grant[1].clok: there is no such key; did you mean "clock"?"#]],
+    );
+}
+
+#[test]
+fn a_caller_gets_the_problems_as_facts() {
+    let error = Error::from(Policy::parse("[limits]\nfuell = 1\nfuel = 0").unwrap_err());
+    assert_eq!(error.code(), Code::InvalidPolicy);
+    expect![[r#"invalid-policy: the policy is not valid: line 2: limits.fuell: there is no such key; did you mean "fuel"? (and 1 more): nothing was changed; correct it and send it again {"problems": Array [Object {"key": String("limits.fuell"), "line": Number(2), "message": String("there is no such key; did you mean \"fuel\"?")}, Object {"key": String("limits.fuel"), "line": Number(3), "message": String("it is less than 1, the least that it can be")}]}"#]].assert_eq(&format!("{error:?}"));
+}
+
+#[test]
+fn what_a_package_declares_is_read_by_the_same_table() {
+    fn read(json: &str) -> Result<LimitsPatch, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+    let patch = read(r#"{"memory_bytes":"32MiB","deadline":"15s","fuel":7}"#).unwrap();
+    assert_eq!(serde_json::to_string(&patch).unwrap(), r#"{"fuel":7,"deadline":"15s","memory_bytes":33554432}"#);
+    assert_eq!(read(&serde_json::to_string(&patch).unwrap()).unwrap(), patch);
+    let toml: LimitsPatch = toml::from_str("memory_bytes = '32MiB'\ndeadline = '15s'\nfuel = 7").unwrap();
+    assert_eq!(toml, patch);
+    expect![[r#"memory: "memory" is called "memory_bytes"; fuell: there is no such key; did you mean "fuel"?; deadline: it is less than 1ms, the least that it can be"#]].assert_eq(&read(r#"{"memory":1,"fuell":2,"deadline":"1ns"}"#).unwrap_err().to_string());
+    expect!["a table belongs here, not a list"].assert_eq(&read("[]").unwrap_err().to_string());
+}
+
+#[test]
+fn needs_are_lists_of_kinds() {
+    let read = |json| serde_json::from_str::<Needs>(json);
+    assert_eq!(read(r#"{"required":["http"],"optional":["log"]}"#).unwrap(), needs("http", "log"));
+    assert_eq!(read("{}").unwrap(), Needs::default());
+    assert!(read(r#"{"required":["htp"]}"#).is_err());
+    assert!(read(r#"{"require":["http"]}"#).is_err());
+}
