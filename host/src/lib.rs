@@ -6,13 +6,18 @@
 pub mod admission;
 pub mod audit;
 pub mod capability;
+pub mod control;
 pub mod engine;
 pub mod error;
+pub mod host;
 pub mod http;
 pub mod id;
+pub mod identity;
 pub mod limits;
 pub mod policy;
 pub mod registry;
+pub mod router;
+pub mod snapshot;
 pub mod storage;
 
 pub use error::{Code, Error, Result};

@@ -4,6 +4,9 @@
 //! for its own share first and only then for the host's room: however many calls one tenant sends, the room that the
 //! others' shares add up to stays theirs.
 
+mod ledger;
+mod usage;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,6 +14,9 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+pub use self::ledger::Ledger;
+pub use self::usage::{UsageBook, UsageKey, Used, day_of};
 
 use crate::error::{Code, Error, Result};
 use crate::id::TenantId;

@@ -15,14 +15,14 @@ const DAYS_KEPT: u64 = 100;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageBook {
     #[serde(with = "rows")]
-    rows: BTreeMap<Key, Used>,
+    rows: BTreeMap<UsageKey, Used>,
     /// Calls that were decided and have not ended: which tool the outcome is of.
     open: BTreeMap<CallId, ToolName>,
 }
 
 /// What a row is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Key {
+pub struct UsageKey {
     /// Whose.
     pub tenant: TenantId,
     /// Days since 1970-01-01, UTC.
@@ -68,7 +68,7 @@ impl UsageBook {
             Event::CallEnded(ended) => {
                 let Some(tool) = self.open.remove(&ended.call) else { return };
                 let day = day_of(entry.time);
-                let key = Key { tenant: entry.tenant.clone(), day, tool, principal: entry.principal };
+                let key = UsageKey { tenant: entry.tenant.clone(), day, tool, principal: entry.principal };
                 self.rows.entry(key).or_default().add(ended);
             }
             _ => {}
@@ -82,7 +82,12 @@ impl UsageBook {
     }
 
     /// The rows of `tenant` from day `since` up to and with day `until`.
-    pub fn rows<'a>(&'a self, tenant: &'a TenantId, since: u64, until: u64) -> impl Iterator<Item = (&'a Key, &'a Used)> {
+    pub fn rows<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        since: u64,
+        until: u64,
+    ) -> impl Iterator<Item = (&'a UsageKey, &'a Used)> {
         self.rows.iter().filter(move |(key, _)| key.tenant == *tenant && (since..=until).contains(&key.day))
     }
 }
@@ -131,13 +136,15 @@ mod rows {
 
     use serde::{Deserialize, Deserializer, Serializer};
 
-    use super::{Key, Used};
+    use super::{UsageKey, Used};
 
-    pub(super) fn serialize<S: Serializer>(rows: &BTreeMap<Key, Used>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(rows: &BTreeMap<UsageKey, Used>, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(rows)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Key, Used>, D::Error> {
-        Ok(Vec::<(Key, Used)>::deserialize(deserializer)?.into_iter().collect())
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<UsageKey, Used>, D::Error> {
+        Ok(Vec::<(UsageKey, Used)>::deserialize(deserializer)?.into_iter().collect())
     }
 }

@@ -45,7 +45,7 @@ pub(super) const CHANGES_MAX: usize = 1_024;
 /// A place in the journal: how many entries of all tenants stand up to and including it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Position(pub(super) u64);
+pub struct Position(pub u64);
 
 impl Position {
     /// Before the first entry.

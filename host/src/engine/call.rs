@@ -24,6 +24,7 @@ use crate::limits::CallLimits;
 pub struct Meter {
     fuel: AtomicU64,
     memory_bytes: AtomicU64,
+    settled: tokio::sync::Notify,
 }
 
 impl Meter {
@@ -35,6 +36,11 @@ impl Meter {
     /// Linear memory held, once the call's store is gone, in bytes.
     pub fn memory_bytes(&self) -> u64 {
         self.memory_bytes.load(Ordering::Acquire)
+    }
+
+    /// Waits until the call's store is gone. For one waiter; never comes back for a call that had no store.
+    pub async fn settled(&self) {
+        self.settled.notified().await;
     }
 }
 
@@ -82,6 +88,7 @@ impl Drop for Metered {
         let usage = self.usage(Duration::ZERO);
         self.meter.fuel.store(usage.fuel, Ordering::Release);
         self.meter.memory_bytes.store(usage.memory_bytes, Ordering::Release);
+        self.meter.settled.notify_one();
     }
 }
 

@@ -185,6 +185,16 @@ pub struct Grants {
 }
 
 impl Grants {
+    /// Whether a call could change something outside of itself through `kind`.
+    pub fn can_change(&self, kind: GrantKind) -> bool {
+        match kind {
+            GrantKind::Http => self.http.as_ref().is_some_and(|http| !http.only_asks()),
+            GrantKind::Kv => self.kv.iter().any(|bucket| bucket.access == Access::ReadWrite),
+            GrantKind::Files => self.files.iter().any(|volume| volume.access == Access::ReadWrite),
+            GrantKind::Clock | GrantKind::Random | GrantKind::Log | GrantKind::Config => false,
+        }
+    }
+
     /// What a call without any grant holds, and what `describe` runs with.
     pub fn none() -> Self {
         Self {

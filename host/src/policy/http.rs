@@ -54,6 +54,11 @@ impl Refusal {
 }
 
 impl HttpGrant {
+    /// Whether no request that it lets through is one that changes something, as far as methods tell.
+    pub fn only_asks(&self) -> bool {
+        self.tenant.iter().all(HttpRule::only_asks) || self.ceiling.iter().all(HttpRule::only_asks)
+    }
+
     /// Requests that match one rule of each; `private` are the platform's exceptions to the refusal of special
     /// addresses.
     pub(super) fn new(tenant: Vec<HttpRule>, ceiling: Vec<HttpRule>, private: Vec<IpNet>) -> Self {

@@ -122,13 +122,17 @@ fn schema(what: &str, text: &str) -> Result<Value, String> {
     if depth(&schema) > SCHEMA_DEPTH_MAX {
         return Err(format!("its {what} nests deeper than {SCHEMA_DEPTH_MAX} levels"));
     }
-    // Patterns match in linear time, or not at all; nothing is fetched.
-    let patterns = jsonschema::PatternOptions::regex().size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX);
-    let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
-    match options.offline().with_pattern_options(patterns).build(&schema) {
+    match compile(&schema) {
         Ok(_) => Ok(schema),
         Err(error) => Err(format!("its {what} is not a JSON Schema (2020-12) that stands by itself: {error:.300}")),
     }
+}
+
+/// What checks values against `schema`. Patterns match in linear time, or not at all; nothing is fetched.
+pub(crate) fn compile(schema: &Value) -> Result<jsonschema::Validator, jsonschema::ValidationError<'static>> {
+    let patterns = jsonschema::PatternOptions::regex().size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX);
+    let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
+    options.offline().with_pattern_options(patterns).build(schema)
 }
 
 /// Levels; the text's size and the parser's own limit bound the recursion.

@@ -3,7 +3,6 @@
 
 mod artefact;
 pub mod child;
-mod components;
 mod confine;
 pub mod definitions;
 mod describe;
@@ -12,13 +11,11 @@ mod stage;
 mod words;
 
 use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::Stream;
-use object_store::ObjectStore;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 pub use self::confine::{CompileSettings, SelfTest, self_test};
@@ -28,12 +25,12 @@ pub use self::stage::{Staged, UploadSettings};
 pub use crate::policy::GrantKind;
 
 use self::artefact::{Artefacts, Found, Made};
-use self::components::Components;
 use self::confine::{Compiled, Compiler};
 use self::stage::Staging;
 use crate::engine::{Class, Engine, Loaded};
 use crate::error::{Error, Result};
 use crate::id::{Digest, TenantId};
+use crate::storage::{Blobs, DataFolder};
 
 /// How the registry is set up.
 #[derive(Debug, Clone)]
@@ -54,7 +51,7 @@ impl Default for RegistrySettings {
 }
 
 /// A component that may be published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Admission {
     /// Of its bytes.
     pub digest: Digest,
@@ -71,7 +68,7 @@ pub struct Registry(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     engine: Engine,
-    components: Components,
+    components: Blobs,
     artefacts: Artefacts,
     staging: Staging,
     compiler: Compiler,
@@ -97,22 +94,22 @@ impl Weighed {
 }
 
 impl Registry {
-    /// Opens the registry in the folder `data`, with components in `blobs` under `components/<tenant>/<hex>`. Removes
-    /// what uploads of an earlier process left.
+    /// Opens the registry of a data folder, with components in `components`. Removes what uploads of an earlier process
+    /// left.
     ///
     /// # Errors
     ///
     /// When folders or the artefact key cannot be made or read, or others may read the key.
-    pub fn open(data: &Path, engine: Engine, blobs: Arc<dyn ObjectStore>, settings: RegistrySettings) -> Result<Self> {
+    pub fn open(data: &DataFolder, engine: Engine, components: Blobs, settings: RegistrySettings) -> Result<Self> {
         let loaded = moka::future::Cache::builder()
             .weigher(|_, weighed: &Weighed| weighed.weight())
             .max_capacity(settings.loaded_bytes_max / WEIGHT_UNIT_BYTES)
             .build();
         Ok(Self(Arc::new(Inner {
             engine,
-            components: Components::new(blobs),
-            artefacts: Artefacts::open(data)?,
-            staging: Staging::open(data, settings.uploads)?,
+            components,
+            artefacts: Artefacts::open(data.path())?,
+            staging: Staging::open(data.path(), settings.uploads)?,
             compiler: Compiler::new(settings.compiling),
             loaded,
         })))

@@ -13,7 +13,7 @@ use cofferdam::engine::{Engine, EngineSettings};
 use cofferdam::id::{Digest, TenantId};
 use cofferdam::registry::child::Room;
 use cofferdam::registry::{Admission, CompileSettings, Kind, Registry, RegistrySettings, self_test};
-use object_store::local::LocalFileSystem;
+use cofferdam::storage::{Blobs, DataFolder};
 
 struct Fixture {
     data: tempfile::TempDir,
@@ -32,12 +32,11 @@ fn settings() -> RegistrySettings {
 
 #[allow(clippy::unwrap_used, reason = "what tests are made of may fail like tests")]
 fn open(data: &Path, settings: RegistrySettings) -> Registry {
-    let blobs = data.join("blobs");
-    std::fs::create_dir_all(&blobs).unwrap();
-    let blobs = Arc::new(LocalFileSystem::new_with_prefix(blobs).unwrap());
+    let data = DataFolder::open(data).unwrap();
+    let blobs = Blobs::open(&data).unwrap();
     let engine = EngineSettings { live_calls_max: 4, guest_threads: Some(1), ..EngineSettings::default() };
     let engine = Engine::new(&engine, Services::default()).unwrap();
-    Registry::open(data, engine, blobs, settings).unwrap()
+    Registry::open(&data, engine, blobs, settings).unwrap()
 }
 
 #[allow(clippy::unwrap_used, reason = "what tests are made of may fail like tests")]

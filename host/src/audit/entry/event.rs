@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use schemars::JsonSchema;
 use semver::Version;
+use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Mac, Outcome, schema, time};
@@ -43,6 +44,16 @@ macro_rules! events {
         impl Serialize for Content<'_> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 match self.0 { $( Event::$name(content) => content.serialize(serializer) ),* }
+            }
+        }
+
+        impl Serialize for Event {
+            /// The members `event` and `kind`: what [`Deserialize`] reads.
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut members = serializer.serialize_struct("Event", 2)?;
+                members.serialize_field("event", &Content(self))?;
+                members.serialize_field("kind", self.kind())?;
+                members.end()
             }
         }
 
@@ -119,7 +130,7 @@ events! {
         /// The result's keyed digest, where there is a result.
         #[serde(skip_serializing_if = "Option::is_none")]
         result: Option<Mac>,
-        /// The result's length as JSON text.
+        /// The result's length: all its contents together.
         result_bytes: u64,
     }
     /// Calls that were not let in: denied, throttled, shed or not valid. Many alike are one entry with a count.

@@ -56,6 +56,12 @@ pub(super) enum Differs {
 }
 
 impl HttpRule {
+    /// Whether every method that it lets through is a safe one (RFC 9110, section 9.2.1): a request that asks and does
+    /// not change.
+    pub(super) fn only_asks(&self) -> bool {
+        self.methods.iter().all(|method| matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS"))
+    }
+
     /// Reads a rule as a policy writes it.
     pub(in crate::policy) fn new(
         scheme: Scheme,

@@ -52,7 +52,9 @@ fn what_the_ceiling_cuts_is_told() {
     warns(
         &ceiling(LOW_CEILING),
         elsewhere,
-        expect![[r#"line 3: grant[1].http[1]: the ceiling lets nothing through of GET,HEAD https://github.com /* for "a", "b""#]],
+        expect![[
+            r#"line 3: grant[1].http[1]: the ceiling lets nothing through of GET,HEAD https://github.com /* for "a", "b""#
+        ]],
     );
     warns(
         &ceiling(""),

@@ -1,0 +1,18 @@
+//! How many of everything one tenant may have: what is kept for it is bounded, whatever it asks for.
+
+/// Keys of a tenant that are valid at once.
+pub(super) const KEYS_MAX: usize = 1_000;
+/// A key's name, in characters.
+pub(super) const KEY_NAME_CHARS_MAX: usize = 64;
+/// Components of a tenant.
+pub(super) const COMPONENTS_MAX: u64 = 2_000;
+/// Packages of a tenant.
+pub(super) const PACKAGES_MAX: usize = 10_000;
+/// Versions of a package.
+pub(super) const VERSIONS_MAX: usize = 1_000;
+/// A message about a version or a tenant, in bytes.
+pub(super) const MESSAGE_BYTES_MAX: usize = 1_000;
+/// Entries that one answer gives.
+pub(super) const ENTRIES_MAX: usize = 1_000;
+/// Days that one usage report covers.
+pub(super) const USAGE_DAYS_MAX: u64 = 100;

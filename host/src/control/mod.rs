@@ -1,0 +1,88 @@
+//! Administration: the one place where a change is authorised, applied and recorded.
+//!
+//! A change and its entries are written in one transaction of the metadata store (the entries into an outbox); then the
+//! entries go to the journal, the tenant's value in the snapshot is swapped, and only then is the answer given. A crash
+//! anywhere between leaves either nothing, or a change whose entries are appended at the next start, once.
+
+mod bounds;
+mod components;
+mod keys;
+mod packages;
+mod policies;
+mod read;
+mod tenants;
+mod turn;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+pub use self::components::{ComponentView, Uploaded};
+pub use self::keys::{KeyView, NewKey};
+pub use self::packages::{Publication, default_needs};
+pub use self::policies::{PolicyChecked, PolicyPut, PolicyView};
+pub use self::read::LogPage;
+pub use self::tenants::TenantView;
+pub(crate) use self::turn::replay;
+
+use crate::admission::Ledger;
+use crate::audit::Audit;
+use crate::capability::StorageQuotas;
+use crate::error::{Code, Error, Result};
+use crate::id::TenantId;
+use crate::identity::Scope;
+use crate::registry::Registry;
+use crate::snapshot::{Caller, Snapshot, build_tenant};
+use crate::storage::Store;
+
+/// Makes changes and answers what only administration asks. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Control(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    audit: Audit,
+    snapshot: Arc<Snapshot>,
+    registry: Registry,
+    quotas: Arc<StorageQuotas>,
+    ledger: Arc<Mutex<Ledger>>,
+    /// One change at a time: entries stand in the log in the order in which changes came into force.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Control {
+    /// Puts administration together.
+    pub fn new(
+        store: Store,
+        audit: Audit,
+        snapshot: Arc<Snapshot>,
+        registry: Registry,
+        quotas: Arc<StorageQuotas>,
+        ledger: Arc<Mutex<Ledger>>,
+    ) -> Self {
+        Self(Arc::new(Inner { store, audit, snapshot, registry, quotas, ledger, turn: Arc::default() }))
+    }
+
+    /// Reads the tenant's value from the store and swaps it in.
+    async fn refresh(&self, id: &TenantId) -> Result<()> {
+        let rows = self.0.store.tenant(id).await?.ok_or_else(|| Error::internal(format_args!("no tenant {id}")))?;
+        let before = self.0.snapshot.tenant(id);
+        self.0.snapshot.swap_tenant(build_tenant(rows, before.as_deref())?);
+        Ok(())
+    }
+}
+
+/// That the caller is of the platform's own team and has one of `scopes` there. To everyone else, what only the
+/// platform does is not there.
+fn of_platform(caller: &Caller, scopes: &[Scope]) -> Result<()> {
+    if !caller.tenant.id.is_platform() {
+        return Err(Error::new(Code::NotFound, "there is nothing of that name"));
+    }
+    caller.principal.needs(scopes)
+}
+
+/// Runs a change to its end even when whoever asked for it leaves: half of it may be durable already.
+async fn finish<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    tokio::spawn(work).await.map_err(Error::internal)?
+}

@@ -1,0 +1,271 @@
+//! Packages: versions published by the tenant's publishers, promoted, rolled back, deprecated. Versions are immutable.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use semver::Version;
+
+use super::components::READERS;
+use super::tenants::bounded_message;
+use super::{Control, bounds, finish};
+use crate::audit::entry::{ToolDeprecated, ToolPromoted, ToolPublished, ToolRolledBack};
+use crate::error::{Code, Error, Result};
+use crate::id::{Digest, PackageName, PrincipalId, TenantId};
+use crate::identity::Scope;
+use crate::policy::{LimitsPatch, Needs};
+use crate::registry::Inspection;
+use crate::snapshot::{Caller, Package};
+use crate::storage::{PackageRow, VersionRow};
+
+/// A version to publish.
+#[derive(Debug, Clone)]
+pub struct Publication {
+    /// Its number.
+    pub version: Version,
+    /// The component that it runs, uploaded before.
+    pub component: Digest,
+    /// What it declares that it needs; absent: everything that its imports imply, and nothing without fail.
+    pub needs: Option<Needs>,
+    /// The most that it needs of the limits of a call.
+    pub limits: LimitsPatch,
+    /// Whether it becomes what runs where no version is asked for.
+    pub promote: bool,
+}
+
+/// The needs of a component that declares none.
+pub fn default_needs(inspection: &Inspection) -> Needs {
+    Needs { required: Default::default(), optional: inspection.grants.clone() }
+}
+
+impl Control {
+    /// Publishes a version. Publishing the same again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// `denied` without the scope publisher; `not-found` for a component that the tenant has not; `conflict` when the
+    /// version was published with other content, or when there are as many as may be.
+    pub async fn publish(&self, caller: &Caller, name: PackageName, publication: Publication) -> Result<Arc<Package>> {
+        let admission = {
+            caller.principal.needs(&[Scope::Publisher])?;
+            let row = self.0.store.component(&caller.tenant.id, &publication.component).await?;
+            let row = row.ok_or_else(|| {
+                Error::not_found("component", publication.component).next("upload it first: POST /v1/components")
+            })?;
+            serde_json::from_str::<crate::registry::Admission>(&row.facts).map_err(Error::internal)?
+        };
+        let Publication { version, component, needs, limits, promote } = publication;
+        let needs = needs.unwrap_or_else(|| default_needs(&admission.inspection));
+        let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
+        let row = VersionRow {
+            tenant: tenant.clone(),
+            package: name.clone(),
+            version: version.clone(),
+            component,
+            needs: serde_json::to_string(&needs).map_err(Error::internal)?,
+            limits: serde_json::to_string(&limits).map_err(Error::internal)?,
+            deprecated: None,
+            published: SystemTime::now(),
+        };
+        finish(async move {
+            if let Some(known) = this.published(&tenant, &name, &row)? {
+                let is_current = known.promoted.last() == Some(&version);
+                return if promote && !is_current {
+                    this.make_current(tenant, by, name, version).await
+                } else {
+                    Ok(known)
+                };
+            }
+            let mut turn = this.turn().await?;
+            let before = this.package_now(&tenant, &name);
+            if before.as_ref().is_some_and(|package| package.versions.contains_key(&version)) {
+                // Somebody else's turn came first.
+                return Err(published_already(&name, &version));
+            }
+            let mut package = package_row(&tenant, &name, before.as_deref());
+            let current = package.promoted.last().cloned();
+            if promote {
+                package.promoted.push(version.clone());
+                package.rolled_back = None;
+            }
+            turn.change.put_package(&package).await?;
+            turn.change.insert_version(&row).await?;
+            let (package, shown) = (name.clone(), version.clone());
+            turn.record(&tenant, Some(by), |change| ToolPublished { change, component, package, version: shown })
+                .await?;
+            if promote {
+                let (package, shown) = (name.clone(), version.clone());
+                let promoted = |change| ToolPromoted { before: current, change, package, version: shown };
+                turn.record(&tenant, Some(by), promoted).await?;
+            }
+            turn.commit(&tenant).await?;
+            this.existing(&tenant, &name)
+        })
+        .await
+    }
+
+    /// The package as it is when the version is published already with the very same content.
+    fn published(&self, tenant: &TenantId, name: &PackageName, row: &VersionRow) -> Result<Option<Arc<Package>>> {
+        let Some(package) = self.package_now(tenant, name) else {
+            let packages = self.0.snapshot.tenant(tenant).map_or(0, |tenant| tenant.packages.len());
+            return if packages >= bounds::PACKAGES_MAX {
+                Err(too_many("packages", bounds::PACKAGES_MAX))
+            } else {
+                Ok(None)
+            };
+        };
+        let Some(known) = package.versions.get(&row.version) else {
+            let full = package.versions.len() >= bounds::VERSIONS_MAX;
+            return if full { Err(too_many("versions of a package", bounds::VERSIONS_MAX)) } else { Ok(None) };
+        };
+        let same = *known.component() == row.component
+            && serde_json::to_string(&known.needs).is_ok_and(|needs| needs == row.needs)
+            && serde_json::to_string(&known.limits).is_ok_and(|limits| limits == row.limits);
+        if same { Ok(Some(package)) } else { Err(published_already(name, &row.version)) }
+    }
+
+    /// Makes a published version the one that runs.
+    ///
+    /// # Errors
+    ///
+    /// `denied` without the scope publisher; `not-found` for a package or version that the tenant has not.
+    pub async fn promote(&self, caller: &Caller, name: &PackageName, version: Version) -> Result<Arc<Package>> {
+        caller.principal.needs(&[Scope::Publisher])?;
+        let (this, tenant, by, name) = (self.clone(), caller.tenant.id.clone(), caller.principal.id, name.clone());
+        finish(async move { this.make_current(tenant, by, name, version).await }).await
+    }
+
+    async fn make_current(
+        &self,
+        tenant: TenantId,
+        by: PrincipalId,
+        name: PackageName,
+        version: Version,
+    ) -> Result<Arc<Package>> {
+        let mut turn = self.turn().await?;
+        let package = self.with_version(&tenant, &name, &version)?;
+        let before = package.promoted.last().cloned();
+        if before.as_ref() == Some(&version) {
+            return Ok(package);
+        }
+        let mut row = package_row(&tenant, &name, Some(&*package));
+        row.promoted.retain(|promoted| *promoted != version);
+        row.promoted.push(version.clone());
+        row.rolled_back = None;
+        turn.change.put_package(&row).await?;
+        let package = name.clone();
+        turn.record(&tenant, Some(by), |change| ToolPromoted { before, change, package, version }).await?;
+        turn.commit(&tenant).await?;
+        self.existing(&tenant, &name)
+    }
+
+    /// Makes the version that was promoted before the present one run again.
+    ///
+    /// # Errors
+    ///
+    /// `denied` without the scope publisher; `not-found` for a package that the tenant has not; `conflict` when there is
+    /// no earlier version.
+    pub async fn roll_back(&self, caller: &Caller, name: &PackageName) -> Result<Arc<Package>> {
+        caller.principal.needs(&[Scope::Publisher])?;
+        let (this, tenant, by, name) = (self.clone(), caller.tenant.id.clone(), caller.principal.id, name.clone());
+        finish(async move {
+            let mut turn = this.turn().await?;
+            let package = this.existing(&tenant, &name)?;
+            let mut row = package_row(&tenant, &name, Some(&*package));
+            let before = row.promoted.pop();
+            let Some(version) = row.promoted.last().cloned() else {
+                return Err(Error::new(
+                    Code::Conflict,
+                    format!("no version of {name} was promoted before the present one"),
+                )
+                .next("promote the version that shall run"));
+            };
+            row.rolled_back = before.clone();
+            turn.change.put_package(&row).await?;
+            let package = name.clone();
+            turn.record(&tenant, Some(by), |change| ToolRolledBack { before, change, package, version }).await?;
+            turn.commit(&tenant).await?;
+            this.existing(&tenant, &name)
+        })
+        .await
+    }
+
+    /// Marks a version as one not to use, with a message for whoever does. It still runs.
+    ///
+    /// # Errors
+    ///
+    /// `denied` without the scope publisher; `not-found` for a package or version that the tenant has not;
+    /// `invalid-request` for a message that is too long.
+    pub async fn deprecate(
+        &self,
+        caller: &Caller,
+        name: &PackageName,
+        version: Version,
+        message: String,
+    ) -> Result<Arc<Package>> {
+        caller.principal.needs(&[Scope::Publisher])?;
+        bounded_message("the message", &message)?;
+        let (this, tenant, by, name) = (self.clone(), caller.tenant.id.clone(), caller.principal.id, name.clone());
+        finish(async move {
+            let mut turn = this.turn().await?;
+            this.with_version(&tenant, &name, &version)?;
+            turn.change.deprecate(&tenant, &name, &version, &message).await?;
+            let package = name.clone();
+            turn.record(&tenant, Some(by), |change| ToolDeprecated { change, message, package, version }).await?;
+            turn.commit(&tenant).await?;
+            this.existing(&tenant, &name)
+        })
+        .await
+    }
+
+    /// The tenant's own packages, by name.
+    ///
+    /// # Errors
+    ///
+    /// `denied` to a key that is only an agent's.
+    pub fn packages(&self, caller: &Caller) -> Result<Vec<Arc<Package>>> {
+        caller.principal.needs(READERS)?;
+        Ok(caller.tenant.packages.values().cloned().collect())
+    }
+
+    /// One package of the tenant.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Control::packages`]; `not-found` for one that the tenant has not.
+    pub fn package(&self, caller: &Caller, name: &PackageName) -> Result<Arc<Package>> {
+        caller.principal.needs(READERS)?;
+        caller.tenant.packages.get(name).cloned().ok_or_else(|| Error::not_found("package", name))
+    }
+
+    /// The package as it is now, not as it was when the request came.
+    fn package_now(&self, tenant: &TenantId, name: &PackageName) -> Option<Arc<Package>> {
+        self.0.snapshot.tenant(tenant)?.packages.get(name).cloned()
+    }
+
+    fn existing(&self, tenant: &TenantId, name: &PackageName) -> Result<Arc<Package>> {
+        self.package_now(tenant, name).ok_or_else(|| Error::not_found("package", name))
+    }
+
+    fn with_version(&self, tenant: &TenantId, name: &PackageName, version: &Version) -> Result<Arc<Package>> {
+        let package = self.existing(tenant, name)?;
+        if package.versions.contains_key(version) { Ok(package) } else { Err(Error::not_found("version", version)) }
+    }
+}
+
+fn package_row(tenant: &TenantId, name: &PackageName, package: Option<&Package>) -> PackageRow {
+    PackageRow {
+        tenant: tenant.clone(),
+        name: name.clone(),
+        promoted: package.map(|package| package.promoted.clone()).unwrap_or_default(),
+        rolled_back: package.and_then(|package| package.rolled_back.clone()),
+    }
+}
+
+fn published_already(name: &PackageName, version: &Version) -> Error {
+    Error::new(Code::Conflict, format!("{name}@{version} is published already, and versions are immutable"))
+        .next("publish under a higher version")
+}
+
+fn too_many(what: &str, maximum: usize) -> Error {
+    Error::new(Code::Conflict, format!("there are {maximum} {what}, as many as may be")).fact("maximum", maximum)
+}

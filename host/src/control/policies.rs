@@ -1,0 +1,134 @@
+//! Policies: the tenant's, set by its operators, and the platform's ceiling, which is a file that the host watches.
+
+use std::time::SystemTime;
+
+use super::{Control, finish};
+use crate::audit::entry::PolicyChanged;
+use crate::error::{Error, Result};
+use crate::id::{Digest, Origin, PackageRef, TenantId};
+use crate::identity::Scope;
+use crate::policy::{self, Ceiling, Explanation, Policy, Subject, Warning};
+use crate::snapshot::Caller;
+use crate::storage::PolicyKind;
+
+/// A policy in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyView {
+    /// Of the text.
+    pub digest: Digest,
+    /// From when on; absent for the policy that a tenant begins with.
+    pub since: Option<SystemTime>,
+    /// The text, TOML.
+    pub text: String,
+}
+
+/// What came of setting a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PolicyPut {
+    /// In force now.
+    pub digest: Digest,
+    /// In force before.
+    pub before: Digest,
+    /// Whether that is another one.
+    pub changed: bool,
+}
+
+/// What a policy would do, if it were in force.
+#[derive(Debug)]
+pub struct PolicyChecked {
+    /// Of the text.
+    pub digest: Digest,
+    /// What is probably not meant.
+    pub warnings: Vec<Warning>,
+    /// For each package that the tenant can see: what calls of its current version would get.
+    pub packages: Vec<(PackageRef, Explanation)>,
+}
+
+impl Control {
+    /// The tenant's policy.
+    ///
+    /// # Errors
+    ///
+    /// `denied` without the scope operator or auditor.
+    pub fn policy(&self, caller: &Caller) -> Result<PolicyView> {
+        caller.principal.needs(&[Scope::Operator, Scope::Auditor])?;
+        let tenant = &caller.tenant;
+        let text = tenant.policy.text().to_owned();
+        Ok(PolicyView { digest: tenant.policy.digest(), since: tenant.policy_since, text })
+    }
+
+    /// Puts a policy in force, from the next call on.
+    ///
+    /// # Errors
+    ///
+    /// `denied` without the scope operator; `invalid-policy`, with every problem and its line, and nothing is changed.
+    pub async fn set_policy(&self, caller: &Caller, text: &str) -> Result<PolicyPut> {
+        caller.principal.needs(&[Scope::Operator])?;
+        let policy = Policy::parse(text)?;
+        let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
+        finish(async move {
+            let mut turn = this.turn().await?;
+            let now = this.0.snapshot.tenant(&tenant).ok_or_else(|| Error::internal("the tenant is gone"))?;
+            let (before, after) = (now.policy.digest(), policy.digest());
+            if before == after {
+                return Ok(PolicyPut { digest: after, before, changed: false });
+            }
+            turn.change.insert_policy(&tenant, PolicyKind::Policy, &after, policy.text()).await?;
+            turn.record(&tenant, Some(by), |change| PolicyChanged { after, before: Some(before), change }).await?;
+            turn.commit(&tenant).await?;
+            Ok(PolicyPut { digest: after, before, changed: true })
+        })
+        .await
+    }
+
+    /// What a policy would do if it were put in force.
+    ///
+    /// # Errors
+    ///
+    /// `invalid-policy`, with every problem and its line.
+    pub fn check_policy(&self, caller: &Caller, text: &str) -> Result<PolicyChecked> {
+        let policy = Policy::parse(text)?;
+        let ceiling = &caller.platform.ceiling;
+        let packages = [(Origin::Catalogue, &caller.platform.catalogue), (Origin::Own, &caller.tenant.packages)];
+        let explained = packages.into_iter().flat_map(|(origin, packages)| {
+            let current = packages.values().filter_map(|package| Some((package.name.clone(), package.current()?)));
+            current.map(move |(name, version)| (PackageRef { origin, name }, version))
+        });
+        let explained = explained.map(|(package, version)| {
+            let subject = Subject { package: &package, needs: &version.needs, limits: &version.limits };
+            let explanation = policy::explain(ceiling, &policy, &subject, None);
+            (package, explanation)
+        });
+        let packages = explained.collect();
+        Ok(PolicyChecked { digest: policy.digest(), warnings: policy::check(ceiling, &policy), packages })
+    }
+
+    /// Puts a ceiling in force, from the next call on; nothing where it is in force already.
+    pub(crate) async fn set_ceiling(&self, ceiling: Ceiling) -> Result<bool> {
+        let this = self.clone();
+        finish(async move {
+            let platform = TenantId::platform();
+            let after = ceiling.digest();
+            let before = this.0.store.policy(&platform, PolicyKind::Ceiling).await?.map(|kept| kept.digest);
+            if before != Some(after) {
+                let mut turn = this.turn().await?;
+                turn.change.insert_policy(&platform, PolicyKind::Ceiling, &after, ceiling.text()).await?;
+                turn.record(&platform, None, |change| PolicyChanged { after, before, change }).await?;
+                turn.commit(&platform).await?;
+            }
+            let changed = this.0.snapshot.platform().ceiling.digest() != after;
+            this.enforce(ceiling).await;
+            Ok(changed)
+        })
+        .await
+    }
+
+    /// Swaps the ceiling in, its quotas for storage included.
+    async fn enforce(&self, ceiling: Ceiling) {
+        use std::sync::atomic::Ordering;
+        let _alone = self.0.turn.lock().await;
+        self.0.quotas.buckets_bytes_max.store(ceiling.buckets_bytes_max(), Ordering::Relaxed);
+        self.0.quotas.volumes_bytes_max.store(ceiling.volumes_bytes_max(), Ordering::Relaxed);
+        self.0.snapshot.swap_ceiling(ceiling);
+    }
+}

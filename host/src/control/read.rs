@@ -1,0 +1,79 @@
+//! What auditors and operators read: the record and what was used.
+
+use super::{Control, bounds};
+use crate::admission::{UsageKey, Used};
+use crate::audit::Entry;
+use crate::error::{Code, Error, Result};
+use crate::id::CallId;
+use crate::identity::Scope;
+use crate::snapshot::Caller;
+
+/// A part of a tenant's log.
+#[derive(Debug)]
+pub struct LogPage {
+    /// In order.
+    pub entries: Vec<Entry>,
+    /// The index to go on with; absent at the log's present end.
+    pub next: Option<u64>,
+}
+
+impl Control {
+    /// Entries of the tenant's log from index `from` on, at most `limit` and never more than 1,000.
+    ///
+    /// # Errors
+    ///
+    /// `denied` without the scope auditor; `audit-unavailable` when the journal cannot be read.
+    pub async fn log(&self, caller: &Caller, from: u64, limit: usize) -> Result<LogPage> {
+        caller.principal.needs(&[Scope::Auditor])?;
+        let (audit, tenant) = (self.0.audit.clone(), caller.tenant.id.clone());
+        let limit = limit.clamp(1, bounds::ENTRIES_MAX);
+        let read = move || {
+            let mut entries = audit.read(&tenant, from)?.take(limit + 1).collect::<Result<Vec<_>>>()?;
+            let next = (entries.len() > limit).then(|| entries.pop().map(|entry| entry.index)).flatten();
+            Ok(LogPage { entries, next })
+        };
+        tokio::task::spawn_blocking(read).await.map_err(Error::internal)?
+    }
+
+    /// Everything that is recorded of a call, in order.
+    ///
+    /// # Errors
+    ///
+    /// `not-found` for a call that the tenant did not make, and to an agent also for one that another key made;
+    /// `denied` without the scope agent or auditor.
+    pub async fn call_record(&self, caller: &Caller, call: CallId) -> Result<Vec<Entry>> {
+        caller.principal.needs(&[Scope::Auditor, Scope::Agent])?;
+        let (audit, tenant) = (self.0.audit.clone(), caller.tenant.id.clone());
+        let find = move || audit.find_call(&tenant, call);
+        let entries = tokio::task::spawn_blocking(find).await.map_err(Error::internal)??;
+        let visible = caller.principal.scopes.has(Scope::Auditor)
+            || entries.first().is_some_and(|entry| entry.principal == Some(caller.principal.id));
+        if entries.is_empty() || !visible {
+            return Err(Error::not_found("call", call));
+        }
+        Ok(entries)
+    }
+
+    /// What the tenant used from day `since` to day `until`, both counted and in days since 1970-01-01 UTC, by day, tool
+    /// and principal. Holds every call whose outcome is durable.
+    ///
+    /// # Errors
+    ///
+    /// `denied` without the scope operator or auditor; `invalid-request` for a span of more than 100 days.
+    pub async fn usage(&self, caller: &Caller, since: u64, until: u64) -> Result<Vec<(UsageKey, Used)>> {
+        caller.principal.needs(&[Scope::Operator, Scope::Auditor])?;
+        if until.saturating_sub(since) >= bounds::USAGE_DAYS_MAX {
+            let maximum = bounds::USAGE_DAYS_MAX;
+            return Err(Error::new(Code::InvalidRequest, format!("a report covers at most {maximum} days"))
+                .next("ask for a shorter span")
+                .fact("maximum_days", maximum));
+        }
+        let (ledger, audit, tenant) = (self.0.ledger.clone(), self.0.audit.clone(), caller.tenant.id.clone());
+        let report = move || {
+            let mut ledger = ledger.lock();
+            ledger.catch_up(&audit)?;
+            Ok(ledger.book().rows(&tenant, since, until).map(|(key, used)| (key.clone(), *used)).collect())
+        };
+        tokio::task::spawn_blocking(report).await.map_err(Error::internal)?
+    }
+}

@@ -1,0 +1,146 @@
+//! Opening: storage first, then the record and what a crash left in it, then what runs calls.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
+
+use parking_lot::Mutex;
+
+use super::{FirstKey, Host, HostSettings, ceiling, first_key, upkeep};
+use crate::admission::{Admission, AdmissionSettings, Ledger};
+use crate::audit::entry::{CallEnded, HostRecovered, HostStarted, Outcome};
+use crate::audit::{Audit, OpenCall, Recovered};
+use crate::capability::files::Files;
+use crate::capability::{Services, StorageQuotas};
+use crate::control::{self, Control};
+use crate::engine::{Class, Engine};
+use crate::error::{Code, Error, Result};
+use crate::id::TenantId;
+use crate::registry::Registry;
+use crate::router::Router;
+use crate::snapshot::{Snapshot, build_tenant};
+use crate::storage::kv::KvStore;
+use crate::storage::{Blobs, DataFolder, PolicyKind, Store, Volumes};
+
+impl Host {
+    /// Opens the host of a data folder, beginning one where there is none. Gives the platform's first key until it was
+    /// shown. Has to be called within the runtime that is to serve.
+    ///
+    /// # Errors
+    ///
+    /// `conflict` when another host has the folder; `unavailable` when it cannot be used; `audit-unavailable` when the
+    /// journal is damaged, with the file, the place and what to do; `invalid-policy` for a ceiling that cannot be put
+    /// in force; `internal` when the machine does not give what the settings ask for.
+    pub async fn open(settings: HostSettings) -> Result<(Self, Option<FirstKey>)> {
+        let folder = DataFolder::open(&settings.data)?;
+        let (audit, recovered) = open_journal(&folder, &settings).await?;
+        let store = Store::open(&folder.database()).await?;
+        control::replay(&audit, &store, &recovered.changes).await?;
+
+        let kept = store.policy(&TenantId::platform(), PolicyKind::Ceiling).await?;
+        let in_force = ceiling::at_start(&folder.ceiling(), kept.as_ref().map(|kept| kept.text.as_str())).await?;
+        let quotas = Arc::new(StorageQuotas::default());
+        quotas.buckets_bytes_max.store(in_force.buckets_bytes_max(), Ordering::Relaxed);
+        quotas.volumes_bytes_max.store(in_force.volumes_bytes_max(), Ordering::Relaxed);
+        let services = Services {
+            kv: Some(KvStore::open(&folder.buckets()).await?),
+            files: Some(Files::new(Volumes::new(&folder), Arc::clone(&quotas))),
+            quotas: Arc::clone(&quotas),
+        };
+        let engine = Engine::new(&settings.engine, services.clone())?;
+        let registry = Registry::open(&folder, engine.clone(), Blobs::open(&folder)?, settings.registry)?;
+        let admission = Admission::new(AdmissionSettings {
+            live_calls_max: settings.admission.live_calls_max.min(settings.engine.live_calls_max),
+            ..settings.admission
+        });
+
+        let snapshot = Arc::new(Snapshot::new(in_force.clone()));
+        fill(&snapshot, &store).await?;
+        let ledger = Arc::new(Mutex::new(load_ledger(&store).await?));
+        let control = Control::new(
+            store.clone(),
+            audit.clone(),
+            Arc::clone(&snapshot),
+            registry.clone(),
+            quotas,
+            Arc::clone(&ledger),
+        );
+        let first_key = first_key::ensure(&control, &snapshot, &store).await?;
+        close_open_calls(&audit, &recovered.open_calls).await?;
+        control.set_ceiling(in_force).await?;
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let started = HostStarted { engine: engine.compatibility(Class::Small).to_owned(), version };
+        audit.durable(audit.append(&TenantId::platform(), None, &started.into())?).await?;
+
+        let router = Router::new(Arc::clone(&snapshot), registry, engine, admission, audit.clone());
+        let upkeep = vec![
+            tokio::spawn(ceiling::watch(folder.ceiling(), control.clone())),
+            tokio::spawn(upkeep::flush_refusals(router.clone())),
+            tokio::spawn(upkeep::keep_usage_now_and_then(store.clone(), audit.clone(), Arc::clone(&ledger))),
+        ];
+        Ok((Self { router, control, folder, store, audit, snapshot, ledger, services, upkeep }, first_key))
+    }
+}
+
+async fn open_journal(folder: &DataFolder, settings: &HostSettings) -> Result<(Audit, Recovered)> {
+    let (dir, settings) = (folder.journal(), settings.journal.clone());
+    let open = move || Audit::open(&dir, settings);
+    let (audit, recovered) = tokio::task::spawn_blocking(open).await.map_err(Error::internal)??;
+    if recovered.cut_bytes > 0 {
+        tracing::info!(bytes = recovered.cut_bytes, "cut the journal's torn tail: no sync had covered it");
+    }
+    Ok((audit, recovered))
+}
+
+/// Records how calls ended that a crash interrupted: nobody else can any more.
+async fn close_open_calls(audit: &Audit, open: &[OpenCall]) -> Result<()> {
+    if open.is_empty() {
+        return Ok(());
+    }
+    for call in open {
+        let ended = CallEnded {
+            call: call.call,
+            duration_us: elapsed_us(call.decided),
+            files_bytes_written: 0,
+            fuel: 0,
+            http_received_bytes: 0,
+            http_requests: 0,
+            http_sent_bytes: 0,
+            kv_operations: 0,
+            memory_bytes: 0,
+            outcome: Outcome::Failed(Code::Interrupted),
+            result: None,
+            result_bytes: 0,
+        };
+        audit.append(&call.tenant, call.principal, &ended.into())?;
+    }
+    let interrupted = open.len() as u64;
+    let recovered = HostRecovered { interrupted };
+    audit.durable(audit.append(&TenantId::platform(), None, &recovered.into())?).await?;
+    tracing::info!(interrupted, "closed calls that a crash had left open");
+    Ok(())
+}
+
+/// From a decision to this start: the call ended somewhere in between.
+fn elapsed_us(decided: SystemTime) -> u64 {
+    let elapsed = SystemTime::now().duration_since(decided).unwrap_or_default();
+    u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
+}
+
+async fn fill(snapshot: &Snapshot, store: &Store) -> Result<()> {
+    let mut tenants = Vec::new();
+    for row in store.tenants().await? {
+        if let Some(rows) = store.tenant(&row.id).await? {
+            tenants.push(build_tenant(rows, None)?);
+        }
+    }
+    snapshot.fill(tenants);
+    Ok(())
+}
+
+async fn load_ledger(store: &Store) -> Result<Ledger> {
+    match store.load_usage().await? {
+        Some((position, json)) => Ledger::load(position, &json),
+        None => Ok(Ledger::default()),
+    }
+}

@@ -1,0 +1,247 @@
+//! One call from request to reply: resolve, decide, validate, admit, load, record, run, record, reply.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use semver::Version;
+use tokio::sync::mpsc;
+
+use super::record::Record;
+use super::{Refused, Router, arguments, digest};
+use crate::audit::entry::{CallDecided, Outcome};
+use crate::capability::effects::{EffectUsage, GuestEvent};
+use crate::engine::output::{Content, ToolOutput};
+use crate::engine::{Run, Usage};
+use crate::error::{Code, Error, Result};
+use crate::id::{CallId, Digest, ToolName, ToolRequest};
+use crate::identity::Scope;
+use crate::policy::{Allowed, Clock, Decision};
+use crate::snapshot::{Caller, Resolved, ToolDefinition};
+
+/// What a caller asks for.
+#[derive(Debug, Clone)]
+pub struct CallRequest {
+    /// The tool, and possibly its version.
+    pub tool: ToolRequest,
+    /// The arguments: the text of a JSON object.
+    pub arguments: String,
+}
+
+/// What a call came to.
+#[derive(Debug)]
+pub struct Reply {
+    /// Its id.
+    pub call: CallId,
+    /// The tool that ran.
+    pub tool: ToolName,
+    /// The version that ran.
+    pub version: Version,
+    /// The component that ran.
+    pub component: Digest,
+    /// The tool's answer. Every [`Content::Json`] is well-formed JSON.
+    pub output: ToolOutput,
+    /// What it used.
+    pub usage: CallUsage,
+}
+
+/// What a call used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallUsage {
+    /// Of the engine.
+    pub engine: Usage,
+    /// Of the world.
+    pub effects: EffectUsage,
+}
+
+/// A call that gave no output.
+#[derive(Debug)]
+pub struct Failed {
+    /// Its id, where it got as far as being decided upon.
+    pub call: Option<CallId>,
+    /// Why.
+    pub error: Error,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { call: None, error }
+    }
+}
+
+/// What somebody who watches a call sees before its end.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CallEvent {
+    /// It was decided upon, and that is in the record.
+    Decided {
+        /// The call.
+        call: CallId,
+        /// The tool that runs.
+        tool: ToolName,
+        /// Its version.
+        version: Version,
+        /// Its component.
+        component: Digest,
+    },
+    /// The guest shows something.
+    Guest(GuestEvent),
+}
+
+/// Where a watched call's events go. Unbounded, because the call's own limits bound what is sent.
+pub type Watcher = mpsc::UnboundedSender<CallEvent>;
+
+/// A call that may run: everything that was found out before it started.
+struct Ready {
+    id: CallId,
+    resolved: Resolved,
+    tool: ToolName,
+    decision: Arc<Decision>,
+    arguments: String,
+}
+
+impl Router {
+    /// Runs a call to its end. Dropping the future gives it up; its outcome is recorded all the same.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no output, with the call's id where it was decided upon. Once the record holds the outcome, and
+    /// not before, this returns.
+    pub async fn call(&self, caller: &Caller, request: CallRequest, watcher: Option<Watcher>) -> Result<Reply, Failed> {
+        let ready = self.let_in(caller, request).await?;
+        let call = Some(ready.id);
+        self.run(caller, ready, watcher).await.map_err(|error| Failed { call, error })
+    }
+
+    /// Everything that may refuse a call before it costs anything.
+    async fn let_in(&self, caller: &Caller, request: CallRequest) -> Result<Ready, Failed> {
+        let refused = |error: Error, tool: Option<&ToolName>| {
+            self.0.refusals.note(caller, Refused { code: error.code(), tool: tool.cloned(), reason: error.message() });
+            Failed::from(error)
+        };
+        self.ready().map_err(|error| refused(error, None))?;
+        caller.principal.needs(&[Scope::Agent]).map_err(|error| refused(error, None))?;
+        let resolved = caller.resolve(&request.tool).map_err(|error| refused(error, None))?;
+        let id = CallId::new();
+        let tool = resolved.name();
+        let decision = caller.decide(&resolved);
+        let allowed = match &*decision {
+            Decision::Allowed(allowed) => allowed,
+            Decision::Denied(denied) => {
+                let error = Error::from(denied.clone());
+                self.0.refusals.denied(caller, id, &tool, &error, denied).await?;
+                return Err(Failed { call: Some(id), error });
+            }
+        };
+        let checked = arguments::check(&resolved.tool, &request.arguments, allowed.limits.arguments_bytes);
+        let arguments = checked.map_err(|error| refused(error, Some(&tool)))?;
+        Ok(Ready { id, resolved, tool, decision, arguments })
+    }
+
+    async fn run(&self, caller: &Caller, ready: Ready, watcher: Option<Watcher>) -> Result<Reply> {
+        let inner = &self.0;
+        let Ready { id, resolved, tool, decision, arguments } = ready;
+        let Decision::Allowed(allowed) = &*decision else {
+            return Err(Error::internal("a denied call came as far as running"));
+        };
+        let version = &resolved.version;
+        let count = |error: Error| {
+            let refused = Refused { code: error.code(), tool: Some(tool.clone()), reason: error.message() };
+            inner.refusals.note(caller, refused);
+            error
+        };
+        let pass = inner.admission.enter(&caller.tenant.id).await.map_err(count)?;
+        let loaded = inner.registry.load(&version.owner, version.component()).await.map_err(count)?;
+
+        let frozen_time = now_in_microseconds();
+        let decided = self.decided(caller, id, &resolved, &tool, allowed, &arguments, frozen_time);
+        let record = Record::begin(&inner.audit, &inner.tasks, caller, decided, watcher.clone(), pass)?;
+        if let Some(watcher) = watcher {
+            record.durable().await?;
+            let (tool, version) = (tool.clone(), version.version.clone());
+            // Nobody may be there to see it any more.
+            let _ =
+                watcher.send(CallEvent::Decided { call: id, tool, version, component: *resolved.version.component() });
+        }
+        let run = Run {
+            call: id,
+            tenant: caller.tenant.id.clone(),
+            limits: Arc::clone(&allowed.limits),
+            grants: Arc::clone(&allowed.grants),
+            definition: resolved.tool.definition.name.clone(),
+            arguments,
+            frozen_time,
+            effects: Arc::clone(record.effects()),
+            meter: Arc::clone(record.meter()),
+        };
+        let ended = inner.engine.run(&loaded, run).await;
+        let result = ended.result.and_then(|output| checked_output(&resolved.tool, output));
+        let (outcome, kept) = match &result {
+            Ok(output) => (Outcome::Ok, Some(digest::output(&caller.tenant.digest_key, output))),
+            Err(error) => (Outcome::Failed(error.code()), None),
+        };
+        let effects = record.end(ended.usage, outcome, kept).await?;
+        let usage = CallUsage { engine: ended.usage, effects };
+        let component = *version.component();
+        result.map(|output| Reply { call: id, tool, version: version.version.clone(), component, output, usage })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "an entry has as many members")]
+    fn decided(
+        &self,
+        caller: &Caller,
+        call: CallId,
+        resolved: &Resolved,
+        tool: &ToolName,
+        allowed: &Allowed,
+        arguments: &str,
+        frozen_time: SystemTime,
+    ) -> CallDecided {
+        let version = &resolved.version;
+        CallDecided {
+            arguments: caller.tenant.digest_key.digest([arguments.as_bytes()]),
+            arguments_bytes: arguments.len() as u64,
+            call,
+            ceiling: caller.platform.ceiling.digest(),
+            component: *version.component(),
+            engine: self.0.engine.compatibility(version.admission.inspection.class).to_owned(),
+            frozen_time: (*allowed.grants.clock == Clock::Frozen).then_some(frozen_time),
+            limits: (&*allowed.limits).into(),
+            parent: None,
+            policy: caller.tenant.policy.digest(),
+            rule: allowed.rule.clone(),
+            tool: tool.clone(),
+            version: version.version.clone(),
+        }
+    }
+}
+
+/// The time as entries spell it: what a frozen clock shows is what the record says it showed.
+fn now_in_microseconds() -> SystemTime {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UNIX_EPOCH + std::time::Duration::new(now.as_secs(), now.subsec_micros() * 1_000)
+}
+
+/// The output, if it is what the tool said that it would be.
+fn checked_output(tool: &ToolDefinition, output: ToolOutput) -> Result<ToolOutput> {
+    let broken = |what: String| {
+        Error::new(Code::ToolFailed, format!("the tool's answer is not what it describes: {what}"))
+            .next("tell the tool's author")
+    };
+    let schema = tool.answer()?.filter(|_| !output.is_error);
+    let mut found = schema.is_none();
+    for content in &output.content {
+        let Content::Json(json) = content else { continue };
+        match schema.filter(|_| !found) {
+            // Parsing to nothing checks the syntax without keeping anything.
+            None => serde_json::from_str::<serde::de::IgnoredAny>(json)
+                .map(drop)
+                .map_err(|error| broken(format!("its JSON is not well-formed: {error}")))?,
+            Some(schema) => {
+                let value = serde_json::from_str(json)
+                    .map_err(|error| broken(format!("its JSON is not well-formed: {error}")))?;
+                schema.validate(&value).map_err(|error| broken(arguments::words(&error)))?;
+                found = true;
+            }
+        }
+    }
+    if found { Ok(output) } else { Err(broken("it has an output schema and gave no JSON".to_owned())) }
+}

@@ -1,0 +1,153 @@
+//! The path of a call: every front door enters here, and listing, explaining and calling share one decision point.
+//!
+//! `call.rs` is the path itself, downhill from the request to the reply; `record.rs` is what surrounds it, so that no
+//! call ends without its outcome in the record.
+
+mod arguments;
+mod call;
+mod digest;
+mod list;
+mod record;
+mod refusals;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
+
+pub use self::call::{CallEvent, CallRequest, CallUsage, Failed, Reply, Watcher};
+pub use self::list::{Annotations, ListedTool};
+
+use self::refusals::{Refusals, Refused};
+use crate::admission::Admission;
+use crate::audit::Audit;
+use crate::engine::Engine;
+use crate::error::{Code, Error, Result};
+use crate::id::{PrincipalId, ToolRequest};
+use crate::identity::Scope;
+use crate::policy::{self, Explanation, Subject, Use};
+use crate::registry::Registry;
+use crate::snapshot::{Caller, Snapshot};
+
+/// Lets calls in, runs them, and records what came of them. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Router(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    snapshot: Arc<Snapshot>,
+    registry: Registry,
+    engine: Engine,
+    admission: Admission,
+    audit: Audit,
+    refusals: Refusals,
+    /// What outlives the request that it belongs to: outcomes of calls that were given up.
+    tasks: TaskTracker,
+    draining: AtomicBool,
+}
+
+impl Router {
+    /// Puts the path together.
+    pub fn new(
+        snapshot: Arc<Snapshot>,
+        registry: Registry,
+        engine: Engine,
+        admission: Admission,
+        audit: Audit,
+    ) -> Self {
+        let inner = Inner {
+            snapshot,
+            registry,
+            engine,
+            admission,
+            refusals: Refusals::new(audit.clone()),
+            audit,
+            tasks: TaskTracker::new(),
+            draining: AtomicBool::new(false),
+        };
+        Self(Arc::new(inner))
+    }
+
+    /// Who presents `key`, the text behind `Bearer`. Failures are counted in the record of the tenant that the key
+    /// names.
+    ///
+    /// # Errors
+    ///
+    /// `unauthenticated`, whatever is wrong with it.
+    pub fn authenticate(&self, key: &str) -> Result<Caller> {
+        self.0.snapshot.authenticate(key).map_err(|(error, named)| {
+            if let Some(tenant) = named {
+                self.0.refusals.note_login(tenant);
+            }
+            error
+        })
+    }
+
+    /// What policy gives calls of a tool, without running it: for the caller, or for another principal of its tenant.
+    ///
+    /// # Errors
+    ///
+    /// `not-found` for a tool or a principal that there is not; `denied` when a caller that is neither operator nor
+    /// auditor asks about another principal.
+    pub fn explain(
+        &self,
+        caller: &Caller,
+        tool: &ToolRequest,
+        principal: Option<PrincipalId>,
+        asked: Option<&Use>,
+    ) -> Result<Explanation> {
+        if let Some(id) = principal.filter(|id| *id != caller.principal.id) {
+            caller.principal.needs(&[Scope::Operator, Scope::Auditor])?;
+            let known = caller.tenant.keyring.principals().any(|principal| principal.id == id);
+            if !known {
+                return Err(Error::not_found("key", id));
+            }
+        }
+        let resolved = caller.resolve(tool)?;
+        let version = &resolved.version;
+        let subject = Subject { package: &resolved.package, needs: &version.needs, limits: &version.limits };
+        Ok(policy::explain(&caller.platform.ceiling, &caller.tenant.policy, &subject, asked))
+    }
+
+    /// Lets no further call in. Those that run go on.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Release);
+    }
+
+    /// Calls that are live now.
+    pub fn live(&self) -> usize {
+        self.0.admission.live()
+    }
+
+    /// Why no call would be let in now: for readiness.
+    ///
+    /// # Errors
+    ///
+    /// `unavailable` while the host drains, `audit-unavailable` when the record cannot be written.
+    pub fn ready(&self) -> Result<()> {
+        if self.0.draining.load(Ordering::Acquire) {
+            return Err(Error::new(Code::Unavailable, "this host is stopping").next("send the call again"));
+        }
+        self.0.audit.health()
+    }
+
+    /// Waits, within `time_max`, until every call has its outcome in the record, and puts what was counted there.
+    pub async fn settle(&self, time_max: Duration) {
+        self.drain();
+        let until = tokio::time::Instant::now() + time_max;
+        while self.live() > 0 && tokio::time::Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.0.tasks.close();
+        if tokio::time::timeout_at(until, self.0.tasks.wait()).await.is_err() {
+            tracing::warn!(live = self.live(), "calls have not settled; the next start records them as interrupted");
+        }
+        self.0.refusals.flush();
+    }
+
+    /// Puts what was counted since the last time into the record. Called once a second.
+    pub fn flush_refusals(&self) {
+        self.0.refusals.flush();
+    }
+}

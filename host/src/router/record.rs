@@ -1,0 +1,167 @@
+//! What surrounds a running call: its decision before it, its outcome behind it, however it ends.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use tokio_util::task::TaskTracker;
+
+use super::call::{CallEvent, Watcher};
+use crate::admission::Pass;
+use crate::audit::entry::{CallDecided, CallEnded, CapabilityDenied, Mac, Outcome};
+use crate::audit::{Audit, Event, Position};
+use crate::capability::effects::{DeniedUse, EffectUsage, Effects, GuestEvent, Witness};
+use crate::engine::{Meter, Usage};
+use crate::error::{Code, Result};
+use crate::id::{CallId, PrincipalId, TenantId};
+use crate::snapshot::Caller;
+
+/// How long the store of a call that was given up may take to go: a guest gives way after each slice of fuel.
+const SETTLE_MAX: Duration = Duration::from_secs(10);
+
+/// A call whose decision is in the journal and whose outcome is not yet. Dropped before its end, the call was given up:
+/// its outcome is recorded as `cancelled` once its store is gone and its usage is known.
+pub(super) struct Record {
+    entries: Arc<Entries>,
+    effects: Arc<Effects>,
+    meter: Arc<Meter>,
+    started: Instant,
+    tasks: TaskTracker,
+    /// Room for the call; given back with its outcome.
+    pass: Option<Pass>,
+}
+
+/// The call's place in the record, shared with its capabilities.
+struct Entries {
+    audit: Audit,
+    tenant: TenantId,
+    principal: PrincipalId,
+    call: CallId,
+    decided: Position,
+    watcher: Option<Watcher>,
+}
+
+impl Record {
+    /// Puts the decision into the journal. It is durable once [`Record::durable`] says so.
+    pub(super) fn begin(
+        audit: &Audit,
+        tasks: &TaskTracker,
+        caller: &Caller,
+        decided: CallDecided,
+        watcher: Option<Watcher>,
+        pass: Pass,
+    ) -> Result<Self> {
+        let (tenant, principal, call) = (caller.tenant.id.clone(), caller.principal.id, decided.call);
+        let position = audit.append(&tenant, Some(principal), &decided.into())?;
+        let entries = Arc::new(Entries { audit: audit.clone(), tenant, principal, call, decided: position, watcher });
+        let effects = Arc::new(Effects::new(Arc::clone(&entries) as Arc<dyn Witness>));
+        let meter = Arc::new(Meter::default());
+        Ok(Self { entries, effects, meter, started: Instant::now(), tasks: tasks.clone(), pass: Some(pass) })
+    }
+
+    pub(super) fn effects(&self) -> &Arc<Effects> {
+        &self.effects
+    }
+
+    pub(super) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
+    /// Waits until the decision is on disk.
+    pub(super) async fn durable(&self) -> Result<()> {
+        self.entries.decided().await
+    }
+
+    /// Puts the outcome into the journal and waits until it is on disk: then, and only then, may anyone be told.
+    pub(super) async fn end(
+        mut self,
+        usage: Usage,
+        outcome: Outcome,
+        result: Option<(Mac, u64)>,
+    ) -> Result<EffectUsage> {
+        let effects = self.effects.usage();
+        // Taken here, so that dropping this future from here on does not record a second outcome.
+        let pass = self.pass.take();
+        let position = self.entries.ended(usage, effects, outcome, result)?;
+        drop(pass);
+        self.entries.audit.durable(position).await?;
+        Ok(effects)
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let Some(pass) = self.pass.take() else { return };
+        let (entries, effects, meter) = (Arc::clone(&self.entries), Arc::clone(&self.effects), Arc::clone(&self.meter));
+        let started = self.started;
+        let end = move || {
+            let usage = Usage { fuel: meter.fuel(), memory_bytes: meter.memory_bytes(), duration: started.elapsed() };
+            if let Err(error) = entries.ended(usage, effects.usage(), Outcome::Failed(Code::Cancelled), None) {
+                // The journal has failed and the host is ending: the next start closes this call as interrupted.
+                tracing::error!(call = %entries.call, ?error, "the outcome of a call that was given up is not recorded");
+            }
+            drop(pass);
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => {
+                let meter = Arc::clone(&self.meter);
+                let settle = async move {
+                    // A guest thread drops the store at its next turn; what it used is known then.
+                    let _ = tokio::time::timeout(SETTLE_MAX, meter.settled()).await;
+                    end();
+                };
+                self.tasks.spawn_on(settle, &runtime);
+            }
+            Err(_) => end(),
+        }
+    }
+}
+
+impl Entries {
+    fn ended(
+        &self,
+        usage: Usage,
+        effects: EffectUsage,
+        outcome: Outcome,
+        result: Option<(Mac, u64)>,
+    ) -> Result<Position> {
+        let ended = CallEnded {
+            call: self.call,
+            duration_us: u64::try_from(usage.duration.as_micros()).unwrap_or(u64::MAX),
+            files_bytes_written: effects.files_bytes_written,
+            fuel: usage.fuel,
+            http_received_bytes: effects.http_received_bytes,
+            http_requests: effects.http_requests,
+            http_sent_bytes: effects.http_sent_bytes,
+            kv_operations: effects.kv_operations,
+            memory_bytes: usage.memory_bytes,
+            outcome,
+            result: result.map(|(mac, _)| mac),
+            result_bytes: result.map_or(0, |(_, bytes)| bytes),
+        };
+        self.audit.append(&self.tenant, Some(self.principal), &ended.into())
+    }
+}
+
+impl Witness for Entries {
+    fn decided(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.audit.durable(self.decided))
+    }
+
+    fn denied(&self, denied: DeniedUse) {
+        let DeniedUse { capability, action, rule, nearest } = denied;
+        let event =
+            Event::from(CapabilityDenied { action, call: self.call, capability: capability.to_owned(), nearest, rule });
+        if let Err(error) = self.audit.append(&self.tenant, Some(self.principal), &event) {
+            // The outcome will not be recorded either, so the call's result is never seen.
+            tracing::error!(call = %self.call, ?error, "a denied use is not recorded");
+        }
+    }
+
+    fn event(&self, event: GuestEvent) {
+        if let Some(watcher) = &self.watcher {
+            // Whoever watched may have left; the call is about to be given up then.
+            let _ = watcher.send(CallEvent::Guest(event));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! From rows to the value that calls read. Versions are immutable, so those of the value before are taken over.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use semver::Version;
+
+use super::package::{Package, PackageVersion, Packages, ToolDefinition};
+use super::tenant::{Decisions, DigestKey, Tenant};
+use crate::error::{Error, Result};
+use crate::id::{Digest, PackageName};
+use crate::identity::{KeyHash, Principal};
+use crate::policy::Policy;
+use crate::registry::Admission;
+use crate::storage::{ComponentRow, PrincipalRow, TenantRows, VersionRow};
+
+/// The value of a tenant, with what is the same taken over from the one `before`.
+///
+/// # Errors
+///
+/// `internal` when the store holds what this host cannot have written.
+pub fn build_tenant(rows: TenantRows, before: Option<&Tenant>) -> Result<Tenant> {
+    let TenantRows { tenant: row, policy, principals, packages, versions, components } = rows;
+    let unreadable = |what: &str, error: &dyn std::fmt::Display| {
+        Error::internal(format_args!("tenant {}: {what} in the store: {error}", row.id))
+    };
+    let (policy, policy_since) = match policy {
+        None => (Arc::new(Policy::default()), None),
+        Some(kept) => {
+            let same = before.filter(|before| before.policy.digest() == kept.digest);
+            let policy = match same {
+                Some(before) => Arc::clone(&before.policy),
+                None => Arc::new(Policy::parse(&kept.text).map_err(|error| unreadable("policy", &error))?),
+            };
+            (policy, Some(kept.since))
+        }
+    };
+    let keyring = principals
+        .into_iter()
+        .map(|row| Ok((KeyHash::from_bytes(row.hash), Arc::new(principal(row)?))))
+        .collect::<serde_json::Result<_>>()
+        .map_err(|error| unreadable("a principal", &error))?;
+    let components: HashMap<Digest, ComponentRow> = components.into_iter().map(|row| (row.digest, row)).collect();
+    let mut of_package: HashMap<PackageName, Vec<VersionRow>> = HashMap::new();
+    for version in versions {
+        of_package.entry(version.package.clone()).or_default().push(version);
+    }
+    let mut built = Packages::new();
+    for package in packages {
+        let before = before.and_then(|before| before.packages.get(&package.name));
+        let rows = of_package.remove(&package.name).unwrap_or_default();
+        let versions = rows
+            .into_iter()
+            .map(|row| Ok((row.version.clone(), version(row, before.map(Arc::as_ref), &components)?)))
+            .collect::<Result<_>>()?;
+        let (name, promoted, rolled_back) = (package.name, package.promoted, package.rolled_back);
+        built.insert(name.clone(), Arc::new(Package { name, promoted, rolled_back, versions }));
+    }
+    Ok(Tenant {
+        id: row.id,
+        suspended: row.suspended,
+        created: row.created,
+        digest_key: DigestKey::from_bytes(row.digest_key),
+        policy,
+        policy_since,
+        keyring,
+        packages: Arc::new(built),
+        decisions: Decisions::default(),
+    })
+}
+
+fn principal(row: PrincipalRow) -> serde_json::Result<Principal> {
+    Ok(Principal {
+        id: row.id,
+        tenant: row.tenant,
+        name: row.name.into(),
+        scopes: serde_json::from_str(&row.scopes)?,
+        created: row.created,
+    })
+}
+
+fn version(
+    row: VersionRow,
+    before: Option<&Package>,
+    components: &HashMap<Digest, ComponentRow>,
+) -> Result<Arc<PackageVersion>> {
+    let same = |before: &&Arc<PackageVersion>| before.deprecated == row.deprecated;
+    if let Some(before) = before.and_then(|package| package.versions.get(&row.version)).filter(same) {
+        return Ok(Arc::clone(before));
+    }
+    let unreadable = |what: &str, error: &dyn std::fmt::Display| {
+        let (tenant, package, version): (_, _, &Version) = (&row.tenant, &row.package, &row.version);
+        Error::internal(format_args!("{tenant}: {package}@{version}: {what} in the store: {error}"))
+    };
+    let component = components.get(&row.component).ok_or_else(|| unreadable("component", &"missing"))?;
+    let admission: Admission = serde_json::from_str(&component.facts).map_err(|e| unreadable("facts", &e))?;
+    let needs = serde_json::from_str(&row.needs).map_err(|error| unreadable("needs", &error))?;
+    let limits = serde_json::from_str(&row.limits).map_err(|error| unreadable("limits", &error))?;
+    let tools = admission
+        .definitions
+        .iter()
+        .map(|definition| (definition.name.clone(), Arc::new(ToolDefinition::new(definition.clone()))))
+        .collect();
+    Ok(Arc::new(PackageVersion {
+        owner: row.tenant,
+        version: row.version,
+        needs,
+        limits,
+        deprecated: row.deprecated,
+        published: row.published,
+        admission: Arc::new(admission),
+        tools,
+    }))
+}

@@ -1,0 +1,98 @@
+//! Which tool is meant, and what policy says of it: the one decision point for listing, explaining and calling.
+
+use std::sync::Arc;
+
+use super::package::{Package, PackageVersion, Packages, ToolDefinition};
+use super::{Caller, Platform, Tenant};
+use crate::error::{Error, Result};
+use crate::id::{Origin, PackageRef, ToolName, ToolRequest, VersionRequest};
+use crate::policy::{self, Allowed, Decision, Subject};
+
+/// A tool that was found: what would run.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The package, as the tenant names it.
+    pub package: PackageRef,
+    /// The version.
+    pub version: Arc<PackageVersion>,
+    /// The tool.
+    pub tool: Arc<ToolDefinition>,
+}
+
+impl Resolved {
+    /// The tool's name, as the tenant names it.
+    pub fn name(&self) -> ToolName {
+        ToolName::new(self.package.clone(), self.tool.definition.name.clone())
+    }
+}
+
+impl Platform {
+    fn packages<'a>(&'a self, tenant: &'a Tenant, origin: Origin) -> &'a Packages {
+        match origin {
+            Origin::Catalogue => &self.catalogue,
+            Origin::Own => &tenant.packages,
+        }
+    }
+}
+
+impl Tenant {
+    /// What policy says of a version of a package for this tenant's calls.
+    pub fn decide(&self, platform: &Platform, package: &PackageRef, version: &PackageVersion) -> Arc<Decision> {
+        let key = (package.clone(), version.version.clone());
+        if let Some(decision) = self.decisions.get(&key, platform.generation) {
+            return decision;
+        }
+        let subject = Subject { package, needs: &version.needs, limits: &version.limits };
+        let decision = Arc::new(policy::decide(&platform.ceiling, &self.policy, &subject));
+        self.decisions.put(key, platform.generation, &decision);
+        decision
+    }
+}
+
+impl Caller {
+    /// The package, if there is one of that name that this tenant can see.
+    ///
+    /// # Errors
+    ///
+    /// `not-found`.
+    pub fn package(&self, package: &PackageRef) -> Result<&Arc<Package>> {
+        let packages = self.platform.packages(&self.tenant, package.origin);
+        packages.get(&package.name).ok_or_else(|| Error::not_found("package", package))
+    }
+
+    /// The tool that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// `not-found`: no such tool, or no such version of it.
+    pub fn resolve(&self, request: &ToolRequest) -> Result<Resolved> {
+        let unknown = || Error::not_found("tool", request).next("GET /v1/tools lists what this key may call");
+        let package = self.package(&request.name.package).map_err(|_| unknown())?;
+        let version = package.version(request.version.as_ref()).ok_or_else(unknown)?;
+        let tool = version.tools.get(&request.name.definition).ok_or_else(unknown)?;
+        Ok(Resolved { package: request.name.package.clone(), version: Arc::clone(version), tool: Arc::clone(tool) })
+    }
+
+    /// What policy says of a tool that was found.
+    pub fn decide(&self, resolved: &Resolved) -> Arc<Decision> {
+        self.tenant.decide(&self.platform, &resolved.package, &resolved.version)
+    }
+
+    /// Every tool that a call would be let in to, in order of name: the catalogue's, then the tenant's own.
+    pub fn tools(&self) -> Vec<(Resolved, Allowed)> {
+        let mut tools = Vec::new();
+        for origin in [Origin::Catalogue, Origin::Own] {
+            for (name, package) in self.platform.packages(&self.tenant, origin) {
+                let reference = PackageRef { origin, name: name.clone() };
+                let Some(version) = package.version(None::<&VersionRequest>) else { continue };
+                let decision = self.tenant.decide(&self.platform, &reference, version);
+                let Decision::Allowed(allowed) = &*decision else { continue };
+                for tool in version.tools.values() {
+                    let (version, tool) = (Arc::clone(version), Arc::clone(tool));
+                    tools.push((Resolved { package: reference.clone(), version, tool }, allowed.clone()));
+                }
+            }
+        }
+        tools
+    }
+}

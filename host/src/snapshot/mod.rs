@@ -1,0 +1,142 @@
+//! What the hot path reads: one immutable value for the platform and one for each tenant, each swapped whole.
+//!
+//! A call loads both once and sees one version of everything to its end. A change rebuilds its tenant's value alone;
+//! nothing is locked while a value is built, read or swapped.
+
+mod build;
+mod decide;
+mod package;
+mod tenant;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+pub use self::build::build_tenant;
+pub use self::decide::Resolved;
+pub use self::package::{Package, PackageVersion, Packages, ToolDefinition};
+pub use self::tenant::{DigestKey, Tenant};
+
+use crate::error::Result;
+use crate::id::TenantId;
+use crate::identity::{Key, Principal, unauthenticated};
+use crate::policy::Ceiling;
+
+/// The platform's side of every decision.
+#[derive(Debug)]
+pub struct Platform {
+    /// Grows with each change: what was decided under an earlier one is decided again.
+    pub generation: u64,
+    /// What holds for every tenant.
+    pub ceiling: Arc<Ceiling>,
+    /// The vetted packages.
+    pub catalogue: Arc<Packages>,
+}
+
+/// Who is asking, with everything that the answer depends on, as it was when the request came.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The principal.
+    pub principal: Arc<Principal>,
+    /// Its tenant.
+    pub tenant: Arc<Tenant>,
+    /// The platform.
+    pub platform: Arc<Platform>,
+}
+
+/// The present values.
+#[derive(Debug)]
+pub struct Snapshot {
+    platform: ArcSwap<Platform>,
+    /// The outer map is swapped when a tenant is added, an inner value when that tenant changes.
+    tenants: ArcSwap<HashMap<TenantId, Arc<ArcSwap<Tenant>>>>,
+}
+
+impl Snapshot {
+    /// With no tenant yet.
+    pub fn new(ceiling: Ceiling) -> Self {
+        let platform = Platform { generation: 0, ceiling: Arc::new(ceiling), catalogue: Arc::default() };
+        Self { platform: ArcSwap::from_pointee(platform), tenants: ArcSwap::default() }
+    }
+
+    /// Who presents `key`, the text behind `Bearer`.
+    ///
+    /// # Errors
+    ///
+    /// `unauthenticated`: the same whether it is malformed, of no tenant, unknown, revoked or of a suspended tenant.
+    /// The tenant that it names comes with it where there is one, for that tenant's record.
+    pub fn authenticate(&self, key: &str) -> Result<Caller, (crate::Error, Option<TenantId>)> {
+        let key = Key::parse(key).ok_or_else(|| (unauthenticated(), None))?;
+        let tenant = self.tenant(&key.tenant).ok_or_else(|| (unauthenticated(), None))?;
+        match tenant.keyring.find(&key.hash).filter(|_| !tenant.suspended) {
+            Some(principal) => {
+                Ok(Caller { principal: Arc::clone(principal), tenant, platform: self.platform.load_full() })
+            }
+            None => Err((unauthenticated(), Some(key.tenant))),
+        }
+    }
+
+    /// A tenant as it is now.
+    pub fn tenant(&self, id: &TenantId) -> Option<Arc<Tenant>> {
+        self.tenants.load().get(id).map(|slot| slot.load_full())
+    }
+
+    /// The platform as it is now.
+    pub fn platform(&self) -> Arc<Platform> {
+        self.platform.load_full()
+    }
+
+    /// Every tenant there is, in no order.
+    pub fn tenants(&self) -> Vec<Arc<Tenant>> {
+        self.tenants.load().values().map(|slot| slot.load_full()).collect()
+    }
+
+    /// Puts a tenant's value in the place of the one before. What the platform publishes is the catalogue: its own value
+    /// changes both. Callers take turns.
+    pub(crate) fn swap_tenant(&self, tenant: Tenant) {
+        if tenant.id.is_platform() {
+            let now = self.platform.load_full();
+            self.platform.store(Arc::new(Platform {
+                generation: now.generation + 1,
+                ceiling: Arc::clone(&now.ceiling),
+                catalogue: Arc::clone(&tenant.packages),
+            }));
+        }
+        let tenants = self.tenants.load();
+        match tenants.get(&tenant.id) {
+            Some(slot) => slot.store(Arc::new(tenant)),
+            None => {
+                let mut more = HashMap::clone(&tenants);
+                more.insert(tenant.id.clone(), Arc::new(ArcSwap::from_pointee(tenant)));
+                self.tenants.store(Arc::new(more));
+            }
+        }
+    }
+
+    /// Puts a ceiling in the place of the one before. Callers take turns.
+    pub(crate) fn swap_ceiling(&self, ceiling: Ceiling) {
+        let now = self.platform.load_full();
+        self.platform.store(Arc::new(Platform {
+            generation: now.generation + 1,
+            ceiling: Arc::new(ceiling),
+            catalogue: Arc::clone(&now.catalogue),
+        }));
+    }
+
+    /// Puts all tenants in place at once: at the start, when adding them one by one would copy the map for each.
+    pub(crate) fn fill(&self, tenants: Vec<Tenant>) {
+        let slots = tenants.into_iter().map(|tenant| {
+            if tenant.id.is_platform() {
+                let now = self.platform.load_full();
+                self.platform.store(Arc::new(Platform {
+                    generation: now.generation + 1,
+                    ceiling: Arc::clone(&now.ceiling),
+                    catalogue: Arc::clone(&tenant.packages),
+                }));
+            }
+            (tenant.id.clone(), Arc::new(ArcSwap::from_pointee(tenant)))
+        });
+        self.tenants.store(Arc::new(slots.collect()));
+    }
+}

@@ -1,0 +1,118 @@
+//! Packages as calls see them: versions, what each runs, and what checks its arguments.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+use semver::Version;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::id::{DefinitionName, Digest, PackageName, TenantId, VersionRequest};
+use crate::policy::{LimitsPatch, Needs};
+use crate::registry::{Admission, Definition, definitions};
+
+/// Packages of one owner, by name.
+pub type Packages = BTreeMap<PackageName, Arc<Package>>;
+
+/// A package with all its versions.
+#[derive(Debug)]
+pub struct Package {
+    /// Its name.
+    pub name: PackageName,
+    /// Versions that were promoted, each once, in the order of their last promotion; the last one is what runs.
+    pub promoted: Vec<Version>,
+    /// The version that the last change rolled back from, where it was that.
+    pub rolled_back: Option<Version>,
+    /// All that were published.
+    pub versions: BTreeMap<Version, Arc<PackageVersion>>,
+}
+
+impl Package {
+    /// The version that runs where none is asked for; absent before the first promotion.
+    pub fn current(&self) -> Option<&Arc<PackageVersion>> {
+        self.versions.get(self.promoted.last()?)
+    }
+
+    /// The version that a request is for.
+    pub fn version(&self, request: Option<&VersionRequest>) -> Option<&Arc<PackageVersion>> {
+        match request {
+            None => self.current(),
+            Some(VersionRequest::Exact(version)) => self.versions.get(version),
+            // A version that was rolled back from was promoted and is not any more: it is no longer in the list.
+            Some(VersionRequest::Major(major)) => {
+                let newest = self.promoted.iter().filter(|version| version.major == *major).max()?;
+                self.versions.get(newest)
+            }
+        }
+    }
+}
+
+/// A version of a package: immutable but for what its publisher says of it.
+#[derive(Debug)]
+pub struct PackageVersion {
+    /// Whose component it is.
+    pub owner: TenantId,
+    /// The version.
+    pub version: Version,
+    /// What it declares that it needs.
+    pub needs: Needs,
+    /// The limits that it states.
+    pub limits: LimitsPatch,
+    /// What its publisher says of it, where it is deprecated.
+    pub deprecated: Option<String>,
+    /// When it was published.
+    pub published: SystemTime,
+    /// What was found out about its component.
+    pub admission: Arc<Admission>,
+    /// Its tools, by name.
+    pub tools: BTreeMap<DefinitionName, Arc<ToolDefinition>>,
+}
+
+impl PackageVersion {
+    /// The component that it runs.
+    pub fn component(&self) -> &Digest {
+        &self.admission.digest
+    }
+}
+
+/// One tool of a version, with what checks its arguments and answers. Checks are compiled at their first use: a host
+/// with ten thousand tools that are not called keeps no check for any of them.
+#[derive(Debug)]
+pub struct ToolDefinition {
+    /// What it says of itself.
+    pub definition: Definition,
+    arguments: OnceLock<Check>,
+    answer: OnceLock<Check>,
+}
+
+type Check = std::result::Result<Box<jsonschema::Validator>, String>;
+
+impl ToolDefinition {
+    pub(super) fn new(definition: Definition) -> Self {
+        Self { definition, arguments: OnceLock::new(), answer: OnceLock::new() }
+    }
+
+    /// What checks arguments.
+    ///
+    /// # Errors
+    ///
+    /// `internal`: the schema compiled when it was admitted.
+    pub fn arguments(&self) -> Result<&jsonschema::Validator> {
+        compiled(&self.arguments, &self.definition.input_schema)
+    }
+
+    /// What checks a `json` answer, where the tool states a schema for one.
+    ///
+    /// # Errors
+    ///
+    /// `internal`: the schema compiled when it was admitted.
+    pub fn answer(&self) -> Result<Option<&jsonschema::Validator>> {
+        self.definition.output_schema.as_ref().map(|schema| compiled(&self.answer, schema)).transpose()
+    }
+}
+
+fn compiled<'a>(check: &'a OnceLock<Check>, schema: &Value) -> Result<&'a jsonschema::Validator> {
+    let compile = || definitions::compile(schema).map(Box::new).map_err(|error| error.to_string());
+    check.get_or_init(compile).as_deref().map_err(Error::internal)
+}

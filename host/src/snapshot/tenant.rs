@@ -1,0 +1,82 @@
+//! One tenant as calls see it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use parking_lot::RwLock;
+use semver::Version;
+use sha2::Sha256;
+
+use super::package::Packages;
+use crate::audit::entry::Mac;
+use crate::id::{PackageRef, TenantId};
+use crate::identity::Keyring;
+use crate::policy::{Decision, Policy};
+
+/// Everything of one tenant that calls depend on. Immutable; a change makes a new one.
+#[derive(Debug)]
+pub struct Tenant {
+    /// Its name.
+    pub id: TenantId,
+    /// Whether its keys are refused.
+    pub suspended: bool,
+    /// When it was created.
+    pub created: SystemTime,
+    /// Keys the digests of its arguments and results.
+    pub digest_key: DigestKey,
+    /// Its policy.
+    pub policy: Arc<Policy>,
+    /// From when on that is in force; absent before the first.
+    pub policy_since: Option<SystemTime>,
+    /// Its valid keys.
+    pub keyring: Keyring,
+    /// Its own packages.
+    pub packages: Arc<Packages>,
+    /// What was decided under this very value, with the platform's generation that it was decided under.
+    pub(super) decisions: Decisions,
+}
+
+/// Decisions by version. They follow from the tenant's value and the platform's, so they are kept in the one and marked
+/// with the other.
+#[derive(Debug, Default)]
+pub(super) struct Decisions(RwLock<HashMap<(PackageRef, Version), (u64, Arc<Decision>)>>);
+
+impl Decisions {
+    pub(super) fn get(&self, key: &(PackageRef, Version), generation: u64) -> Option<Arc<Decision>> {
+        let decisions = self.0.read();
+        decisions.get(key).filter(|(under, _)| *under == generation).map(|(_, decision)| Arc::clone(decision))
+    }
+
+    pub(super) fn put(&self, key: (PackageRef, Version), generation: u64, decision: &Arc<Decision>) {
+        self.0.write().insert(key, (generation, Arc::clone(decision)));
+    }
+}
+
+/// Keys the digests of a tenant's arguments and results in its log.
+#[derive(Clone)]
+pub struct DigestKey([u8; 32]);
+
+impl DigestKey {
+    /// A key that was kept.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The keyed digest of the pieces, one after the other.
+    pub fn digest<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Mac {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        for piece in pieces {
+            mac.update(piece);
+        }
+        Mac::from_bytes(mac.finalize().into_bytes().into())
+    }
+}
+
+impl fmt::Debug for DigestKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DigestKey(…)")
+    }
+}
