@@ -16,17 +16,22 @@ pub(crate) fn native() -> Vec<u8> {
 
 /// As `native`, with another input schema.
 pub(crate) fn with_schema(schema: &str) -> Vec<u8> {
-    build("(i32.const 1024)", schema, "")
+    build("(i32.const 1024)", schema, "(unreachable)", "")
+}
+
+/// As `native`, with another body of `call`.
+pub(crate) fn calling(body: &str) -> Vec<u8> {
+    build("(i32.const 1024)", SCHEMA, body, "")
 }
 
 /// As `native`, with another body of `describe`.
 pub(crate) fn describing(body: &str) -> Vec<u8> {
-    build(body, SCHEMA, "")
+    build(body, SCHEMA, "(unreachable)", "")
 }
 
 /// As `native`, with a start function.
 pub(crate) fn starting(body: &str) -> Vec<u8> {
-    build("(i32.const 1024)", SCHEMA, &format!("(func $start {body}) (start $start)"))
+    build("(i32.const 1024)", SCHEMA, "(unreachable)", &format!("(func $start {body}) (start $start)"))
 }
 
 /// Exports `wasi:cli/run`.
@@ -45,7 +50,7 @@ pub(crate) fn growing() -> Vec<u8> {
 }
 
 /// One definition in memory, by the canonical ABI: at 1024 the list, at 1040 its one record, then its texts.
-fn build(describe: &str, schema: &str, more: &str) -> Vec<u8> {
+fn build(describe: &str, schema: &str, call: &str, more: &str) -> Vec<u8> {
     const LIST: u32 = 1024;
     const RECORD: u32 = 1040;
     const TEXTS: u32 = 2048;
@@ -77,9 +82,11 @@ fn build(describe: &str, schema: &str, more: &str) -> Vec<u8> {
             (memory (export "memory") 1)
             (data (i32.const {LIST}) "{record}")
             (data (i32.const {TEXTS}) "{texts}")
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (unreachable))
+            (global $free (mut i32) (i32.const 32768))
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+                (global.get $free) (global.set $free (i32.add (global.get $free) (local.get 3))))
             (func (export "cofferdam:tool/tools@1.0.0#describe") (result i32) {describe})
-            (func (export "cofferdam:tool/tools@1.0.0#call") (param i32 i32 i32 i32) (result i32) (unreachable))
+            (func (export "cofferdam:tool/tools@1.0.0#call") (param i32 i32 i32 i32) (result i32) {call})
             {more})"#
     );
     let mut module = wat::parse_str(module).unwrap();
