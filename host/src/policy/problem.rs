@@ -8,6 +8,8 @@ use crate::error::{Code, Error};
 
 /// The problems that are told; further ones are counted. Bounds the answer to a hostile file.
 const PROBLEMS_MAX: usize = 100;
+/// The length of a message, in bytes.
+const MESSAGE_BYTES_MAX: usize = 1_000;
 /// What was written comes back in a message up to so many characters.
 const SHOWN_CHARS_MAX: usize = 80;
 
@@ -80,7 +82,12 @@ pub(super) struct Problems {
 impl Problems {
     pub(super) fn add(&mut self, line: Option<usize>, key: impl fmt::Display, message: impl Into<String>) {
         if self.have_room() {
-            self.found.push(Problem { line, key: key.to_string(), message: message.into() });
+            let mut message = message.into();
+            if message.len() > MESSAGE_BYTES_MAX {
+                message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
+                message.push('…');
+            }
+            self.found.push(Problem { line, key: key.to_string(), message });
         } else {
             self.left_out += 1;
         }

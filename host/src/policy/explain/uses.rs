@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::write_hints;
 use crate::policy::decide::{Denied, Layer};
 use crate::policy::grant::{Access, GrantKind};
-use crate::policy::http::{HttpGrant, HttpRule, HttpTarget};
+use crate::policy::http::{HttpGrant, HttpRule, HttpTarget, Scheme};
 use crate::policy::parse::{NAME_RULE, is_name};
 use crate::policy::problem::{nearest, shown};
 use crate::policy::rows::{At, File, Source, Store};
@@ -219,7 +219,7 @@ fn entry(asked: &Use, target: Option<&HttpTarget>) -> Result<Option<String>, Str
         false => Err(format!("use a name that there can be: {NAME_RULE}")),
     };
     Ok(match asked {
-        Use::Http { .. } => target.map(http_entry),
+        Use::Http { .. } => target.map(http_entry).transpose()?,
         Use::Kv { bucket, access } => {
             named(bucket)?;
             Some(format!("kv = [{{ bucket = \"{bucket}\", access = \"{}\" }}]", access.as_str()))
@@ -339,7 +339,10 @@ fn request(target: &HttpTarget, entry: Result<Option<String>, String>, weighed: 
                 layers.tenant_rows.iter().flat_map(|row| &row.gives.http).map(|at| at.value.clone()).collect();
             let remedy = match HttpGrant::new(rules.clone(), rules, Vec::new()).decide(target) {
                 Ok(_) => ask_platform(package, GrantKind::Http),
-                Err(_) => lines(package, &[http_entry(target)]),
+                Err(_) => match http_entry(target) {
+                    Ok(entry) => lines(package, &[entry]),
+                    Err(impossible) => impossible,
+                },
             };
             let nearest = refusal.nearest.map(|nearest| located(layers, nearest));
             Found::refused(format!("default: {}", refusal.rule), nearest, remedy)
@@ -368,14 +371,19 @@ fn read_target(method: &str, url: &str) -> Result<HttpTarget, String> {
     HttpTarget::read(scheme, authority, method, path).map_err(|refusal| refusal.rule)
 }
 
-/// The smallest rule that matches `target`.
-fn http_entry(target: &HttpTarget) -> String {
-    let mut keys = format!("host = \"{}\"", target.host);
-    if target.scheme.port() != 443 {
-        keys.push_str(&format!(", scheme = \"{}\"", target.scheme));
+/// The smallest rule that matches `target`; none where a rule would take its words for patterns.
+fn http_entry(target: &HttpTarget) -> Result<String, String> {
+    let host = target.host.to_string();
+    let lawful = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    if !host.bytes().all(lawful) || target.path.contains('*') || target.method == "*" {
+        return Err("ask about another request: no rule can be for this one alone".to_owned());
+    }
+    let mut keys = format!("host = \"{host}\"");
+    if target.scheme == Scheme::Http {
+        keys.push_str(", scheme = \"http\"");
     }
     if target.port != target.scheme.port() {
         keys.push_str(&format!(", port = {}", target.port));
     }
-    format!("http = [{{ {keys}, methods = [\"{}\"], paths = [\"{}\"] }}]", target.method, target.path)
+    Ok(format!("http = [{{ {keys}, methods = [\"{}\"], paths = [\"{}\"] }}]", target.method, target.path))
 }

@@ -1,1 +1,358 @@
-//! x
+//! Each layer only takes away: shown over random ceilings, policies and needs, against a reckoning of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::limits::CallLimits;
+
+/// A bucket or a volume: name, access, bytes, items.
+type Entry = (&'static str, Access, Option<u64>, Option<u64>);
+
+/// What one `[[grant]]` of either file says, in the small world of these tests.
+#[derive(Debug, Clone)]
+struct Said {
+    tools: Vec<&'static str>,
+    /// A ceiling uses the first one's numbers as its caps.
+    kv: Vec<Entry>,
+    files: Vec<Entry>,
+    http: Vec<(&'static str, &'static str, &'static str)>,
+    clock: Option<Clock>,
+    random: Option<Random>,
+    log: Option<LogLevel>,
+    config: Option<&'static str>,
+}
+
+/// One of the files.
+#[derive(Debug, Clone)]
+struct Rules {
+    allow: Option<Vec<&'static str>>,
+    deny: Vec<&'static str>,
+    limits: BTreeMap<&'static str, u64>,
+    grants: Vec<Said>,
+}
+
+const PACKAGES: [&str; 3] = ["a", "b", "catalogue/a"];
+const PATTERNS: [&str; 5] = ["a", "b", "*", "catalogue/a", "catalogue/*"];
+const HOSTS: [&str; 4] = ["*", "x.test", "*.x.test", "y.test"];
+const METHODS: [&str; 3] = ["*", "GET", "POST"];
+const PATHS: [&str; 3] = ["/*", "/p/*", "/p/q"];
+const LIMITS: [&str; 3] = ["fuel", "memory_bytes", "kv_operations"];
+
+/// What everyone may do everything by.
+const ALL: &str = "[limits]\nfuel = 1_000_000_000_000\nkv_operations = 1_000_000\n[[grant]]\ntools = [\"*\", \"catalogue/*\"]\nkv = true\n\
+                   files = true\nhttp = true\nclock = true\nrandom = true\nlog = true\nconfig = true\n";
+
+/// Requests that tell all rules of these tests apart.
+fn requests() -> impl Iterator<Item = (HttpTarget, &'static str, &'static str, &'static str)> {
+    let hosts = ["x.test", "w.x.test", "y.test", "z.test"];
+    let paths = ["/", "/p", "/p/q", "/p/q/r"];
+    let all = hosts.into_iter().flat_map(move |host| paths.into_iter().map(move |path| (host, path)));
+    all.flat_map(|(host, path)| ["GET", "POST", "PUT"].into_iter().map(move |method| (host, method, path)))
+        .map(|(host, method, path)| (HttpTarget::read("https", host, method, path).unwrap(), host, method, path))
+}
+
+fn rules() -> impl Strategy<Value = Rules> {
+    let patterns = |count: std::ops::Range<usize>| prop::collection::vec(prop::sample::select(&PATTERNS[..]), count);
+    let store = |names: &'static [&'static str]| {
+        let access = prop::sample::select(vec![Access::ReadOnly, Access::ReadWrite]);
+        let number = prop::option::of(1..20u64);
+        prop::collection::vec((prop::sample::select(names), access, number.clone(), number), 0..3)
+    };
+    let request =
+        (prop::sample::select(&HOSTS[..]), prop::sample::select(&METHODS[..]), prop::sample::select(&PATHS[..]));
+    let said = (
+        patterns(1..4),
+        store(&["k", "l"]),
+        store(&["v", "w"]),
+        prop::collection::vec(request, 0..3),
+        prop::option::of(prop::sample::select(vec![Clock::Frozen, Clock::Coarse, Clock::Real])),
+        prop::option::of(prop::sample::select(vec![Random::Seeded, Random::Secure])),
+        prop::option::of(prop::sample::select(vec![LogLevel::Trace, LogLevel::Info, LogLevel::Critical])),
+        prop::option::of(prop::sample::select(vec!["one", "two"])),
+    );
+    let said = said.prop_map(|(tools, kv, files, http, clock, random, log, config)| Said {
+        tools,
+        kv,
+        files,
+        http,
+        clock,
+        random,
+        log,
+        config,
+    });
+    let limits = prop::collection::btree_map(prop::sample::select(&LIMITS[..]), 1 << 16..1u64 << 20, 0..3);
+    // Mostly callable: a package that is not says nothing of what it would hold.
+    let allow = prop::option::weighted(0.3, patterns(0..4));
+    let deny = prop_oneof![3 => Just(Vec::new()), 1 => patterns(0..2)];
+    (allow, deny, limits, prop::collection::vec(said, 0..4)).prop_map(|(allow, deny, limits, grants)| Rules {
+        allow,
+        deny,
+        limits,
+        grants,
+    })
+}
+
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ")
+}
+
+fn word(value: impl serde::Serialize) -> String {
+    serde_json::to_string(&value).unwrap()
+}
+
+impl Rules {
+    /// The file, as text.
+    fn text(&self, is_ceiling: bool) -> String {
+        let mut text = "[tools]\n".to_owned();
+        if let Some(allow) = &self.allow {
+            text += &format!("allow = [{}]\n", quoted(allow));
+        }
+        text += &format!("deny = [{}]\n[limits]\n", quoted(&self.deny));
+        for (limit, value) in &self.limits {
+            text += &format!("{limit} = {value}\n");
+        }
+        for said in &self.grants {
+            text += &said.text(is_ceiling);
+        }
+        text
+    }
+
+    fn lets(&self, package: &str) -> bool {
+        let names = |patterns: &[&str]| patterns.iter().any(|pattern| names(pattern, package));
+        !names(&self.deny) && self.allow.as_deref().is_none_or(names)
+    }
+
+    /// The grants that name `package`.
+    fn of(&self, package: &str) -> Vec<&Said> {
+        self.grants.iter().filter(|said| said.tools.iter().any(|pattern| names(pattern, package))).collect()
+    }
+}
+
+fn names(pattern: &str, package: &str) -> bool {
+    match pattern {
+        "*" => !package.contains('/'),
+        "catalogue/*" => package.contains('/'),
+        one => one == package,
+    }
+}
+
+impl Said {
+    fn text(&self, is_ceiling: bool) -> String {
+        let mut lines = vec!["[[grant]]".to_owned(), format!("tools = [{}]", quoted(&self.tools))];
+        for (kind, name, items_max, stores) in
+            [("kv", "bucket", "keys_max", &self.kv), ("files", "volume", "files_max", &self.files)]
+        {
+            let quota = |(_, access, bytes, items): &Entry| {
+                let bytes = bytes.map(|bytes| format!(", bytes_max = {bytes}")).unwrap_or_default();
+                let items = items.map(|items| format!(", {items_max} = {items}")).unwrap_or_default();
+                format!("access = {}{bytes}{items}", word(access))
+            };
+            if is_ceiling {
+                lines.extend(stores.first().map(|cap| format!("{kind} = {{ {} }}", quota(cap))));
+            } else {
+                let stores: Vec<String> =
+                    stores.iter().map(|store| format!("{{ {name} = {:?}, {} }}", store.0, quota(store))).collect();
+                lines.push(format!("{kind} = [{}]", stores.join(", ")));
+            }
+        }
+        let rule = |(host, method, path): &(&str, &str, &str)| {
+            format!("{{ host = {host:?}, methods = [{method:?}], paths = [{path:?}] }}")
+        };
+        lines.push(format!("http = [{}]", self.http.iter().map(rule).collect::<Vec<_>>().join(", ")));
+        lines.extend(self.clock.map(|clock| format!("clock = {}", word(clock))));
+        lines.extend(self.random.map(|random| format!("random = {}", word(random))));
+        lines.extend(self.log.map(|log| format!("log = {}", word(log))));
+        lines.extend(self.config.map(|key| match is_ceiling {
+            true => "config = true".to_owned(),
+            false => format!("config = {{ {key} = \"value\" }}"),
+        }));
+        lines.join("\n") + "\n"
+    }
+
+    fn lets_request(&self, host: &str, method: &str, path: &str) -> bool {
+        self.http.iter().any(|(hosts, methods, paths)| {
+            (*hosts == "*" || *hosts == host || hosts.strip_prefix('*').is_some_and(|below| host.ends_with(below)))
+                && (*methods == "*" || *methods == method)
+                && (*paths == path || paths.strip_suffix('*').is_some_and(|beginning| path.starts_with(beginning)))
+        })
+    }
+}
+
+/// Whether what is held by `less` is held by `more` too.
+fn is_within(less: &Grants, more: &Grants) -> bool {
+    let kv = |less: &Grant<KvGrant>| {
+        more.kv.iter().any(|more| {
+            more.bucket == less.bucket
+                && less.access <= more.access
+                && less.bytes_max <= more.bytes_max
+                && less.keys_max <= more.keys_max
+        })
+    };
+    let files = |less: &Grant<FilesGrant>| {
+        more.files.iter().any(|more| {
+            (&more.volume, &more.mount) == (&less.volume, &less.mount)
+                && less.access <= more.access
+                && less.bytes_max <= more.bytes_max
+                && less.files_max <= more.files_max
+        })
+    };
+    let lets =
+        |grants: &Grants, target: &HttpTarget| grants.http.as_ref().is_some_and(|http| http.decide(target).is_ok());
+    less.kv.iter().all(kv)
+        && less.files.iter().all(files)
+        && requests().all(|(target, ..)| !lets(less, &target) || lets(more, &target))
+        && *less.clock <= *more.clock
+        && *less.random <= *more.random
+        && less.log.as_ref().is_none_or(|less| more.log.as_ref().is_some_and(|more| **less >= **more))
+        && less.config.iter().all(|(key, value)| more.config.get(key) == Some(value))
+}
+
+fn kinds_of(bits: u8) -> BTreeSet<GrantKind> {
+    GrantKind::ALL.into_iter().enumerate().filter(|(nth, _)| bits & 1 << nth != 0).map(|(_, kind)| kind).collect()
+}
+
+/// Buckets or volumes by name.
+type Stores = BTreeMap<String, (Access, u64, u64)>;
+
+/// What the rows of both files come to, by a reckoning of its own.
+fn stores(above: &[&Said], below: &[&Said], of: fn(&Said) -> &Vec<Entry>, default: (u64, u64)) -> Stores {
+    let least = |all: &[&Entry], number: fn(&Entry) -> Option<u64>, otherwise| {
+        all.iter().filter_map(|entry| number(entry)).min().unwrap_or(otherwise)
+    };
+    let caps: Vec<&Entry> = above.iter().filter_map(|said| of(said).first()).collect();
+    let mut stores = Stores::new();
+    for name in ["k", "l", "v", "w"] {
+        let own: Vec<&Entry> = below.iter().flat_map(|said| of(said)).filter(|entry| entry.0 == name).collect();
+        let widest = |all: &[&Entry]| all.iter().map(|entry| entry.1).max();
+        let (Some(access), Some(cap)) = (widest(&own), widest(&caps)) else { continue };
+        let bytes = least(&own, |entry| entry.2, default.0).min(least(&caps, |cap| cap.2, u64::MAX));
+        let items = least(&own, |entry| entry.3, default.1).min(least(&caps, |cap| cap.3, u64::MAX));
+        stores.insert(name.to_owned(), (access.min(cap), bytes, items));
+    }
+    stores
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// Leaving a layer out never takes anything away: so having it never adds.
+    #[test]
+    fn a_layer_never_adds(
+        top in rules(),
+        tenant in rules(),
+        required in prop_oneof![Just(0), any::<u8>()],
+        optional: u8,
+        package_nth in 0..3usize,
+    ) {
+        let (low, all) = (ceiling(&top.text(true)), ceiling(ALL));
+        let tenant = policy(&tenant.text(false));
+        let some = Needs { required: kinds_of(required), optional: kinds_of(optional) };
+        let every = Needs { required: BTreeSet::new(), optional: kinds_of(u8::MAX) };
+        let tight: LimitsPatch = toml::from_str("fuel = 70_000").unwrap();
+        let loose = LimitsPatch::default();
+        let package = package(PACKAGES[package_nth]);
+        let with = |ceiling, needs, limits| decide(ceiling, &tenant, &Subject { package: &package, needs, limits });
+
+        if let Decision::Allowed(three) = with(&low, &some, &tight) {
+            for two in [with(&all, &some, &tight), with(&low, &every, &loose), with(&all, &every, &loose)] {
+                let two = allowed(two);
+                prop_assert!(is_within(&three.grants, &two.grants), "{:#?} is not within {:#?}", three, two);
+                prop_assert_eq!(three.limits.min(&two.limits), (*three.limits).clone());
+            }
+        }
+    }
+
+    /// What is granted is what a plain reckoning over the rules gives: in all three layers, and no less than that.
+    #[test]
+    fn what_is_granted_is_in_all_three(
+        top in rules(),
+        tenant in rules(),
+        required in prop_oneof![Just(0), any::<u8>()],
+        optional: u8,
+        package_nth in 0..3usize,
+    ) {
+        let package_name = PACKAGES[package_nth];
+        let needs = Needs { required: kinds_of(required), optional: kinds_of(optional) };
+        let limits = LimitsPatch::default();
+        let (ceiling, policy) = (ceiling(&top.text(true)), policy(&tenant.text(false)));
+        let package = package(package_name);
+        let subject = Subject { package: &package, needs: &needs, limits: &limits };
+        let explanation = explain(&ceiling, &policy, &subject, None);
+        let callable = top.lets(package_name) && tenant.lets(package_name);
+        let (above, below) = (top.of(package_name), tenant.of(package_name));
+        let declared = |kind| needs.declare(kind);
+
+        let kv = stores(&above, &below, |said| &said.kv, (10 << 20, 10_000));
+        let kv = if declared(GrantKind::Kv) { kv } else { Stores::new() };
+        let files = stores(&above, &below, |said| &said.files, (100 << 20, 10_000));
+        let files = if declared(GrantKind::Files) { files } else { Stores::new() };
+        let lets = |all: &[&Said], host, method, path| all.iter().any(|said| said.lets_request(host, method, path));
+        let http: Vec<bool> = requests()
+            .map(|(_, host, method, path)| {
+                declared(GrantKind::Http) && lets(&above, host, method, path) && lets(&below, host, method, path)
+            })
+            .collect();
+        let widest = |all: &[&Said]| all.iter().filter_map(|said| said.clock).max();
+        let clock = widest(&above).min(widest(&below)).filter(|_| declared(GrantKind::Clock)).unwrap_or(Clock::Frozen);
+        let widest = |all: &[&Said]| all.iter().filter_map(|said| said.random).max();
+        let random = widest(&above).min(widest(&below)).filter(|_| declared(GrantKind::Random));
+        let random = random.unwrap_or(Random::Seeded);
+        let widest = |all: &[&Said]| all.iter().filter_map(|said| said.log).min();
+        let log = widest(&above).zip(widest(&below)).filter(|_| declared(GrantKind::Log));
+        let log = log.map(|(above, below)| above.max(below));
+        let config = declared(GrantKind::Config) && above.iter().any(|said| said.config.is_some());
+        let config: BTreeSet<&str> = below.iter().filter_map(|said| said.config).filter(|_| config).collect();
+
+        let missing = needs.required.iter().any(|kind| match kind {
+            GrantKind::Http => !http.contains(&true),
+            GrantKind::Kv => kv.is_empty(),
+            GrantKind::Files => files.is_empty(),
+            GrantKind::Clock => clock == Clock::Frozen,
+            GrantKind::Random => random == Random::Seeded,
+            GrantKind::Log => log.is_none(),
+            GrantKind::Config => config.is_empty(),
+        });
+        prop_assert_eq!(explanation.allowed, callable && !missing, "{}", explanation);
+        let Decision::Allowed(held) = decide(&ceiling, &policy, &subject) else {
+            prop_assert!(!explanation.allowed);
+            return Ok(());
+        };
+        prop_assert!(explanation.allowed);
+
+        let of = |kv: &Grant<KvGrant>| (kv.bucket.clone(), (kv.access, kv.bytes_max, kv.keys_max));
+        prop_assert_eq!(held.grants.kv.iter().map(of).collect::<Stores>(), kv);
+        let of = |files: &Grant<FilesGrant>| (files.volume.clone(), (files.access, files.bytes_max, files.files_max));
+        prop_assert_eq!(held.grants.files.iter().map(of).collect::<Stores>(), files);
+        let decides = |target: &HttpTarget| held.grants.http.as_ref().is_some_and(|http| http.decide(target).is_ok());
+        prop_assert_eq!(requests().map(|(target, ..)| decides(&target)).collect::<Vec<_>>(), http);
+        prop_assert_eq!((*held.grants.clock, *held.grants.random), (clock, random));
+        prop_assert_eq!(held.grants.log.as_deref().copied(), log);
+        prop_assert_eq!(held.grants.config.keys().map(String::as_str).collect::<BTreeSet<_>>(), config);
+
+        let (default, most) = (CallLimits::default(), CallLimits::ceiling());
+        let in_force = |name, default: u64, most: u64| {
+            tenant.limits.get(name).copied().unwrap_or(default).min(top.limits.get(name).copied().unwrap_or(most))
+        };
+        prop_assert_eq!(held.limits.fuel, in_force("fuel", default.fuel, most.fuel));
+        prop_assert_eq!(held.limits.memory_bytes, in_force("memory_bytes", default.memory_bytes, most.memory_bytes));
+        let operations = in_force("kv_operations", default.kv_operations, most.kv_operations);
+        prop_assert_eq!(held.limits.kv_operations, operations);
+    }
+
+    /// Two rules are said to overlap if and only if some request matches both.
+    #[test]
+    fn rules_overlap_where_a_request_matches_both(one in 0..36usize, other in 0..36usize) {
+        let rule = |nth: usize| {
+            let text = |text: &str| vec![text.to_owned()];
+            let (host, method, path) = (HOSTS[nth % 4], METHODS[nth / 4 % 3], PATHS[nth / 12]);
+            HttpRule::new(Scheme::Https, host, None, &text(method), &text(path)).unwrap()
+        };
+        let (one, other) = (rule(one), rule(other));
+        let grant = HttpGrant::new(vec![one.clone()], vec![other.clone()], Vec::new());
+        let both = requests().any(|(target, ..)| grant.decide(&target).is_ok());
+        prop_assert_eq!(one.overlaps(&other), both, "{} and {}", one, other);
+        prop_assert_eq!(other.overlaps(&one), both);
+    }
+}
