@@ -17,7 +17,7 @@ use super::{Ceiling, Policy};
 use crate::id::PackageRef;
 use crate::limits::CallLimits;
 
-/// The decision on a package, as [`super::decide`] makes it, with everything that it rests on.
+/// The decision on a package, as [`super::decide()`] makes it, with everything that it rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// The package.
@@ -37,7 +37,10 @@ pub struct Explanation {
     pub remedy: Option<String>,
     /// What a call of it holds, thing by thing; were it not for what denies it, where it is denied.
     pub grants: Vec<Held>,
-    /// What was granted or declared, and is not held all the same.
+    /// How many further things it holds; of very many the first hundred are told.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub grants_left_out: usize,
+    /// What was granted or declared, and is not held all the same; of very many such things about the first hundred.
     pub withheld: Vec<Withheld>,
     /// What a call of it may use.
     pub limits: Vec<InForce>,
@@ -68,6 +71,13 @@ pub struct InForce {
     pub by: String,
 }
 
+/// The things held that are told. Bounds an answer about many packages.
+const GRANTS_TOLD_MAX: usize = 100;
+
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 /// Explains what is decided on `subject`, and whether a call of it could do `asked`.
 pub fn explain(ceiling: &Ceiling, policy: &Policy, subject: &Subject<'_>, asked: Option<&Use>) -> Explanation {
     let weighed = weigh(ceiling, policy, subject);
@@ -76,13 +86,27 @@ pub fn explain(ceiling: &Ceiling, policy: &Policy, subject: &Subject<'_>, asked:
     let limits = in_force(&weighed.layers);
     let denied = denied.cloned();
     let Weighed { gate, given, withheld, .. } = weighed;
-    let grants = given.into_iter().map(|given| Held { kind: given.kind, what: given.what, by: given.by }).collect();
+    let grants_left_out = given.len().saturating_sub(GRANTS_TOLD_MAX);
+    let given = given.into_iter().take(GRANTS_TOLD_MAX);
+    let grants = given.map(|given| Held { kind: given.kind, what: given.what, by: given.by }).collect();
     let (allowed, rule, reason, nearest, remedy) = match denied {
         Some(denied) => (false, denied.rule, Some(denied.reason), denied.nearest, Some(denied.remedy)),
         None => (true, gate.unwrap_or_default(), None, None, None),
     };
     let package = subject.package.clone();
-    Explanation { package, allowed, rule, reason, nearest, remedy, grants, withheld, limits, asked: answer }
+    Explanation {
+        package,
+        allowed,
+        rule,
+        reason,
+        nearest,
+        remedy,
+        grants,
+        grants_left_out,
+        withheld,
+        limits,
+        asked: answer,
+    }
 }
 
 /// Every limit and the layer that set it.
@@ -128,6 +152,9 @@ impl fmt::Display for Explanation {
                 writeln!(f, "{held}")?;
                 for grant in grants {
                     writeln!(f, "  {}: {}\n    by {}", grant.kind, grant.what, grant.by.join("\n    and "))?;
+                }
+                if self.grants_left_out > 0 {
+                    writeln!(f, "  and {} more", self.grants_left_out)?;
                 }
             }
         }

@@ -15,6 +15,9 @@ use crate::limits::CallLimits;
 
 pub(super) use self::remedy::{ask_platform, lines, snippet};
 
+/// Things withheld in part that are told. Decisions are kept, and explained.
+const WITHHELD_MAX: usize = 100;
+
 /// What a package gets.
 pub(super) struct Weighed<'a> {
     /// Whether it may be called at all: the rule that allows it.
@@ -145,15 +148,17 @@ impl Scale<'_> {
         }
     }
 
-    /// Some of `kind` is not given.
+    /// Some of `kind` is not given. Of very many such things the first are told.
     fn withhold(&mut self, kind: GrantKind, layer: Layer, words: String, rule: String, remedy: String) {
-        self.withheld.push(Withheld { kind, layer, words, rule, remedy });
+        if self.withheld.len() < WITHHELD_MAX {
+            self.withheld.push(Withheld { kind, layer, words, rule, remedy });
+        }
     }
 
     /// Nothing of `kind` is given.
     fn withhold_all(&mut self, kind: GrantKind, layer: Layer, words: String, rule: String, remedy: String) {
         self.lacking.push((kind, self.withheld.len()));
-        self.withhold(kind, layer, words, rule, remedy);
+        self.withheld.push(Withheld { kind, layer, words, rule, remedy });
     }
 
     /// Why the call is denied, where something that is required is not held.

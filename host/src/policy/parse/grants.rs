@@ -8,12 +8,13 @@ use super::reader::Fields;
 use super::tenant::read_patterns;
 use super::{
     CONFIG_KEY_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, ENTRIES_MAX, GRANTS_MAX, METHODS_MAX, MOUNT_BYTES_MAX, PATHS_MAX,
-    RULES_MAX, TOOLS_MAX,
+    THINGS_MAX, TOOLS_MAX,
 };
 use crate::policy::grant::{Access, Clock, LogLevel, Random};
 use crate::policy::http::{HttpRule, Scheme};
 use crate::policy::problem::{Problems, shown};
 use crate::policy::rows::{At, CeilingGives, Quota, Row, Store, TenantGives};
+use crate::policy::words;
 
 /// What TOML can write.
 const SIZE_MAX: u64 = i64::MAX as u64;
@@ -31,9 +32,25 @@ const LOG: &[(&str, LogLevel)] = &[
 ];
 const SCHEME: &[(&str, Scheme)] = &[("https", Scheme::Https), ("http", Scheme::Http)];
 
-/// How many rules for requests the file may still have.
+/// How many of each the file may still have.
 pub(super) struct Room {
+    buckets: usize,
+    volumes: usize,
     rules: usize,
+    settings: usize,
+}
+
+/// Takes room for `count` things. Where there is none, that is told once, and none of them is read.
+fn take(problems: &mut Problems, room: &mut usize, count: usize, node: &Node, place: &str) -> Option<()> {
+    match room.checked_sub(count) {
+        Some(left) => *room = left,
+        None => {
+            let message = format!("with these there are more than {} in the file", words::count(THINGS_MAX as u64));
+            problems.add(node.line, place, message);
+            return None;
+        }
+    }
+    Some(())
 }
 
 /// All `[[grant]]`s of a file; `gives` reads what one of them gives.
@@ -48,7 +65,7 @@ pub(super) fn read_grants<G>(
         problems.add(node.line, "grant", "grants are a list: write [[grant]] with two brackets");
         return Vec::new();
     }
-    let mut room = Room { rules: RULES_MAX };
+    let mut room = Room { buckets: THINGS_MAX, volumes: THINGS_MAX, rules: THINGS_MAX, settings: THINGS_MAX };
     let mut rows = Vec::new();
     for (nth, node) in problems.list(node, "grant", GRANTS_MAX).unwrap_or_default().iter().enumerate() {
         let number = nth + 1;
@@ -68,13 +85,15 @@ pub(super) fn read_grants<G>(
 /// What a tenant's grant gives.
 pub(super) fn tenant(problems: &mut Problems, fields: &Fields<'_>, room: &mut Room) -> TenantGives {
     TenantGives {
-        kv: entries(problems, fields, "kv", bucket),
-        files: entries(problems, fields, "files", volume),
+        kv: entries(problems, fields, "kv", &mut room.buckets, bucket),
+        files: entries(problems, fields, "files", &mut room.volumes, volume),
         http: fields.get("http").map(|node| http(problems, node, &fields.place("http"), room)).unwrap_or_default(),
         clock: word(problems, fields, "clock", CLOCK),
         random: word(problems, fields, "random", RANDOM),
         log: word(problems, fields, "log", LOG),
-        config: fields.get("config").and_then(|node| config(problems, node, &fields.place("config"))),
+        config: fields
+            .get("config")
+            .and_then(|node| config(problems, node, &fields.place("config"), &mut room.settings)),
     }
 }
 
@@ -157,12 +176,17 @@ fn entries(
     problems: &mut Problems,
     fields: &Fields<'_>,
     key: &str,
+    room: &mut usize,
     read: fn(&mut Problems, &Node, &str) -> Option<Store>,
 ) -> Vec<At<Store>> {
     let Some(node) = fields.get(key) else { return Vec::new() };
     let place = fields.place(key);
+    let Some(nodes) = problems.list(node, &place, ENTRIES_MAX) else { return Vec::new() };
+    if take(problems, room, nodes.len(), node, &place).is_none() {
+        return Vec::new();
+    }
     let mut entries = Vec::new();
-    for (nth, node) in problems.list(node, &place, ENTRIES_MAX).unwrap_or_default().iter().enumerate() {
+    for (nth, node) in nodes.iter().enumerate() {
         let entry = read(problems, node, &format!("{place}[{}]", nth + 1));
         entries.extend(entry.map(|value| At { line: node.line, value }));
     }
@@ -235,13 +259,10 @@ fn read_mount(text: &str) -> Result<String, String> {
 
 /// Rules for requests.
 fn http(problems: &mut Problems, node: &Node, place: &str, room: &mut Room) -> Vec<At<HttpRule>> {
-    let Some(nodes) = problems.list(node, place, RULES_MAX) else { return Vec::new() };
-    let Some(left) = room.rules.checked_sub(nodes.len()) else {
-        room.rules = 0;
-        problems.add(node.line, place, format!("with these there are more than {RULES_MAX} rules in the file"));
+    let Some(nodes) = problems.list(node, place, THINGS_MAX) else { return Vec::new() };
+    if take(problems, &mut room.rules, nodes.len(), node, place).is_none() {
         return Vec::new();
-    };
-    room.rules = left;
+    }
     let mut rules = Vec::new();
     for (nth, node) in nodes.iter().enumerate() {
         let rule = http_rule(problems, node, &format!("{place}[{}]", nth + 1));
@@ -300,12 +321,13 @@ fn any_https() -> Option<HttpRule> {
 }
 
 /// Settings.
-fn config(problems: &mut Problems, node: &Node, place: &str) -> Option<At<BTreeMap<String, String>>> {
+fn config(problems: &mut Problems, node: &Node, place: &str, room: &mut usize) -> Option<At<BTreeMap<String, String>>> {
     let Value::Table(rows) = &node.value else { return problems.wrong(node, place, "a table of texts") };
     if rows.len() > ENTRIES_MAX {
         problems.add(node.line, place, format!("there are {} of them; at most {ENTRIES_MAX} may be", rows.len()));
         return None;
     }
+    take(problems, room, rows.len(), node, place)?;
     let mut settings = BTreeMap::new();
     for (key, node) in rows {
         if key.is_empty() || key.len() > CONFIG_KEY_BYTES_MAX {

@@ -164,9 +164,19 @@ pub(in crate::policy) static GRANT: Section = Section {
           the smallest quota that any of them states hold.",
     keys: Keys::These(&[
         key("tools", "a list of patterns, 100 at most", "", "The packages, by patterns as in `[tools]`."),
-        key("kv", "a list of tables, 100 at most", "none", "Buckets of the tenant's key-value store."),
-        key("files", "a list of tables, 100 at most", "none", "Volumes of the tenant's files."),
-        key("http", "a list of tables, 1,000 at most in all", "none", "Where requests may go: one rule has to match."),
+        key(
+            "kv",
+            "a list of tables, 100 at most, 1,000 in the file",
+            "none",
+            "Buckets of the tenant's key-value store.",
+        ),
+        key("files", "a list of tables, 100 at most, 1,000 in the file", "none", "Volumes of the tenant's files."),
+        key(
+            "http",
+            "a list of tables, 1,000 at most in the file",
+            "none",
+            "Where requests may go: one rule has to match.",
+        ),
         key(
             "clock",
             "`\"frozen\"`, `\"coarse\"` or `\"real\"`",
@@ -188,7 +198,7 @@ pub(in crate::policy) static GRANT: Section = Section {
         ),
         key(
             "config",
-            "a table of texts, 100 at most",
+            "a table of texts, 100 at most, 1,000 in the file",
             "none",
             "Settings, which the tool can read. Not for secrets. A key has at most 128 bytes, a value 4 KiB.",
         ),
@@ -209,7 +219,7 @@ pub(in crate::policy) static CEILING_GRANT: Section = Section {
         key("files", "`true` or a table", "none", "Volumes."),
         key(
             "http",
-            "`true` or a list of tables, 1,000 at most in all",
+            "`true` or a list of tables, 1,000 at most in the file",
             "none",
             "Where requests may go. `true` is any HTTPS host on port 443, with any method and path.",
         ),

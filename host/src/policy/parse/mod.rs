@@ -23,8 +23,9 @@ use super::words;
 const TEXT_BYTES_MAX: usize = 256 << 10;
 /// The `[[grant]]`s of a file. With the lists below it bounds what one decision has to look at.
 const GRANTS_MAX: usize = 1_000;
-/// The rules for requests in a file, all grants together.
-const RULES_MAX: usize = 1_000;
+/// The rules for requests in a file, all grants together; and the buckets; the volumes; the settings. Bounds what one
+/// package can hold, and so what a decision and its explanation cost.
+const THINGS_MAX: usize = 1_000;
 /// The patterns of a list in `[tools]`.
 const PATTERNS_MAX: usize = 1_000;
 /// The patterns of one grant.

@@ -5,20 +5,20 @@ use expect_test::{Expect, expect};
 use super::*;
 
 #[track_caller]
-fn warns(ceiling: &Ceiling, text: &str, expected: Expect) {
+fn warns(ceiling: &Ceiling, text: &str, expected: &Expect) {
     shows(&check(ceiling, &policy(text)), expected);
 }
 
 #[track_caller]
-fn shows(warnings: &[Warning], expected: Expect) {
+fn shows(warnings: &[Warning], expected: &Expect) {
     let lines: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     expected.assert_eq(&lines.join("\n"));
 }
 
 #[test]
 fn a_sound_policy_has_no_warnings() {
-    warns(&Ceiling::builtin(), EXAMPLE, expect![[""]]);
-    warns(&Ceiling::builtin(), "", expect![[""]]);
+    warns(&Ceiling::builtin(), EXAMPLE, &expect![[""]]);
+    warns(&Ceiling::builtin(), "", &expect![[""]]);
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn what_the_ceiling_cuts_is_told() {
     warns(
         &ceiling(LOW_CEILING),
         EXAMPLE,
-        expect![[r#"
+        &expect![[r#"
             line 8: limits.deadline: 2s is cut to the ceiling's 1s
             line 12: grant[1].kv[1].access: it is cut to read-only
             line 12: grant[1].kv[1].bytes_max: 1 MiB is more than the ceiling's 512 KiB
@@ -37,7 +37,7 @@ fn what_the_ceiling_cuts_is_told() {
     warns(
         &Ceiling::builtin(),
         "[limits]\nfuel = 900_000_000_000\ndeadline = \"2m\"",
-        expect![[r#"
+        &expect![[r#"
         line 2: limits.fuel: 900,000,000,000 is cut to the ceiling's 100,000,000,000
         line 3: limits.deadline: 2m is cut to the ceiling's 1m"#]],
     );
@@ -45,21 +45,21 @@ fn what_the_ceiling_cuts_is_told() {
     warns(
         &Ceiling::builtin(),
         large,
-        expect!["line 3: grant[1].kv[1].bytes_max: 3 GiB is more than the ceiling's 1 GiB"],
+        &expect!["line 3: grant[1].kv[1].bytes_max: 3 GiB is more than the ceiling's 1 GiB"],
     );
     let elsewhere =
         "[[grant]]\ntools = [\"a\", \"b\"]\nhttp = [{ host = \"github.com\" }, { host = \"a.github.com\" }]";
     warns(
         &ceiling(LOW_CEILING),
         elsewhere,
-        expect![[
+        &expect![[
             r#"line 3: grant[1].http[1]: the ceiling lets nothing through of GET,HEAD https://github.com /* for "a", "b""#
         ]],
     );
     warns(
         &ceiling(""),
         "[[grant]]\ntools = [\"*\"]\nlog = \"info\"\nconfig = {}",
-        expect![[r#"
+        &expect![[r#"
         line 3: grant[1].log: the ceiling gives no log to "*"
         line 4: grant[1].config: the ceiling gives no config to "*""#]],
     );
@@ -82,7 +82,7 @@ log = "info"
     warns(
         &Ceiling::builtin(),
         text,
-        expect![[r#"
+        &expect![[r#"
             line 2: tools.allow: "a" is hidden by "a" in deny (line 3)
             line 2: tools.allow: "catalogue/*" is hidden by "catalogue/*" in deny (line 3)
             line 4: grant[1].tools: by [tools], nothing can be called that is named by "a", "c", "catalogue/*"
@@ -92,7 +92,7 @@ log = "info"
     warns(
         &ceiling(LOW_CEILING),
         "[tools]\nallow = [\"catalogue/shell\"]",
-        expect!["line 2: tools.allow: the ceiling does not let catalogue/shell be called"],
+        &expect!["line 2: tools.allow: the ceiling does not let catalogue/shell be called"],
     );
 }
 
@@ -100,15 +100,15 @@ log = "info"
 fn ceilings_have_warnings_of_their_own() {
     shows(
         &check_ceiling(&ceiling("[limits]\nfuel = 5")),
-        expect!["grant: there is no [[grant]], so no tool of any tenant can hold anything"],
+        &expect!["grant: there is no [[grant]], so no tool of any tenant can hold anything"],
     );
     shows(
         &check_ceiling(&ceiling("[tools]\nallow = [\"a\"]\ndeny = [\"*\"]\n[[grant]]\ntools = [\"a\"]")),
-        expect![[r#"
+        &expect![[r#"
             line 2: tools.allow: "a" is hidden by "*" in deny (line 3)
             line 4: grant[1]: it lets nothing through"#]],
     );
-    shows(&check_ceiling(&ceiling(LOW_CEILING)), expect![[""]]);
+    shows(&check_ceiling(&ceiling(LOW_CEILING)), &expect![[""]]);
 }
 
 #[test]

@@ -227,7 +227,7 @@ fn the_platform_can_raise_its_ceiling_and_a_tenant_its_limits_up_to_it() {
 }
 
 #[track_caller]
-fn denied_is(decision: Decision, expected: Expect) {
+fn denied_is(decision: Decision, expected: &Expect) {
     let Denied { reason, rule, nearest, remedy } = denied(decision);
     let nearest = nearest.unwrap_or_else(|| "-".to_owned());
     expected.assert_eq(&format!("{reason}\nrule: {rule}\nnearest: {nearest}\nremedy: {remedy}"));
@@ -239,7 +239,7 @@ fn what_is_required_and_not_granted_denies_the_call() {
     let example = policy(EXAMPLE);
     denied_is(
         decided(&built_in, &Policy::default(), "catalogue/http-fetch", "http kv", "log"),
-        expect![[r#"
+        &expect![[r#"
         catalogue/http-fetch requires http and kv, which it is not granted
         rule: default: no [[grant]] gives http to catalogue/http-fetch
         nearest: -
@@ -252,7 +252,7 @@ fn what_is_required_and_not_granted_denies_the_call() {
     // A name that is much alike was probably meant.
     denied_is(
         decided(&built_in, &example, "note", "kv", ""),
-        expect![[r#"
+        &expect![[r#"
         note requires kv, which it is not granted
         rule: default: no [[grant]] gives kv to note
         nearest: policy line 12: [[grant]] 1 gives kv to "notes"
@@ -264,7 +264,7 @@ fn what_is_required_and_not_granted_denies_the_call() {
     // A row that names it and gives other things.
     denied_is(
         decided(&built_in, &policy("[[grant]]\ntools = [\"a\"]\nlog = \"info\""), "a", "kv", ""),
-        expect![[r#"
+        &expect![[r#"
         a requires kv, which it is not granted
         rule: default: no [[grant]] gives kv to a
         nearest: policy line 1: [[grant]] 1 (tools = ["a"]) names it, and gives no kv
@@ -276,7 +276,7 @@ fn what_is_required_and_not_granted_denies_the_call() {
     // A word that gives nothing is said by somebody.
     denied_is(
         decided(&built_in, &policy("[[grant]]\ntools = [\"a\"]\nclock = \"frozen\""), "a", "clock", ""),
-        expect![[r#"
+        &expect![[r#"
             a requires clock, which it is not granted
             rule: policy line 3: clock in [[grant]] 1 (tools = ["a"])
             nearest: -
@@ -288,7 +288,7 @@ fn what_is_required_and_not_granted_denies_the_call() {
     // Of two layers that withhold, the one that the tenant cannot mend is told.
     denied_is(
         decided(&ceiling(LOW_CEILING), &example, "notes", "kv clock", ""),
-        expect![[r#"
+        &expect![[r#"
         notes requires clock, which it is not granted
         rule: ceiling line 12: clock in [[grant]] 1 (tools = ["*", …])
         nearest: ceiling line 7: [[grant]] 1 (tools = ["*", …]) names it
@@ -296,7 +296,7 @@ fn what_is_required_and_not_granted_denies_the_call() {
     );
     denied_is(
         decided(&ceiling(LOW_CEILING), &example, "notes", "config", ""),
-        expect![[r#"
+        &expect![[r#"
         notes requires config, which it is not granted
         rule: ceiling: no [[grant]] gives config to notes
         nearest: ceiling line 7: [[grant]] 1 (tools = ["*", …]) names it
@@ -305,7 +305,7 @@ fn what_is_required_and_not_granted_denies_the_call() {
     let elsewhere = policy("[[grant]]\ntools = [\"a\"]\nhttp = [{ host = \"example.com\" }]");
     denied_is(
         decided(&ceiling(LOW_CEILING), &elsewhere, "a", "http", ""),
-        expect![[r#"
+        &expect![[r#"
         a requires http, which it is not granted
         rule: default: no http rule of the ceiling for a matches
         nearest: ceiling line 7: [[grant]] 1 (tools = ["*", …]) names it
@@ -319,7 +319,7 @@ fn what_may_be_called_is_said_by_both_files() {
     let own = policy("[tools]\nallow = [\"notes\", \"catalogue/text\"]\n");
     denied_is(
         decided(&built_in, &own, "note", "", ""),
-        expect![[r#"
+        &expect![[r#"
         the policy does not let note be called
         rule: default: no rule allows note
         nearest: policy line 2: [tools] allow "notes"
@@ -327,7 +327,7 @@ fn what_may_be_called_is_said_by_both_files() {
     );
     denied_is(
         decided(&built_in, &own, "zzz", "", ""),
-        expect![[r#"
+        &expect![[r#"
         the policy does not let zzz be called
         rule: default: no rule allows zzz
         nearest: -
@@ -335,7 +335,7 @@ fn what_may_be_called_is_said_by_both_files() {
     );
     denied_is(
         decided(&built_in, &policy(EXAMPLE), "catalogue/shell", "", ""),
-        expect![[r#"
+        &expect![[r#"
         the policy does not let catalogue/shell be called
         rule: policy line 3: [tools] deny "catalogue/shell"
         nearest: policy line 2: [tools] allow "catalogue/*", but deny wins
@@ -343,7 +343,7 @@ fn what_may_be_called_is_said_by_both_files() {
     );
     denied_is(
         decided(&built_in, &policy("tools = { allow = [\"a\"], deny = [\"*\"] }"), "a", "", ""),
-        expect![[r#"
+        &expect![[r#"
         the policy does not let a be called
         rule: policy line 1: [tools] deny "*"
         nearest: policy line 1: [tools] allow "a", but deny wins
@@ -351,7 +351,7 @@ fn what_may_be_called_is_said_by_both_files() {
     );
     denied_is(
         decided(&ceiling(LOW_CEILING), &Policy::default(), "catalogue/shell", "", ""),
-        expect![[r#"
+        &expect![[r#"
         the platform does not let catalogue/shell be called
         rule: ceiling line 2: [tools] deny "catalogue/shell"
         nearest: default: [tools] allow "catalogue/*", but deny wins
@@ -359,7 +359,7 @@ fn what_may_be_called_is_said_by_both_files() {
     );
     denied_is(
         decided(&ceiling("[tools]\nallow = [\"catalogue/*\"]"), &Policy::default(), "a", "", ""),
-        expect![[r#"
+        &expect![[r#"
         the platform does not let a be called
         rule: default: no rule of the ceiling allows a
         nearest: -

@@ -153,9 +153,24 @@ fn an_explanation_agrees_with_the_decision() {
     }
 }
 
+#[test]
+fn of_very_many_things_a_hundred_are_told() {
+    let needs = needs("", "kv");
+    let rows: String = (0..1000)
+        .map(|n| format!("[[grant]]\ntools=[\"*\"]\nkv=[{{bucket=\"b{n}\",access=\"read-write\"}}]\n"))
+        .collect();
+    let cut = ceiling("[[grant]]\ntools = [\"*\"]\nkv = { access = \"read-only\" }");
+    let explanation = explained(&cut, &policy(&rows), "notes", &needs, None);
+    assert_eq!((explanation.grants.len(), explanation.grants_left_out, explanation.withheld.len()), (100, 900, 100));
+    assert!(explanation.to_string().contains("\n  and 900 more\n"));
+    // What is left out is held all the same.
+    let asked = Use::Kv { bucket: "b999".to_owned(), access: Access::ReadOnly };
+    assert!(explained(&cut, &policy(&rows), "notes", &needs, Some(&asked)).asked.unwrap().allowed);
+}
+
 /// What is answered about uses of `notes`, each given as JSON.
 #[track_caller]
-fn answers(ceiling: &Ceiling, text: &str, asked: &[&str], expected: Expect) {
+fn answers(ceiling: &Ceiling, text: &str, asked: &[&str], expected: &Expect) {
     let needs = needs("", "kv http files log clock random config");
     let answer = |json: &&str| {
         let asked: Use = serde_json::from_str(json).unwrap();
@@ -176,7 +191,7 @@ fn uses_of_buckets() {
         &Ceiling::builtin(),
         EXAMPLE,
         &asked,
-        expect![[r#"
+        &expect![[r#"
         it could read bucket "notes"
           by policy line 12: kv in [[grant]] 1 (tools = ["notes", …]); ceiling: built-in
         it could write bucket "notes"
@@ -197,7 +212,7 @@ fn uses_of_buckets() {
         &ceiling(LOW_CEILING),
         EXAMPLE,
         &asked[1..2],
-        expect![[r#"
+        &expect![[r#"
         it could not write bucket "notes"
           by ceiling line 9: kv in [[grant]] 1 (tools = ["*", …])
           nearest: policy line 12: kv in [[grant]] 1 (tools = ["notes", …])
@@ -208,7 +223,7 @@ fn uses_of_buckets() {
         &Ceiling::builtin(),
         "",
         &asked[..1],
-        expect![[r#"
+        &expect![[r#"
             it could not read bucket "notes"
               by default: no [[grant]] gives kv to notes
               to allow it, add to the policy:
@@ -233,7 +248,7 @@ fn uses_of_files() {
         &Ceiling::builtin(),
         EXAMPLE,
         &asked,
-        expect![[r#"
+        &expect![[r#"
             it could read files
               by policy line 13: files in [[grant]] 1 (tools = ["notes", …]); ceiling: built-in
             it could read "/work/a/b.txt"
@@ -268,7 +283,7 @@ fn uses_of_files() {
         &Ceiling::builtin(),
         nested,
         &asked,
-        expect![[r#"
+        &expect![[r#"
         it could write "/a"
           by policy line 3: files in [[grant]] 1 (tools = ["notes"]); ceiling: built-in
         it could not write "/b/a"
@@ -291,7 +306,7 @@ fn uses_of_the_network() {
         &Ceiling::builtin(),
         EXAMPLE,
         &asked,
-        expect![[r#"
+        &expect![[r#"
             it could GET https://api.github.com/repos/a?b=c#d
               by policy line 14: http in [[grant]] 1 (tools = ["notes", …]); ceiling: built-in
               but it fails where the host's address is private, loopback, link-local or of a metadata service, unless the ceiling's [egress] excepts it
@@ -324,7 +339,7 @@ fn uses_of_the_network() {
         &ceiling(LOW_CEILING),
         wide,
         &asked,
-        expect![[r#"
+        &expect![[r#"
         it could not GET https://example.com/
           by default: no http rule of the platform's ceiling allows it
           nearest: * https://*.github.com /*: not this host
@@ -338,7 +353,7 @@ fn uses_of_the_network() {
         &Ceiling::builtin(),
         "",
         &asked[..1],
-        expect![[r#"
+        &expect![[r#"
             it could not GET https://example.com/
               by default: no [[grant]] gives http to notes
               to allow it, add to the policy:
@@ -356,7 +371,7 @@ fn uses_of_the_rest() {
         &Ceiling::builtin(),
         EXAMPLE,
         &asked,
-        expect![[r#"
+        &expect![[r#"
         it could see the time
           by policy line 15: clock in [[grant]] 1 (tools = ["notes", …]); ceiling: built-in
         it could have random bytes that cannot be foreseen
@@ -371,7 +386,7 @@ fn uses_of_the_rest() {
         &ceiling(LOW_CEILING),
         EXAMPLE,
         &asked,
-        expect![[r#"
+        &expect![[r#"
         it could not see the time
           by ceiling line 12: clock in [[grant]] 1 (tools = ["*", …])
           nearest: ceiling line 7: [[grant]] 1 (tools = ["*", …]) names it

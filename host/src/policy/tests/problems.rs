@@ -6,17 +6,17 @@ use super::*;
 use crate::error::{Code, Error};
 
 #[track_caller]
-fn policy_is(text: &str, expected: Expect) {
+fn policy_is(text: &str, expected: &Expect) {
     shows(Policy::parse(text).map(drop), expected);
 }
 
 #[track_caller]
-fn ceiling_is(text: &str, expected: Expect) {
+fn ceiling_is(text: &str, expected: &Expect) {
     shows(Ceiling::parse(text).map(drop), expected);
 }
 
 #[track_caller]
-fn shows(read: Result<(), PolicyError>, expected: Expect) {
+fn shows(read: Result<(), PolicyError>, expected: &Expect) {
     let problems = read.err().map(|error| error.problems).unwrap_or_default();
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     expected.assert_eq(&lines.join("\n"));
@@ -40,7 +40,7 @@ kv = [
   { bucket = "B" },
 ]
 "#,
-        expect![[r#"
+        &expect![[r#"
             line 2: tools.alow: there is no such key; did you mean "allow"?
             line 4: limits.fuell: there is no such key; did you mean "fuel"?
             line 5: limits.memory: "memory" is called "memory_bytes"
@@ -56,17 +56,17 @@ kv = [
 fn what_is_not_toml_is_told_with_every_slip() {
     policy_is(
         "[tools\nallow = [\n[limits]\nfuel == 1\n",
-        expect![[r#"
+        &expect![[r#"
             line 1: this is not TOML: unclosed table, expected `]`
             line 4: this is not TOML: missing comma between array elements, expected `,`
             line 4: this is not TOML: unexpected `=` in array, expected value, `]`
             line 4: this is not TOML: missing comma between array elements, expected `,`
             line 4: this is not TOML: unclosed array, expected `]`"#]],
     );
-    policy_is("[limits]\nfuel = 1\nfuel = 2\n", expect!["line 3: this is not TOML: duplicate key"]);
+    policy_is("[limits]\nfuel = 1\nfuel = 2\n", &expect!["line 3: this is not TOML: duplicate key"]);
     policy_is(
         "limits.fuel = 1\n[limits]\nfuel = 2\n",
-        expect![[r#"
+        &expect![[r#"
         line 2: this is not TOML: duplicate key
         line 3: this is not TOML: duplicate key"#]],
     );
@@ -74,45 +74,45 @@ fn what_is_not_toml_is_told_with_every_slip() {
 
 #[test]
 fn keys_that_there_are_not() {
-    policy_is("memory = 1", expect!["line 1: memory: there is no such key; a policy knows tools, limits, grant"]);
+    policy_is("memory = 1", &expect!["line 1: memory: there is no such key; a policy knows tools, limits, grant"]);
     policy_is(
         "[egress]\nprivate_addresses = []",
-        expect!["line 1: egress: there is no such key; a policy knows tools, limits, grant"],
+        &expect!["line 1: egress: there is no such key; a policy knows tools, limits, grant"],
     );
     policy_is(
         "grants = []\nlimit = {}\n",
-        expect![[r#"
+        &expect![[r#"
         line 1: grants: "grants" is called "grant"
         line 2: limit: "limit" is called "limits""#]],
     );
     policy_is(
         "[limits]\nzzz = 1",
-        expect![
+        &expect![
             "line 2: limits.zzz: there is no such key; [limits] knows fuel, deadline, memory_bytes, table_elements, instances, resources, hostcall_bytes, random_bytes, arguments_bytes, result_bytes, log_bytes, progress_reports, http_requests, http_sent_bytes, http_received_bytes, http_header_bytes, http_timeout, kv_operations, kv_key_bytes, kv_value_bytes, files_open"
         ],
     );
-    policy_is("[limits]\ntimeout = \"5s\"", expect![[r#"line 2: limits.timeout: "timeout" is called "deadline""#]]);
+    policy_is("[limits]\ntimeout = \"5s\"", &expect![[r#"line 2: limits.timeout: "timeout" is called "deadline""#]]);
     policy_is(
         "[[grant]]\ntools = []\nnetwork = []\nlogging = \"info\"",
-        expect![[r#"
+        &expect![[r#"
         line 3: grant[1].network: "network" is called "http"
         line 4: grant[1].logging: "logging" is called "log""#]],
     );
     policy_is(
         "[[grant]]\ntools = []\nhttp = [{ host = \"a\", method = [\"GET\"] }]",
-        expect![[r#"line 3: grant[1].http[1].method: "method" is called "methods""#]],
+        &expect![[r#"line 3: grant[1].http[1].method: "method" is called "methods""#]],
     );
     policy_is(
         "[[grant]]\ntools = []\nkv = [{ bucket = \"a\", max_bytes = 1 }]",
-        expect![[r#"line 3: grant[1].kv[1].max_bytes: "max_bytes" is called "bytes_max""#]],
+        &expect![[r#"line 3: grant[1].kv[1].max_bytes: "max_bytes" is called "bytes_max""#]],
     );
     policy_is(
         "[[grant]]\ntools = []\nfiles = [{ volume = \"a\", path = \"/a\" }]",
-        expect![[r#"line 3: grant[1].files[1].path: "path" is called "mount""#]],
+        &expect![[r#"line 3: grant[1].files[1].path: "path" is called "mount""#]],
     );
     policy_is(
         &format!("{} = 1", "k".repeat(200)),
-        expect![
+        &expect![
             "line 1: kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk: there is no such key; a policy knows tools, limits, grant"
         ],
     );
@@ -122,22 +122,22 @@ fn keys_that_there_are_not() {
 fn values_of_another_type() {
     policy_is(
         "tools = 1\nlimits = []\ngrant = true",
-        expect![[r#"
+        &expect![[r#"
         line 1: tools: a table belongs here, not a whole number
         line 2: limits: a table belongs here, not a list
         line 3: grant: a list belongs here, not true or false"#]],
     );
-    policy_is("[grant]\ntools = []", expect!["line 1: grant: grants are a list: write [[grant]] with two brackets"]);
-    policy_is("grant = [1]", expect!["line 1: grant[1]: a table belongs here, not a whole number"]);
+    policy_is("[grant]\ntools = []", &expect!["line 1: grant: grants are a list: write [[grant]] with two brackets"]);
+    policy_is("grant = [1]", &expect!["line 1: grant[1]: a table belongs here, not a whole number"]);
     policy_is(
         "[tools]\nallow = \"*\"\ndeny = [1]",
-        expect![[r#"
+        &expect![[r#"
         line 2: tools.allow: a list belongs here, not a text
         line 3: tools.deny[1]: a text belongs here, not a whole number"#]],
     );
     policy_is(
         "[limits]\nfuel = \"1\"\nmemory_bytes = true\ndeadline = 5\ninstances = 1.5",
-        expect![[r#"
+        &expect![[r#"
         line 2: limits.fuel: a whole number belongs here, not a text
         line 3: limits.memory_bytes: a size such as "64MiB" or a number of bytes belongs here, not true or false
         line 4: limits.deadline: a time such as "5s" or "250ms" belongs here, not a whole number
@@ -145,7 +145,7 @@ fn values_of_another_type() {
     );
     policy_is(
         "[[grant]]\ntools = [\"a\"]\nkv = {}\nfiles = [1]\nhttp = true\nclock = 1\nlog = 2020-01-01\nconfig = []",
-        expect![[r#"
+        &expect![[r#"
             line 3: grant[1].kv: a list belongs here, not a table
             line 4: grant[1].files[1]: a table belongs here, not a whole number
             line 5: grant[1].http: a list belongs here, not true or false
@@ -155,11 +155,11 @@ fn values_of_another_type() {
     );
     policy_is(
         "[[grant]]\ntools = [\"a\"]\nconfig = { a = 1 }",
-        expect!["line 3: grant[1].config.a: a text belongs here, not a whole number"],
+        &expect!["line 3: grant[1].config.a: a text belongs here, not a whole number"],
     );
     policy_is(
         "[[grant]]\ntools = [\"a\"]\nhttp = [{ host = 1, port = \"1\", methods = \"GET\", paths = [1] }]",
-        expect![[r#"
+        &expect![[r#"
             line 3: grant[1].http[1].host: a text belongs here, not a whole number
             line 3: grant[1].http[1].port: a whole number belongs here, not a text
             line 3: grant[1].http[1].methods: a list belongs here, not a text
@@ -171,7 +171,7 @@ fn values_of_another_type() {
 fn values_out_of_bounds() {
     policy_is(
         "[limits]\nfuel = 0\nmemory_bytes = \"1KiB\"\ndeadline = \"0s\"\ninstances = -1\nlog_bytes = \"64MeB\"\nhttp_timeout = \"2h\"",
-        expect![[r#"
+        &expect![[r#"
             line 2: limits.fuel: it is less than 1, the least that it can be
             line 3: limits.memory_bytes: it is less than 64 KiB, the least that it can be
             line 4: limits.deadline: it is less than 1ms, the least that it can be
@@ -181,19 +181,19 @@ fn values_out_of_bounds() {
     );
     policy_is(
         "[limits]\nmemory_bytes = \"1TiB\"\nfuel = 99999999999999999999999999999999999999999999",
-        expect![[r#"
+        &expect![[r#"
         line 2: limits.memory_bytes: it is more than 512 MiB, the most that it can be
         line 3: limits.fuel: a whole number belongs here, not a number beyond all bounds"#]],
     );
     policy_is(
         "[limits]\ndeadline = \"5 parsecs\"\nkv_value_bytes = \"99999999999EiB\"",
-        expect![[r#"
+        &expect![[r#"
         line 2: limits.deadline: "5 parsecs" is no time: write one as "5s" or "250ms"
         line 3: limits.kv_value_bytes: it is more than 9223372036854775807 bytes, the most that it can be"#]],
     );
     policy_is(
         "[[grant]]\ntools = [\"a\"]\nhttp = [{ host = \"a\", port = 0 }, { host = \"a\", port = 65536 }]",
-        expect![[r#"
+        &expect![[r#"
         line 3: grant[1].http[1].port: it is less than 1, the least that it can be
         line 3: grant[1].http[2].port: it is more than 65535, the most that it can be"#]],
     );
@@ -203,7 +203,7 @@ fn values_out_of_bounds() {
 fn words_that_are_none() {
     policy_is(
         "[[grant]]\ntools = [\"a\"]\nclock = \"fine\"\nrandom = \"\"\nlog = \"warning\"\nkv = [{ bucket = \"a\", access = \"write\" }]",
-        expect![[r#"
+        &expect![[r#"
             line 3: grant[1].clock: "fine" is none of "frozen", "coarse", "real"
             line 4: grant[1].random: "" is none of "seeded", "secure"
             line 5: grant[1].log: "warning" is none of "trace", "debug", "info", "warn", "error", "critical"
@@ -211,7 +211,7 @@ fn words_that_are_none() {
     );
     policy_is(
         "[tools]\nallow = [\"notes.add\", \"notes@1\", \"acme/notes\", \"cat*\", \"catalogue/\", \"\", \"catalogue/**\"]",
-        expect![[r#"
+        &expect![[r#"
             line 2: tools.allow[1]: "notes.add" is more than a package; rules are for whole packages: write "notes"
             line 2: tools.allow[2]: "notes@1" is more than a package; rules are for whole packages: write "notes"
             line 2: tools.allow[3]: "acme/notes" names no packages: write "name" or "*" for the tenant's own packages, "catalogue/name" or "catalogue/*"
@@ -222,7 +222,7 @@ fn words_that_are_none() {
     );
     policy_is(
         "[[grant]]\nkv = []",
-        expect![[r#"line 1: grant[1].tools: it has to say which packages it is for: tools = ["…"]"#]],
+        &expect![[r#"line 1: grant[1].tools: it has to say which packages it is for: tools = ["…"]"#]],
     );
 }
 
@@ -230,7 +230,7 @@ fn words_that_are_none() {
 fn names_and_places() {
     policy_is(
         "[[grant]]\ntools = [\"a\"]\nkv = [{}, { bucket = \"\" }, { bucket = \"-a\" }, { bucket = \"a/b\" }]",
-        expect![[r#"
+        &expect![[r#"
             line 3: grant[1].kv[1].bucket: it has to name the bucket
             line 3: grant[1].kv[2].bucket: "" is no name: 1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit
             line 3: grant[1].kv[3].bucket: "-a" is no name: 1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit
@@ -247,7 +247,7 @@ files = [
   { volume = "e", mount = "/e/" },
   { volume = "f", mount = "//f" },
 ]"#,
-        expect![[r#"
+        &expect![[r#"
             line 4: grant[1].files[1].volume: it has to name the volume
             line 5: grant[1].files[2].volume: "../b" is no name: 1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit
             line 6: grant[1].files[3].mount: "c" is no place for a volume: write an absolute path such as "/work", of letters, digits, '.', '-' and '_', with at most 128 bytes
@@ -274,7 +274,7 @@ http = [
   { host = "a", paths = ["/*/x"] },
   { host = "a", paths = ["/../x"] },
 ]"#,
-        expect![[r#"
+        &expect![[r#"
             line 4: grant[1].http[1].host: it has to name the host: "api.example.com", or "*" for any
             line 5: grant[1].http[2].host: "a b": there can be no such host
             line 6: grant[1].http[3].host: "https://example.com": there can be no such host
@@ -300,7 +300,7 @@ tools = ["notes", "catalogue/x"]
 files = [{ volume = "b", mount = "/work" }, { volume = "a", mount = "/other" }]
 config = { unit = "imperial" }
 "#,
-        expect![[r#"
+        &expect![[r#"
             line 7: grant[2].files: volume "b" and volume "a" (grant[1], line 3) are both at "/work" for "notes", and can be only one of them
             line 7: grant[2].files: volume "a" is at "/other" and at "/work" (grant[1], line 3) for "notes", and can be only one of them
             line 8: grant[2].config: setting "unit" is "imperial" and "metric" (grant[1], line 4) for "notes", and can be only one of them"#]],
@@ -314,7 +314,7 @@ files = [{ volume = "a", mount = "/work" }]
 tools = ["*"]
 files = [{ volume = "b", mount = "/work" }]
 "#,
-        expect![[
+        &expect![[
             r#"line 3: grant[1].files: volume "a" and volume "b" (grant[2], line 6) are both at "/work" for "notes", and can be only one of them"#
         ]],
     );
@@ -333,7 +333,7 @@ tools = ["a", "catalogue/c"]
 files = [{ volume = "a", mount = "/work", access = "read-write" }]
 config = { unit = "metric" }
 "#,
-        expect![[""]],
+        &expect![[""]],
     );
 }
 
@@ -342,12 +342,12 @@ fn settings_are_bounded() {
     let many: String = (0..101).map(|n| format!("k{n} = \"\"\n")).collect();
     policy_is(
         &format!("[[grant]]\ntools = [\"a\"]\n[grant.config]\n{many}"),
-        expect!["line 3: grant[1].config: there are 101 of them; at most 100 may be"],
+        &expect!["line 3: grant[1].config: there are 101 of them; at most 100 may be"],
     );
     let (key, value) = ("k".repeat(129), "v".repeat(4097));
     policy_is(
         &format!("[[grant]]\ntools = [\"a\"]\nconfig = {{ \"\" = \"\", {key} = \"\", a = \"{value}\" }}"),
-        expect![[r#"
+        &expect![[r#"
         line 3: grant[1].config: "" is no key of a setting: it has 1 to 128 bytes
         line 3: grant[1].config.a: it has 4097 bytes; at most 4096 may be
         line 3: grant[1].config: "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"… is no key of a setting: it has 1 to 128 bytes"#]],
@@ -359,28 +359,42 @@ fn lists_are_bounded() {
     let list = |count: usize, text: &str| vec![text; count].join(",");
     policy_is(
         &format!("[tools]\nallow = [{}]", list(1001, "\"a\"")),
-        expect!["line 2: tools.allow: there are 1001 of them; at most 1000 may be"],
+        &expect!["line 2: tools.allow: there are 1001 of them; at most 1000 may be"],
     );
     policy_is(
         &"[[grant]]\ntools = [\"a\"]\n".repeat(1001),
-        expect!["line 1: grant: there are 1001 of them; at most 1000 may be"],
+        &expect!["line 1: grant: there are 1001 of them; at most 1000 may be"],
     );
     policy_is(
         &format!("[[grant]]\ntools = [{}]", list(101, "\"a\"")),
-        expect!["line 2: grant[1].tools: there are 101 of them; at most 100 may be"],
+        &expect!["line 2: grant[1].tools: there are 101 of them; at most 100 may be"],
     );
     policy_is(
         &format!("[[grant]]\ntools = [\"a\"]\nkv = [{}]", list(101, "{bucket=\"a\"}")),
-        expect!["line 3: grant[1].kv: there are 101 of them; at most 100 may be"],
+        &expect!["line 3: grant[1].kv: there are 101 of them; at most 100 may be"],
     );
     let half = format!("[[grant]]\ntools = [\"a\"]\nhttp = [{}]\n", list(501, "{host=\"a\"}"));
-    policy_is(&half.repeat(2), expect!["line 6: grant[2].http: with these there are more than 1000 rules in the file"]);
+    let rows = |entries: &str| format!("[[grant]]\ntools = [\"a\"]\n{entries}\n").repeat(11);
+    policy_is(
+        &rows(&format!("kv = [{}]", list(100, "{bucket=\"a\"}"))),
+        &expect!["line 33: grant[11].kv: with these there are more than 1,000 in the file"],
+    );
+    policy_is(
+        &rows(&format!("files = [{}]", list(100, "{volume=\"a\"}"))),
+        &expect!["line 33: grant[11].files: with these there are more than 1,000 in the file"],
+    );
+    let settings: String = (0..100).map(|n| format!("k{n} = \"\"\n")).collect();
+    policy_is(
+        &rows(&format!("[grant.config]\n{settings}")),
+        &expect!["line 1043: grant[11].config: with these there are more than 1,000 in the file"],
+    );
+    policy_is(&half.repeat(2), &expect!["line 6: grant[2].http: with these there are more than 1,000 in the file"]);
     policy_is(
         &format!("[[grant]]\ntools = [\"a\"]\nhttp = [{{ host = \"a\", methods = [{}] }}]", list(17, "\"GET\"")),
-        expect!["line 3: grant[1].http[1].methods: there are 17 of them; at most 16 may be"],
+        &expect!["line 3: grant[1].http[1].methods: there are 17 of them; at most 16 may be"],
     );
-    policy_is(&" ".repeat(256 * 1024 + 1), expect!["it has 262,145 bytes; at most 262,144 may be"]);
-    policy_is(&" ".repeat(256 * 1024), expect![[""]]);
+    policy_is(&" ".repeat(256 * 1024 + 1), &expect!["it has 262,145 bytes; at most 262,144 may be"]);
+    policy_is(&" ".repeat(256 * 1024), &expect![[""]]);
 }
 
 #[test]
@@ -393,7 +407,7 @@ fn of_very_many_mistakes_a_hundred_are_told() {
 
 #[test]
 fn ceilings_have_forms_of_their_own() {
-    ceiling_is(LOW_CEILING, expect![[""]]);
+    ceiling_is(LOW_CEILING, &expect![[""]]);
     ceiling_is(
         r#"[[grant]]
 tools = ["a"]
@@ -409,7 +423,7 @@ private_addresses = ["10.0.0.1/8", "10.0.0.0", "all"]
 bucket_bytes_max = 1
 volumes_bytes_max = "lots"
 "#,
-        expect![[r#"
+        &expect![[r#"
             line 3: grant[1].kv: true or a table belongs here; to give nothing, leave the key out
             line 4: grant[1].files.acess: there is no such key; did you mean "access"?
             line 5: grant[1].http: a list belongs here, not a whole number
@@ -436,13 +450,13 @@ fn json_is_read_by_the_same_rules() {
     assert_eq!(allowed.rule, "default: [tools] allow \"*\"; policy: [[grant]] 1 (tools = [\"a\"])");
     shows(
         Policy::from_json("{").map(drop),
-        expect!["line 1: this is not JSON: EOF while parsing an object at line 1 column 1"],
+        &expect!["line 1: this is not JSON: EOF while parsing an object at line 1 column 1"],
     );
     let text =
         r#"{"limits":{"fuel":1,"fuel":2,"log_bytes":null,"instances":1.5},"grant":[{"tools":["a"],"clok":"real"}]}"#;
     shows(
         Policy::from_json(text).map(drop),
-        expect![[r#"
+        &expect![[r#"
         limits.fuel: it stands here twice
         limits.instances: a whole number belongs here, not a number with a fraction
         limits.log_bytes: a size such as "64MiB" or a number of bytes belongs here, not null

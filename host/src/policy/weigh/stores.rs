@@ -24,9 +24,10 @@ impl<'a> Scale<'a> {
     pub(super) fn buckets(&mut self) {
         let kind = GrantKind::Kv;
         let Some(cap) = self.cap(|gives| gives.kv.as_ref()) else { return };
+        let above = self.layers.ceiling_sources(kind);
         for (name, said) in self.said(|gives| &gives.kv, |store| &store.name) {
             let Some(quota) = sum(&said) else { continue };
-            self.note_cuts(kind, &format!("bucket {name:?}"), quota, cap);
+            self.note_cuts(kind, &format!("bucket {name:?}"), quota, cap, &above);
             let grant = KvGrant {
                 bucket: name.clone(),
                 access: quota.access.min(cap.access),
@@ -35,7 +36,7 @@ impl<'a> Scale<'a> {
             };
             let (bytes, keys) = (size_words(grant.bytes_max), words::count(grant.keys_max));
             let what = format!("bucket {name:?}, {}, at most {bytes} and {keys} keys", grant.access.as_str());
-            self.hold(kind, name, what, &said);
+            self.hold(kind, name, what, &said, &above);
             self.grants.kv.push(Grant::new(grant));
         }
     }
@@ -43,11 +44,12 @@ impl<'a> Scale<'a> {
     pub(super) fn volumes(&mut self) {
         let kind = GrantKind::Files;
         let Some(cap) = self.cap(|gives| gives.files.as_ref()) else { return };
+        let above = self.layers.ceiling_sources(kind);
         for (mount, said) in self.said(|gives| &gives.files, |store| &store.mount) {
             let Some(quota) = sum(&said) else { continue };
             // The parser has seen to it that a place has one volume.
             let Some(volume) = said.first().map(|(_, at)| at.value.name.clone()) else { continue };
-            self.note_cuts(kind, &format!("volume {volume:?}"), quota, cap);
+            self.note_cuts(kind, &format!("volume {volume:?}"), quota, cap, &above);
             let grant = FilesGrant {
                 volume: volume.clone(),
                 mount: mount.clone(),
@@ -58,21 +60,21 @@ impl<'a> Scale<'a> {
             let (bytes, files) = (size_words(grant.bytes_max), words::count(grant.files_max));
             let access = grant.access.as_str();
             let what = format!("volume {volume:?} at {mount}, {access}, at most {bytes} and {files} files");
-            self.hold(kind, mount, what, &said);
+            self.hold(kind, mount, what, &said, &above);
             self.grants.files.push(Grant::new(grant));
         }
     }
 
-    fn hold(&mut self, kind: GrantKind, name: String, what: String, said: &Said<'_>) {
+    fn hold(&mut self, kind: GrantKind, name: String, what: String, said: &Said<'_>, above: &[String]) {
         let layers = &self.layers;
         let rows = said.iter().map(|(row, _)| layers.row_name(row)).collect();
         let tenant = said.iter().map(|(row, at)| layers.tenant_source(row, kind, at.line));
-        let by = tenant.chain(layers.ceiling_sources(kind)).collect();
+        let by = tenant.chain(above.iter().cloned()).collect();
         self.given.push(Given { kind, name, what, rows, by });
     }
 
     /// Tells where the ceiling gives less than the policy states.
-    fn note_cuts(&mut self, kind: GrantKind, what: &str, stated: Quota, cap: Quota) {
+    fn note_cuts(&mut self, kind: GrantKind, what: &str, stated: Quota, cap: Quota, above: &[String]) {
         let less = |stated: Option<u64>, cap: Option<u64>| cap.filter(|cap| stated.is_some_and(|stated| stated > *cap));
         let mut cuts = Vec::new();
         if stated.access > cap.access {
@@ -89,7 +91,7 @@ impl<'a> Scale<'a> {
             return;
         }
         let words = format!("the policy grants more of {what}, but it is {}", cuts.join(", "));
-        let rule = words::rules(self.layers.ceiling_sources(kind));
+        let rule = words::rules(above.iter().cloned());
         let remedy = ask_platform(self.layers.subject.package, kind);
         self.withhold(kind, Layer::Ceiling, words, rule, remedy);
     }
