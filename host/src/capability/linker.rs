@@ -7,9 +7,9 @@ use wasmtime_wasi::clocks::{WasiClocks, WasiClocksCtxView};
 use wasmtime_wasi::p2::bindings::{cli, clocks, sockets as wasi_sockets};
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsCtxView};
 
-use super::{CapabilityView, config, files, kv, log, progress, random, sockets};
+use super::{CapabilityView, config, files, http, kv, log, progress, random, sockets};
 
-/// Links all of WASI 0.2, `wasi:keyvalue`, `wasi:config`, `wasi:logging` and Cofferdam's own interfaces.
+/// Links all of WASI 0.2 that a tool may import, `wasi:http`'s outgoing side, `wasi:keyvalue`, `wasi:config`, `wasi:logging` and Cofferdam's own interfaces.
 ///
 /// # Errors
 ///
@@ -18,6 +18,7 @@ pub fn add_to_linker<T: CapabilityView>(linker: &mut Linker<T>) -> wasmtime::Res
     wasi(linker)?;
     config::add_to_linker(linker, |data: &mut T| data.capabilities().config())?;
     files::add_to_linker(linker, |data: &mut T| data.capabilities().files())?;
+    http::add_to_linker(linker, |data: &mut T| data.capabilities().http())?;
     kv::add_to_linker(linker, |data: &mut T| data.capabilities().kv())?;
     log::add_to_linker(linker, |data: &mut T| data.capabilities().log())?;
     progress::add_to_linker(linker, |data: &mut T| data.capabilities().progress())?;

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod effects;
 pub mod files;
+pub mod http;
 pub mod kv;
 mod linker;
 pub mod log;
@@ -23,6 +24,7 @@ use std::time::SystemTime;
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView};
 
 pub use self::linker::add_to_linker;
 
@@ -30,6 +32,7 @@ use self::clock::ClockCall;
 use self::config::{ConfigCall, ConfigView};
 use self::effects::Effects;
 use self::files::{Files, FilesCall, FilesView};
+use self::http::{Broker, HttpCall};
 use self::kv::{KvCall, KvView};
 use self::log::{LogCall, LogView};
 use self::progress::{ProgressCall, ProgressView};
@@ -48,6 +51,8 @@ pub struct Services {
     pub kv: Option<KvStore>,
     /// Volumes.
     pub files: Option<Files>,
+    /// Requests.
+    pub http: Option<Broker>,
     /// What a tenant may store.
     pub quotas: Arc<StorageQuotas>,
 }
@@ -84,6 +89,8 @@ pub struct CallCapabilities {
     clock: ClockCall,
     kv: KvCall,
     files: FilesCall,
+    http: HttpCall,
+    http_context: WasiHttpCtx,
     config: ConfigCall,
     log: LogCall,
     progress: ProgressCall,
@@ -118,6 +125,8 @@ impl CallCapabilities {
             clock,
             kv: KvCall::new(services.kv.as_ref(), &services.quotas, grants, limits, tenant, effect()),
             files: FilesCall::new(services.files.as_ref(), grants, limits, tenant, clock.step(), effect()),
+            http: HttpCall::new(services.http.as_ref(), grants, limits, tenant, effect()),
+            http_context: http::context(limits),
             config: ConfigCall::new(&grants.config),
             log: LogCall::new(grants.log.as_ref(), limits, effect()),
             progress: ProgressCall::new(limits, effect()),
@@ -144,6 +153,10 @@ impl CallCapabilities {
 
     fn files(&mut self) -> FilesView<'_> {
         FilesView { table: &mut self.table, call: &mut self.files }
+    }
+
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.http, table: &mut self.table, ctx: &mut self.http_context }
     }
 
     fn log(&mut self) -> LogView<'_> {

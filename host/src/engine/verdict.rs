@@ -7,6 +7,7 @@ use super::Usage;
 use super::limiter::Refused;
 use crate::capability::bindings::exports::cofferdam::tool::tools::Failure;
 use crate::capability::effects::Stop;
+use crate::capability::http;
 use crate::error::{Code, Error};
 use crate::limits::CallLimits;
 
@@ -38,6 +39,10 @@ pub(super) fn broke_down(
     }
     if matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
         return limit_exceeded("resources", limits.resources, "the call holds as many handles as it may");
+    }
+    if http::is_over_header_bytes(error) {
+        let what = "the tool made header fields longer than they may be";
+        return limit_exceeded("http_header_bytes", limits.http_header_bytes, what);
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => {

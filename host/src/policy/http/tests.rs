@@ -444,7 +444,7 @@ proptest! {
     fn another_scheme_port_or_host_is_another_request(rule in rule(), request in request(), port in 1..u16::MAX) {
         if rule.differs(&request).is_none() && port != request.port {
             let elsewhere = HttpTarget { port, ..request.clone() };
-            prop_assert_eq!(rule.differs(&elsewhere), Some(super::rule::Differs::Port));
+            prop_assert_eq!(rule.differs(&elsewhere), Some(rule::Differs::Port));
             let scheme = if request.scheme == Scheme::Http { Scheme::Https } else { Scheme::Http };
             let elsewhere = HttpTarget { scheme, ..request };
             prop_assert!(rule.differs(&elsewhere).is_some());
