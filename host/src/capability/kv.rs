@@ -108,7 +108,8 @@ impl KvCall {
             name: grant.bucket.clone(),
             bytes_max: grant.bytes_max,
             keys_max: grant.keys_max,
-            tenant_bytes_max: self.quotas.buckets_bytes_max.load(Ordering::Relaxed),
+            // Reading has none; a change has the present one.
+            tenant_bytes_max: 0,
         };
         Ok(OpenBucket { bucket, access: grant.access })
     }
@@ -184,7 +185,7 @@ impl KvCall {
                 return Err(over("kv_value_bytes", self.value_bytes_max, "store less under one key"));
             }
         }
-        Ok(self.begin(pairs.len()).await?.set_many(&bucket.bucket, pairs).await?)
+        Ok(self.begin(pairs.len()).await?.set_many(&self.changed(bucket), pairs).await?)
     }
 
     /// Deletes those of `keys` that are there, all or none; a key is an operation.
@@ -197,7 +198,7 @@ impl KvCall {
         for key in &keys {
             self.check_key(key)?;
         }
-        Ok(self.begin(keys.len()).await?.delete_many(&bucket.bucket, keys).await?)
+        Ok(self.begin(keys.len()).await?.delete_many(&self.changed(bucket), keys).await?)
     }
 
     /// Adds `delta` to the counter at `key` and gives what it is then.
@@ -208,7 +209,7 @@ impl KvCall {
     pub async fn increment(&mut self, bucket: &OpenBucket, key: String, delta: u64) -> Result<u64, KvFault> {
         self.check_access(bucket, "increment")?;
         self.check_key(&key)?;
-        Ok(self.begin(1).await?.increment(&bucket.bucket, key, delta).await?)
+        Ok(self.begin(1).await?.increment(&self.changed(bucket), key, delta).await?)
     }
 
     /// Counts `operations` against the call's, waits for the decision, and gives the store.
@@ -224,6 +225,11 @@ impl KvCall {
         self.effects.before_effect().await.map_err(Stop::AuditUnavailable)?;
         self.effects.add_kv_operations(operations);
         Ok(store)
+    }
+
+    /// The bucket as a change has to have it: with the tenant's quota as it is now, not as it was when it was opened.
+    fn changed(&self, open: &OpenBucket) -> Bucket {
+        Bucket { tenant_bytes_max: self.quotas.buckets_bytes_max.load(Ordering::Relaxed), ..open.bucket.clone() }
     }
 
     fn check_access(&self, bucket: &OpenBucket, action: &str) -> Result<(), KvFault> {

@@ -1,1 +1,7 @@
+mod handles;
+mod interface;
+mod quotas;
+mod reach;
+mod support;
 
+use super::*;
