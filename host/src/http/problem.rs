@@ -11,7 +11,7 @@ use crate::error::{Code, Error};
 use crate::id::CallId;
 
 /// A problem as RFC 9457 has it, with members of our own.
-#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Problem {
     /// `urn:cofferdam:problem:` and the code.
     #[serde(rename = "type")]

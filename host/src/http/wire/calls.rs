@@ -1,0 +1,222 @@
+//! Calls: what is asked for, what comes back, and what is seen meanwhile.
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::{Base64, Json, Problem};
+use crate::engine::output;
+use crate::id::{CallId, Digest, ToolName, ToolRequest};
+use crate::policy::LogLevel;
+
+/// A call to make.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CallRequest {
+    /// The tool, and optionally the version to hold to: `catalogue/text.count`, `notes.add@1`, `notes.add@1.2.0`.
+    #[schema(value_type = String)]
+    pub tool: ToolRequest,
+    /// What the tool's input schema describes.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub arguments: Map<String, Value>,
+}
+
+/// What a call gave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CallResult {
+    /// The call's id, by which the record knows it.
+    #[schema(value_type = String, format = "uuid")]
+    pub call: CallId,
+    /// The tool that ran.
+    #[schema(value_type = String)]
+    pub tool: ToolName,
+    /// The version that ran.
+    #[schema(value_type = String)]
+    pub version: Version,
+    /// The component that ran.
+    #[schema(value_type = String)]
+    pub component: Digest,
+    /// The tool ran, and says that its work failed: the contents say why.
+    pub is_error: bool,
+    /// What it answers, in order.
+    pub content: Vec<Content>,
+    /// What the call used.
+    pub usage: CallUsage,
+}
+
+/// One piece of an answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Content {
+    /// Text.
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// A JSON document.
+    Json {
+        /// The document.
+        json: Json,
+    },
+    /// An image.
+    Image {
+        /// Such as `image/png`.
+        media_type: String,
+        /// A file name to suggest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// The bytes.
+        data: Base64,
+    },
+    /// Any other file.
+    File {
+        /// Such as `application/pdf`.
+        media_type: String,
+        /// A file name to suggest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// The bytes.
+        data: Base64,
+    },
+}
+
+impl From<output::Content> for Content {
+    fn from(content: output::Content) -> Self {
+        match content {
+            output::Content::Text(text) => Self::Text { text },
+            // A tool that says it answers with JSON and does not has answered with text.
+            output::Content::Json(text) => match Json::from_text(text.clone()) {
+                Ok(json) => Self::Json { json },
+                Err(_) => Self::Text { text },
+            },
+            output::Content::Image(output::Blob { media_type, name, data }) => {
+                Self::Image { media_type, name, data: Base64(data) }
+            }
+            output::Content::File(output::Blob { media_type, name, data }) => {
+                Self::File { media_type, name, data: Base64(data) }
+            }
+        }
+    }
+}
+
+/// What a call used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CallUsage {
+    /// Units of fuel.
+    pub fuel: u64,
+    /// The most linear memory that it held, in bytes.
+    pub memory_bytes: u64,
+    /// From its first instruction to its end, in microseconds.
+    pub duration_us: u64,
+    /// Requests that left for the network.
+    pub http_requests: u64,
+    /// Bytes of request bodies.
+    pub http_sent_bytes: u64,
+    /// Bytes of response bodies.
+    pub http_received_bytes: u64,
+    /// Operations on buckets.
+    pub kv_operations: u64,
+    /// Bytes written to volumes.
+    pub files_bytes_written: u64,
+}
+
+/// What is sent while a call runs, where the client accepts `text/event-stream`. The name is the event's type, the rest
+/// its data; `result` or `problem` is the last one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", content = "data", rename_all = "kebab-case")]
+pub enum CallEvent {
+    /// The call may run.
+    Decided(Decided),
+    /// The tool says how far it is.
+    Progress(Progress),
+    /// The tool logged or printed a line.
+    Log(LogLine),
+    /// What it logs from here on is dropped: the limit is reached.
+    LogCut(LogCut),
+    /// The tool answered.
+    Result(Box<CallResult>),
+    /// It did not.
+    Problem(Box<Problem>),
+}
+
+impl CallEvent {
+    /// The event that the type `name` with `data` is; none where a later version of the host sends one that is not known
+    /// here.
+    ///
+    /// # Errors
+    ///
+    /// When the data is not that type's.
+    pub fn parse(name: &str, data: &str) -> serde_json::Result<Option<Self>> {
+        Ok(Some(match name {
+            "decided" => Self::Decided(serde_json::from_str(data)?),
+            "progress" => Self::Progress(serde_json::from_str(data)?),
+            "log" => Self::Log(serde_json::from_str(data)?),
+            "log-cut" => Self::LogCut(serde_json::from_str(data)?),
+            "result" => Self::Result(serde_json::from_str(data)?),
+            "problem" => Self::Problem(serde_json::from_str(data)?),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// The event's type.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Decided(_) => "decided",
+            Self::Progress(_) => "progress",
+            Self::Log(_) => "log",
+            Self::LogCut(_) => "log-cut",
+            Self::Result(_) => "result",
+            Self::Problem(_) => "problem",
+        }
+    }
+}
+
+/// What runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Decided {
+    /// The call's id.
+    #[schema(value_type = String, format = "uuid")]
+    pub call: CallId,
+    /// The tool.
+    #[schema(value_type = String)]
+    pub tool: ToolName,
+    /// Its version.
+    #[schema(value_type = String)]
+    pub version: Version,
+    /// The component.
+    #[schema(value_type = String)]
+    pub component: Digest,
+}
+
+/// How far a tool is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Progress {
+    /// So much is done, in the tool's own unit.
+    pub done: f64,
+    /// Of so much, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<f64>,
+    /// What is going on.
+    pub message: String,
+}
+
+/// A line that a tool logged or printed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogLine {
+    /// How severe: `trace`, `debug`, `info`, `warn`, `error` or `critical`.
+    #[schema(value_type = String)]
+    pub level: LogLevel,
+    /// Where it comes from: the tool's own word, or `stdout` or `stderr`.
+    pub context: String,
+    /// The line.
+    pub message: String,
+}
+
+/// Further lines are dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogCut {
+    /// The limit that was reached, in bytes.
+    pub bytes_max: u64,
+}

@@ -1,0 +1,120 @@
+//! Packages: what is published under a name, in immutable versions.
+
+use std::collections::BTreeSet;
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::Time;
+use crate::id::{Digest, PackageName};
+use crate::registry::GrantKind;
+
+/// A version to publish.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublishVersion {
+    /// A semantic version that the package does not have yet.
+    #[schema(value_type = String)]
+    pub version: Version,
+    /// A component that was admitted before.
+    #[schema(value_type = String)]
+    pub component: Digest,
+    /// The grants that it asks for; absent: none required, and optionally every kind that its imports imply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Needs>,
+    /// The most of each limit that it needs, by the limit's name in the policy: `{"deadline": "15s"}`. What is not named
+    /// here is not tightened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub limits: Option<Map<String, Value>>,
+    /// Whether it is the version that runs from now on.
+    #[serde(default = "yes")]
+    pub promote: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Kinds of grant that a version asks for: `http`, `kv`, `files`, `clock`, `random`, `log`, `config`. What is in neither
+/// list is never given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Needs {
+    /// Without these a call is denied before it starts.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub required: BTreeSet<GrantKind>,
+    /// Used where the policy grants them.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub optional: BTreeSet<GrantKind>,
+}
+
+/// Which version to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PromoteVersion {
+    /// One that was published.
+    #[schema(value_type = String)]
+    pub version: Version,
+}
+
+/// Which version not to use any more, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeprecateVersion {
+    /// One that was published.
+    #[schema(value_type = String)]
+    pub version: Version,
+    /// What to tell whoever uses it.
+    pub message: String,
+}
+
+/// A package.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Package {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub name: PackageName,
+    /// The version that runs; absent when none was promoted yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub current: Option<Version>,
+    /// The version that was rolled back from, where that was the last change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub rolled_back: Option<Version>,
+    /// Everything that was published under this name.
+    pub versions: Vec<PackageVersion>,
+}
+
+/// The tenant's packages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Packages {
+    /// By name.
+    pub packages: Vec<Package>,
+}
+
+/// A published version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PackageVersion {
+    /// The version.
+    #[schema(value_type = String)]
+    pub version: Version,
+    /// What it runs.
+    #[schema(value_type = String)]
+    pub component: Digest,
+    /// The grants that it asks for.
+    pub needs: Needs,
+    /// The limits that it states, by name.
+    #[schema(value_type = Object)]
+    pub limits: Map<String, Value>,
+    /// What its publisher says, where it is not to be used any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecated: Option<String>,
+    /// When it was published.
+    pub published: Time,
+}

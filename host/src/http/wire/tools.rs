@@ -1,0 +1,56 @@
+//! Tools: what a principal may call.
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::id::ToolName;
+
+/// What the principal may call now, all of it and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Tools {
+    /// By name.
+    pub tools: Vec<Tool>,
+}
+
+/// A tool that may be called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Tool {
+    /// How to ask for it: `notes.add`, or `catalogue/text.count`.
+    #[schema(value_type = String)]
+    pub name: ToolName,
+    /// The version that runs when none is asked for.
+    #[schema(value_type = String)]
+    pub version: Version,
+    /// A short name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What it does and when to use it.
+    pub description: String,
+    /// JSON Schema (2020-12) of the arguments.
+    #[schema(value_type = Object)]
+    pub input_schema: Value,
+    /// JSON Schema of its `json` answer, where it gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub output_schema: Option<Value>,
+    /// What calling it can do, derived from what it imports and is granted.
+    pub annotations: Annotations,
+    /// What its publisher says, where this version is not to be used any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecated: Option<String>,
+}
+
+/// What calling a tool can do. Derived from facts; what the tool claims of itself can only make these more careful.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Annotations {
+    /// It changes nothing that outlives the call.
+    pub read_only: bool,
+    /// It may destroy or overwrite.
+    pub destructive: bool,
+    /// Calling again with the same arguments changes nothing more.
+    pub idempotent: bool,
+    /// It reaches beyond the host.
+    pub open_world: bool,
+}
