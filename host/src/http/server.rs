@@ -1,20 +1,27 @@
 //! The listener: how many connections, from whom, for how long, and how they end.
 //!
-//! Bounds that hold before a request has a name: a client that sends nothing, sends slowly, or opens connections by
-//! the thousand costs a bounded part of the host.
+//! Bounds that hold before a request has a name: a client that sends nothing, sends slowly, does not read, or opens
+//! connections by the thousand costs a bounded part of the host. HTTP/1.1, kept alive.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::response::IntoResponse;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::{Request, Response, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::places::{Entry, Place, Places};
+use super::socket::Socket;
+use crate::error::Error;
 
 /// Bounds of the listener.
 #[derive(Debug, Clone)]
@@ -29,8 +36,12 @@ pub struct ServerSettings {
     pub headers_max: usize,
     /// How long a client may take to send a request's headers, and to begin the next request.
     pub header_time_max: Duration,
+    /// How long a client may take nothing of what is sent to it.
+    pub write_pause_max: Duration,
     /// How long running requests get to end when the host stops.
     pub drain_time_max: Duration,
+    /// How long what was given up then gets to say so.
+    pub farewell_time_max: Duration,
 }
 
 impl Default for ServerSettings {
@@ -39,129 +50,159 @@ impl Default for ServerSettings {
             connections_max: 10_000,
             address_connections_max: 1_000,
             header_bytes_max: 32 << 10,
-            headers_max: 100,
+            headers_max: HEADERS_ON_STACK,
             header_time_max: Duration::from_secs(30),
+            write_pause_max: Duration::from_secs(30),
             drain_time_max: Duration::from_secs(30),
+            farewell_time_max: Duration::from_secs(5),
         }
     }
 }
 
-/// Serves `app` on `listener` until `stop` resolves, then lets running requests end within the drain time.
-pub async fn serve(listener: TcpListener, app: Router, settings: &ServerSettings, stop: impl Future<Output = ()>) {
-    let connections = Arc::new(Connections::default());
-    let graceful = GracefulShutdown::new();
-    let mut protocol = http1::Builder::new();
-    protocol
-        .timer(TokioTimer::new())
-        .header_read_timeout(settings.header_time_max)
-        .max_buf_size(settings.header_bytes_max.max(8 << 10))
-        .max_headers(settings.headers_max);
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        let (stream, address) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of descriptors, most likely: pause instead of spinning, and keep those that are open.
-                    tracing::warn!(%error, "accept failed");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-            () = &mut stop => break,
-        };
-        let Some(place) = Connections::take(&connections, address.ip(), settings) else {
-            // Closed without a word: an answer would be work for whoever floods.
-            continue;
-        };
-        prepare(&stream);
-        let service = TowerToHyperService::new(app.clone().layer(axum::Extension(Peer(address))));
-        let connection = graceful.watch(protocol.serve_connection(TokioIo::new(stream), service));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
-            }
-            drop(place);
-        });
+/// The least buffer that hyper works with, in bytes.
+const BUFFER_BYTES_LEAST: usize = 8 << 10;
+/// As many header fields hyper reads without an allocation for each request, when it is not told how many.
+const HEADERS_ON_STACK: usize = 100;
+/// How long a client that is not served may take to send what it is refused for.
+const REFUSAL_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How a listener ends, in two steps. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Drain {
+    stop: CancellationToken,
+    give_up: CancellationToken,
+}
+
+impl Drain {
+    /// Nobody has asked to stop.
+    pub fn new() -> Self {
+        Self::default()
     }
-    drop(listener);
-    if tokio::time::timeout(settings.drain_time_max, graceful.shutdown()).await.is_err() {
-        tracing::warn!(open = connections.open(), "requests were still running at the end of the drain time");
+
+    /// Asks to stop: no new connections, no further request on those there are.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Whether that was asked.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// Waits until that is asked.
+    pub async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Waits until the time to end by themselves is over for requests that still run.
+    pub async fn given_up(&self) {
+        self.give_up.cancelled().await;
     }
 }
 
-/// The address that a request came from.
+/// The address that a request came from, among its extensions.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-fn prepare(stream: &TcpStream) {
+/// Serves `app` on `listener` until `drain` says stop; then lets running requests end within the drain time, gives up
+/// those that did not, and closes what is open still.
+pub async fn serve(listener: TcpListener, app: Router, settings: &ServerSettings, drain: &Drain) {
+    let places = Arc::new(Places::default());
+    let open = GracefulShutdown::new();
+    let cut = CancellationToken::new();
+    let served = protocol(settings, settings.header_time_max);
+    let refused = protocol(settings, REFUSAL_TIME_MAX.min(settings.header_time_max));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = drain.stopping() => break,
+        };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of descriptors, most likely: pause instead of spinning, and keep those that are open.
+                tracing::warn!(%error, "accept failed");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        match Places::enter(&places, address.ip(), settings) {
+            Entry::Served(place) => {
+                let app = app.clone();
+                let answer = hyper::service::service_fn(move |request: Request<Incoming>| {
+                    let mut request = request.map(Body::new);
+                    request.extensions_mut().insert(Peer(address));
+                    app.clone().oneshot(request)
+                });
+                let io = socket(stream, place, settings);
+                spawn(open.watch(served.serve_connection(io, answer)), cut.clone());
+            }
+            Entry::Refused(place, error) => {
+                let answer = hyper::service::service_fn(move |_: Request<Incoming>| {
+                    std::future::ready(Ok::<_, std::convert::Infallible>(refusal(error.clone())))
+                });
+                let io = socket(stream, place, settings);
+                spawn(open.watch(refused.serve_connection(io, answer)), cut.clone());
+            }
+            Entry::Closed => drop(stream),
+        }
+    }
+    drop(listener);
+    finish(open, &places, settings, drain).await;
+    cut.cancel();
+}
+
+fn protocol(settings: &ServerSettings, header_time_max: Duration) -> http1::Builder {
+    let mut protocol = http1::Builder::new();
+    protocol
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_time_max)
+        .max_header_size(settings.header_bytes_max)
+        .max_buf_size(settings.header_bytes_max.max(BUFFER_BYTES_LEAST));
+    if settings.headers_max != HEADERS_ON_STACK {
+        protocol.max_headers(settings.headers_max);
+    }
+    protocol
+}
+
+fn socket(stream: TcpStream, place: Place, settings: &ServerSettings) -> TokioIo<Socket<Place>> {
     // Answers are small and waited for: never held back to be joined with more.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
+    TokioIo::new(Socket::new(stream, place, settings.write_pause_max))
 }
 
-/// Open connections, in all and by address.
-#[derive(Debug, Default)]
-struct Connections(Mutex<Open>);
-
-#[derive(Debug, Default)]
-struct Open {
-    all: usize,
-    by_address: HashMap<IpAddr, usize>,
-}
-
-/// One connection's place, given back when dropped.
-struct Place {
-    connections: Arc<Connections>,
-    address: IpAddr,
-}
-
-impl Connections {
-    fn take(this: &Arc<Self>, address: IpAddr, settings: &ServerSettings) -> Option<Place> {
-        let mut open = this.0.lock();
-        let here = open.by_address.get(&address).copied().unwrap_or(0);
-        if open.all >= settings.connections_max || here >= settings.address_connections_max {
-            return None;
+/// Runs a connection to its end, or to the moment when all are cut.
+fn spawn<C>(connection: C, cut: CancellationToken)
+where
+    C: Future<Output = hyper::Result<()>> + Send + 'static,
+{
+    tokio::spawn(async move {
+        if let Some(Err(error)) = cut.run_until_cancelled(connection).await {
+            tracing::debug!(%error, "connection ended");
         }
-        open.all += 1;
-        open.by_address.insert(address, here + 1);
-        Some(Place { connections: Arc::clone(this), address })
-    }
-
-    fn open(&self) -> usize {
-        self.0.lock().all
-    }
+    });
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = self.connections.0.lock();
-        open.all -= 1;
-        if let Some(here) = open.by_address.get_mut(&self.address) {
-            *here -= 1;
-            if *here == 0 {
-                open.by_address.remove(&self.address);
-            }
-        }
+fn refusal(error: Error) -> Response<Body> {
+    let mut response = error.into_response();
+    response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    response
+}
+
+/// Waits for the connections to end, in the steps of a drain.
+async fn finish(open: GracefulShutdown, places: &Places, settings: &ServerSettings, drain: &Drain) {
+    let mut ended = std::pin::pin!(open.shutdown());
+    if tokio::time::timeout(settings.drain_time_max, &mut ended).await.is_ok() {
+        return;
+    }
+    tracing::warn!(open = places.open(), "requests still ran at the end of the drain time: they are given up");
+    drain.give_up.cancel();
+    if tokio::time::timeout(settings.farewell_time_max, &mut ended).await.is_err() {
+        tracing::warn!(open = places.open(), "connections were cut");
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_bounded_by_address_and_in_all_and_come_back() {
-        let settings = ServerSettings { connections_max: 3, address_connections_max: 2, ..ServerSettings::default() };
-        let connections = Arc::new(Connections::default());
-        let (a, b): (IpAddr, IpAddr) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
-        let first = Connections::take(&connections, a, &settings).unwrap();
-        let _second = Connections::take(&connections, a, &settings).unwrap();
-        assert!(Connections::take(&connections, a, &settings).is_none());
-        let _third = Connections::take(&connections, b, &settings).unwrap();
-        assert!(Connections::take(&connections, b, &settings).is_none());
-        drop(first);
-        assert!(Connections::take(&connections, b, &settings).is_some());
-    }
-}
+mod tests;
