@@ -8,10 +8,10 @@ use std::fmt;
 use serde_json::Value;
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $variant:ident = $text:literal),* $(,)?) => {
+    ($(#[doc = $doc:literal] $variant:ident = $text:literal),* $(,)?) => {
         /// What kind of failure it is. The text is stable: callers may match on it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Code { $($(#[$doc])* $variant),* }
+        pub enum Code { $(#[doc = $doc] $variant),* }
 
         impl Code {
             /// Every code, in the order of the reference page.
@@ -20,6 +20,11 @@ macro_rules! codes {
             /// Its stable text.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),* }
+            }
+
+            /// What it means, in a sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $doc.trim_ascii()),* }
             }
 
             /// The code that this text stands for.

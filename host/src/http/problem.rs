@@ -29,7 +29,6 @@ pub struct Problem {
     pub next: Option<String>,
     /// The call that it is about, where one was decided.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    #[schema(value_type = Option<String>)]
     pub call: Option<CallId>,
     /// Facts for programs: which limit, its maximum, what was used, the rule that decided.
     #[serde(skip_serializing_if = "Map::is_empty", default)]
@@ -83,6 +82,17 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The same, for an answer: what the caller may not see goes to the operator's log.
+    pub(super) fn report(error: &Error, call: Option<CallId>) -> Self {
+        if let Some(detail) = error.operator_detail() {
+            let call = call.map(tracing::field::display);
+            tracing::warn!(code = %error.code(), call, detail, "request failed");
+        }
+        Self::new(error, call)
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -102,11 +112,7 @@ impl IntoResponse for Problem {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        if let Some(detail) = self.operator_detail() {
-            // What the caller may not see, the operator has to find.
-            tracing::warn!(code = %self.code(), detail, "request failed");
-        }
-        Problem::new(&self, None).into_response()
+        Problem::report(&self, None).into_response()
     }
 }
 

@@ -15,7 +15,6 @@ use crate::policy::LogLevel;
 #[serde(deny_unknown_fields)]
 pub struct CallRequest {
     /// The tool, and optionally the version to hold to: `catalogue/text.count`, `notes.add@1`, `notes.add@1.2.0`.
-    #[schema(value_type = String)]
     pub tool: ToolRequest,
     /// What the tool's input schema describes.
     #[serde(default)]
@@ -27,16 +26,13 @@ pub struct CallRequest {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CallResult {
     /// The call's id, by which the record knows it.
-    #[schema(value_type = String, format = "uuid")]
     pub call: CallId,
     /// The tool that ran.
-    #[schema(value_type = String)]
     pub tool: ToolName,
     /// The version that ran.
     #[schema(value_type = String)]
     pub version: Version,
     /// The component that ran.
-    #[schema(value_type = String)]
     pub component: Digest,
     /// The tool ran, and says that its work failed: the contents say why.
     pub is_error: bool,
@@ -86,7 +82,7 @@ impl From<output::Content> for Content {
     fn from(content: output::Content) -> Self {
         match content {
             output::Content::Text(text) => Self::Text { text },
-            // A tool that says it answers with JSON and does not has answered with text.
+            // The router has seen that it is JSON; what is not would be shown as the text that it is.
             output::Content::Json(text) => match Json::from_text(text.clone()) {
                 Ok(json) => Self::Json { json },
                 Err(_) => Self::Text { text },
@@ -124,7 +120,7 @@ pub struct CallUsage {
 
 /// What is sent while a call runs, where the client accepts `text/event-stream`. The name is the event's type, the rest
 /// its data; `result` or `problem` is the last one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "event", content = "data", rename_all = "kebab-case")]
 pub enum CallEvent {
     /// The call may run.
@@ -177,16 +173,13 @@ impl CallEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Decided {
     /// The call's id.
-    #[schema(value_type = String, format = "uuid")]
     pub call: CallId,
     /// The tool.
-    #[schema(value_type = String)]
     pub tool: ToolName,
     /// Its version.
     #[schema(value_type = String)]
     pub version: Version,
     /// The component.
-    #[schema(value_type = String)]
     pub component: Digest,
 }
 
@@ -206,7 +199,6 @@ pub struct Progress {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogLine {
     /// How severe: `trace`, `debug`, `info`, `warn`, `error` or `critical`.
-    #[schema(value_type = String)]
     pub level: LogLevel,
     /// Where it comes from: the tool's own word, or `stdout` or `stderr`.
     pub context: String,

@@ -15,17 +15,14 @@ use crate::registry::{GrantKind, Kind};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Component {
     /// `sha256:` and 64 hex digits, of its bytes.
-    #[schema(value_type = String)]
     pub digest: Digest,
     /// Its length.
     pub bytes: u64,
     /// When it was admitted.
     pub admitted: Time,
     /// How its exports become tools: `native`.
-    #[schema(value_type = String)]
     pub kind: Kind,
     /// Which engine it runs in, by how much data it starts with: `small` or `large`.
-    #[schema(value_type = String)]
     pub class: Class,
     /// Interfaces that it imports, with versions.
     pub imports: Vec<String>,
@@ -34,7 +31,6 @@ pub struct Component {
     /// What the imports mean, in plain words, a line each.
     pub words: Vec<String>,
     /// Kinds of grant that it could make use of: `http`, `kv`, `files`, `clock`, `random`, `log`, `config`.
-    #[schema(value_type = Vec<String>)]
     pub grants: BTreeSet<GrantKind>,
     /// Its tools.
     pub definitions: Vec<Definition>,
@@ -51,7 +47,6 @@ pub struct Components {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Definition {
     /// Its name within the component.
-    #[schema(value_type = String)]
     pub name: DefinitionName,
     /// A short name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]

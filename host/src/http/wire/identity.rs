@@ -5,26 +5,12 @@ use utoipa::ToSchema;
 
 use super::{Secret, Time};
 use crate::id::{PrincipalId, TenantId};
-
-/// What a principal may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scope {
-    /// Calls tools.
-    Agent,
-    /// Uploads components, publishes and promotes packages.
-    Publisher,
-    /// Manages keys and the policy; of the platform, tenants too.
-    Operator,
-    /// Reads the record, the policy and what was used.
-    Auditor,
-}
+pub use crate::identity::Scope;
 
 /// Who is asking, as the host sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Whoami {
     /// The tenant that the key belongs to.
-    #[schema(value_type = String)]
     pub tenant: TenantId,
     /// The principal whose key it is.
     pub principal: Principal,
@@ -34,7 +20,6 @@ pub struct Whoami {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Principal {
     /// Its id, which stands in the record.
-    #[schema(value_type = String, format = "uuid")]
     pub id: PrincipalId,
     /// What its owner calls it.
     pub name: String,
@@ -49,7 +34,6 @@ pub struct Principal {
 #[serde(deny_unknown_fields)]
 pub struct CreateTenant {
     /// Its name: 1 to 40 lower-case letters, digits and single hyphens.
-    #[schema(value_type = String)]
     pub name: TenantId,
 }
 
@@ -67,7 +51,6 @@ pub enum TenantState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Tenant {
     /// Its name.
-    #[schema(value_type = String)]
     pub name: TenantId,
     /// Whether its keys are taken.
     pub state: TenantState,
@@ -114,7 +97,6 @@ pub struct CreateKey {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Key {
     /// The principal whose key it is.
-    #[schema(value_type = String, format = "uuid")]
     pub id: PrincipalId,
     /// What its owner calls it.
     pub name: String,
@@ -138,7 +120,6 @@ pub struct Keys {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NewKey {
     /// The principal whose key it is.
-    #[schema(value_type = String, format = "uuid")]
     pub id: PrincipalId,
     /// What its owner calls it.
     pub name: String,

@@ -11,6 +11,7 @@ mod health;
 mod identity;
 mod packages;
 mod policy;
+mod schemas;
 mod text;
 mod tools;
 mod usage;

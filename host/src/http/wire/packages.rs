@@ -19,7 +19,6 @@ pub struct PublishVersion {
     #[schema(value_type = String)]
     pub version: Version,
     /// A component that was admitted before.
-    #[schema(value_type = String)]
     pub component: Digest,
     /// The grants that it asks for; absent: none required, and optionally every kind that its imports imply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,11 +44,9 @@ const fn yes() -> bool {
 pub struct Needs {
     /// Without these a call is denied before it starts.
     #[serde(default)]
-    #[schema(value_type = Vec<String>)]
     pub required: BTreeSet<GrantKind>,
     /// Used where the policy grants them.
     #[serde(default)]
-    #[schema(value_type = Vec<String>)]
     pub optional: BTreeSet<GrantKind>,
 }
 
@@ -77,7 +74,6 @@ pub struct DeprecateVersion {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Package {
     /// Its name.
-    #[schema(value_type = String)]
     pub name: PackageName,
     /// The version that runs; absent when none was promoted yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,7 +101,6 @@ pub struct PackageVersion {
     #[schema(value_type = String)]
     pub version: Version,
     /// What it runs.
-    #[schema(value_type = String)]
     pub component: Digest,
     /// The grants that it asks for.
     pub needs: Needs,

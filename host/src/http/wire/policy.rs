@@ -11,7 +11,6 @@ use crate::id::{Digest, PrincipalId, ToolRequest};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Policy {
     /// Of its text; every decision names it.
-    #[schema(value_type = String)]
     pub digest: Digest,
     /// Since when it is in force; absent for the one that a tenant starts with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -24,11 +23,9 @@ pub struct Policy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PolicyPut {
     /// Of the text in force now.
-    #[schema(value_type = String)]
     pub digest: Digest,
     /// Of the text before; absent where there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub before: Option<Digest>,
     /// Whether that is another one.
     pub changed: bool,
@@ -38,8 +35,11 @@ pub struct PolicyPut {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PolicyChecked {
     /// Of the text that was checked.
-    #[schema(value_type = String)]
     pub digest: Digest,
+    /// What is valid and probably not meant, each with its line and the key.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    pub warnings: Vec<Value>,
     /// What each package would be granted: one [`Explanation`] for each.
     pub tools: Vec<Explanation>,
 }
@@ -49,11 +49,9 @@ pub struct PolicyChecked {
 #[serde(deny_unknown_fields)]
 pub struct ExplainRequest {
     /// The tool, as in a call.
-    #[schema(value_type = String)]
     pub tool: ToolRequest,
     /// For whom; absent: for whoever asks. Only operators and auditors may ask for another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = "uuid")]
     pub principal: Option<PrincipalId>,
     /// A use of a grant to decide upon, such as `{"kind": "http", "method": "GET", "url": "https://example.com/"}`.
     #[serde(default, rename = "use", skip_serializing_if = "Option::is_none")]

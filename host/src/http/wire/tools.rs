@@ -18,7 +18,6 @@ pub struct Tools {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Tool {
     /// How to ask for it: `notes.add`, or `catalogue/text.count`.
-    #[schema(value_type = String)]
     pub name: ToolName,
     /// The version that runs when none is asked for.
     #[schema(value_type = String)]

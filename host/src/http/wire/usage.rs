@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Day;
+use crate::admission;
 use crate::id::{PrincipalId, ToolName};
 
 /// Which days.
@@ -11,7 +12,7 @@ use crate::id::{PrincipalId, ToolName};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct UsageQuery {
-    /// The first day; absent: the first that is kept.
+    /// The first day; absent: 29 days before the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Day>,
     /// The last day, itself included; absent: today.
@@ -34,11 +35,9 @@ pub struct UsageRow {
     /// The day.
     pub day: Day,
     /// The tool.
-    #[schema(value_type = String)]
     pub tool: ToolName,
     /// Who called it; absent where the host did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = "uuid")]
     pub principal: Option<PrincipalId>,
     /// The sums.
     #[serde(flatten)]
@@ -68,4 +67,33 @@ pub struct Used {
     pub kv_operations: u64,
     /// Bytes written to volumes.
     pub files_bytes_written: u64,
+}
+
+impl From<admission::Used> for Used {
+    fn from(used: admission::Used) -> Self {
+        let admission::Used {
+            calls,
+            failed,
+            fuel,
+            memory_bytes,
+            duration_us,
+            http_requests,
+            http_sent_bytes,
+            http_received_bytes,
+            kv_operations,
+            files_bytes_written,
+        } = used;
+        Self {
+            calls,
+            failed,
+            fuel,
+            memory_bytes,
+            duration_us,
+            http_requests,
+            http_sent_bytes,
+            http_received_bytes,
+            kv_operations,
+            files_bytes_written,
+        }
+    }
 }

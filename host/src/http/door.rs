@@ -1,0 +1,91 @@
+//! The public listener's application: every operation, behind one check of the key.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use bytes::Bytes;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::request::BodySettings;
+use super::room::{RoomSettings, Rooms};
+use super::server::Drain;
+use super::{answer, audit, auth, calls, components, identity, keys, openapi, packages, policy, tenants, tools, usage};
+use crate::control::Control;
+use crate::host::Host;
+use crate::router;
+
+/// Bounds of the requests.
+#[derive(Debug, Clone, Default)]
+pub struct DoorSettings {
+    /// Of one request's body.
+    pub body: BodySettings,
+    /// Of all requests that are open.
+    pub room: RoomSettings,
+}
+
+/// What operations work with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Door {
+    pub(super) router: router::Router,
+    pub(super) control: Control,
+    pub(super) drain: Drain,
+    pub(super) rooms: Arc<Rooms>,
+    pub(super) body: BodySettings,
+    /// The OpenAPI document, as JSON text.
+    pub(super) document: Bytes,
+}
+
+/// The application for the public listener. It has no anonymous operation: without a valid key, every path and method
+/// there is or is not answers 401.
+pub fn app(host: &Host, drain: &Drain, settings: DoorSettings) -> Router {
+    let (operations, document) = operations().split_for_parts();
+    let document = openapi::text(openapi::complete(document));
+    let door = Door {
+        router: host.router.clone(),
+        control: host.control.clone(),
+        drain: drain.clone(),
+        rooms: Arc::new(Rooms::new(settings.room)),
+        body: settings.body,
+        document: document.into(),
+    };
+    operations
+        .fallback(answer::no_such_path)
+        .method_not_allowed_fallback(answer::no_such_method)
+        .layer(from_fn_with_state(door.clone(), auth::authenticate))
+        .layer(answer::catch_panics())
+        .layer(from_fn(answer::finish))
+        .with_state(door)
+}
+
+/// Every operation, with its documentation.
+pub(super) fn operations() -> OpenApiRouter<Door> {
+    OpenApiRouter::default()
+        .routes(routes!(openapi::document))
+        .routes(routes!(identity::whoami))
+        .routes(routes!(tenants::create, tenants::list))
+        .routes(routes!(tenants::show))
+        .routes(routes!(tenants::suspend))
+        .routes(routes!(tenants::resume))
+        .routes(routes!(keys::create, keys::list))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(components::upload, components::list))
+        .routes(routes!(components::show))
+        .routes(routes!(packages::publish))
+        .routes(routes!(packages::list))
+        .routes(routes!(packages::show))
+        .routes(routes!(packages::promote))
+        .routes(routes!(packages::roll_back))
+        .routes(routes!(packages::deprecate))
+        .routes(routes!(tools::list))
+        .routes(routes!(tools::show))
+        .routes(routes!(calls::call))
+        .routes(routes!(calls::record))
+        .routes(routes!(policy::show, policy::put))
+        .routes(routes!(policy::check))
+        .routes(routes!(policy::explain))
+        .routes(routes!(usage::report))
+        .routes(routes!(audit::log))
+}

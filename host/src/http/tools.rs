@@ -1,0 +1,52 @@
+//! Tools: what a key may call, all of it and nothing else.
+
+use axum::Json;
+use axum::extract::State;
+
+use super::door::Door;
+use super::request::Named;
+use super::wire;
+use crate::error::Result;
+use crate::id::ToolRequest;
+use crate::router::{Annotations, ListedTool};
+use crate::snapshot::Caller;
+
+/// Lists the tools that this key may call.
+///
+/// Scopes: any; a key without the scope agent may call none.
+#[utoipa::path(get, path = "/v1/tools", tag = "tools",
+    responses((status = 200, description = "The catalogue's tools, then the tenant's own, by name.", body = wire::Tools)))]
+pub(super) async fn list(State(door): State<Door>, caller: Caller) -> Json<wire::Tools> {
+    Json(wire::Tools { tools: door.router.tools(&caller).into_iter().map(Into::into).collect() })
+}
+
+/// Shows a tool that this key may call.
+///
+/// Scopes: agent.
+#[utoipa::path(get, path = "/v1/tools/{*tool}", tag = "tools",
+    params(("tool" = ToolRequest, Path, description = "Such as `notes.add`, `catalogue/text.count` or `notes.add@1`.")),
+    responses((status = 200, description = "The tool.", body = wire::Tool)))]
+pub(super) async fn show(
+    State(door): State<Door>,
+    caller: Caller,
+    Named(tool): Named<ToolRequest>,
+) -> Result<Json<wire::Tool>> {
+    Ok(Json(door.router.tool(&caller, &tool)?.into()))
+}
+
+impl From<ListedTool> for wire::Tool {
+    fn from(listed: ListedTool) -> Self {
+        let definition = &listed.tool.definition;
+        let Annotations { read_only, destructive, idempotent, open_world } = listed.annotations;
+        Self {
+            name: listed.name,
+            version: listed.version,
+            title: definition.title.clone(),
+            description: definition.description.clone(),
+            input_schema: definition.input_schema.clone(),
+            output_schema: definition.output_schema.clone(),
+            annotations: wire::Annotations { read_only, destructive, idempotent, open_world },
+            deprecated: listed.deprecated,
+        }
+    }
+}

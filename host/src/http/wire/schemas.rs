@@ -1,0 +1,78 @@
+//! How the host's own types look in the OpenAPI document. They know nothing of it themselves.
+
+use utoipa::openapi::schema::{Schema, SchemaFormat, Type};
+use utoipa::openapi::{ObjectBuilder, RefOr};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::engine::Class;
+use crate::id::{CallId, DefinitionName, Digest, PackageName, PrincipalId, TenantId, ToolName, ToolRequest};
+use crate::identity::Scope;
+use crate::policy::LogLevel;
+use crate::registry::{GrantKind, Kind};
+
+fn text(description: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).description(Some(description))
+}
+
+/// Lower-case words joined by single hyphens.
+fn slug(description: &str, chars_max: usize) -> ObjectBuilder {
+    text(description).pattern(Some("^[a-z][a-z0-9]*(-[a-z0-9]+)*$")).max_length(Some(chars_max))
+}
+
+fn uuid(description: &str) -> ObjectBuilder {
+    text(description).format(Some(SchemaFormat::Custom("uuid".to_owned())))
+}
+
+fn one_of<const N: usize>(description: &str, values: [&str; N]) -> ObjectBuilder {
+    text(description).enum_values(Some(values))
+}
+
+const GRANT_KINDS: [&str; 7] = ["http", "kv", "files", "clock", "random", "log", "config"];
+const KINDS: [&str; 4] = ["native", "command", "http", "functions"];
+const LOG_LEVELS: [&str; 6] = ["trace", "debug", "info", "warn", "error", "critical"];
+
+macro_rules! schemas {
+    ($($type:ty: $schema:expr;)*) => {$(
+        impl PartialSchema for $type {
+            fn schema() -> RefOr<Schema> {
+                $schema.into()
+            }
+        }
+        impl ToSchema for $type {}
+    )*};
+}
+
+schemas! {
+    TenantId: slug("A tenant.", 40);
+    PackageName: slug("A package.", 64);
+    DefinitionName: slug("A tool within its package.", 64);
+    Digest: text("The SHA-256 digest of a component or of a policy's text.").pattern(Some("^sha256:[0-9a-f]{64}$"));
+    CallId: uuid("A call.");
+    PrincipalId: uuid("A principal: a key of a tenant.");
+    ToolName: text("A tool, such as `notes.add`, or `catalogue/text.count` from the catalogue.");
+    ToolRequest: text("A tool, and optionally the version to hold to: `notes.add`, `notes.add@1`, `notes.add@1.2.0`.");
+    Scope: one_of("What a key may be used for.", Scope::ALL.map(Scope::as_str));
+    GrantKind: one_of("A kind of grant.", GRANT_KINDS);
+    Class: one_of("Which engine a component runs in, by how much data it starts with.", Class::ALL.map(Class::as_str));
+    Kind: one_of("How a component's exports become tools.", KINDS);
+    LogLevel: one_of("How severe a line is.", LOG_LEVELS);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names in the document are those on the wire.
+    #[test]
+    fn names_are_as_serde_writes_them() {
+        fn written<T: serde::Serialize, const N: usize>(values: [T; N]) -> Vec<String> {
+            values.iter().map(|value| serde_json::to_value(value).unwrap().as_str().unwrap().to_owned()).collect()
+        }
+        use {GrantKind as G, Kind as K, LogLevel as L};
+        assert_eq!(written(Scope::ALL), Scope::ALL.map(Scope::as_str));
+        assert_eq!(written(Class::ALL), Class::ALL.map(Class::as_str));
+        assert_eq!(written([G::Http, G::Kv, G::Files, G::Clock, G::Random, G::Log, G::Config]), GRANT_KINDS);
+        assert_eq!(written([K::Native, K::Command, K::Http, K::Functions]), KINDS);
+        assert_eq!(written([L::Trace, L::Debug, L::Info, L::Warn, L::Error, L::Critical]), LOG_LEVELS);
+    }
+}
