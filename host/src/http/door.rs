@@ -61,7 +61,10 @@ pub fn app(host: &Host, drain: &Drain, settings: DoorSettings) -> Router {
 
 /// Every operation, with its documentation.
 pub(super) fn operations() -> OpenApiRouter<Door> {
-    OpenApiRouter::default()
+    // These two take as long as their own limits let them: a call's deadline, an upload's time.
+    let long =
+        OpenApiRouter::default().routes(routes!(calls::call)).routes(routes!(components::upload, components::list));
+    let short = OpenApiRouter::default()
         .routes(routes!(openapi::document))
         .routes(routes!(identity::whoami))
         .routes(routes!(tenants::create, tenants::list))
@@ -71,7 +74,6 @@ pub(super) fn operations() -> OpenApiRouter<Door> {
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::rotate))
         .routes(routes!(keys::revoke))
-        .routes(routes!(components::upload, components::list))
         .routes(routes!(components::show))
         .routes(routes!(packages::publish))
         .routes(routes!(packages::list))
@@ -81,11 +83,11 @@ pub(super) fn operations() -> OpenApiRouter<Door> {
         .routes(routes!(packages::deprecate))
         .routes(routes!(tools::list))
         .routes(routes!(tools::show))
-        .routes(routes!(calls::call))
         .routes(routes!(calls::record))
         .routes(routes!(policy::show, policy::put))
         .routes(routes!(policy::check))
         .routes(routes!(policy::explain))
         .routes(routes!(usage::report))
-        .routes(routes!(audit::log))
+        .routes(routes!(audit::log));
+    short.route_layer(from_fn(answer::in_time)).merge(long)
 }

@@ -9,6 +9,7 @@ mod audit;
 mod auth;
 mod calls;
 mod components;
+mod descriptors;
 mod door;
 mod events;
 mod health;

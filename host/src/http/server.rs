@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::descriptors;
 use super::places::{Entry, Place, Places};
 use super::socket::Socket;
 use crate::error::Error;
@@ -26,7 +27,7 @@ use crate::error::Error;
 /// Bounds of the listener.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
-    /// Connections at once.
+    /// Connections at once; fewer where the process may not open twice as many files.
     pub connections_max: usize,
     /// Connections at once from one address.
     pub address_connections_max: usize,
@@ -107,6 +108,8 @@ pub struct Peer(pub SocketAddr);
 /// Serves `app` on `listener` until `drain` says stop; then lets running requests end within the drain time, gives up
 /// those that did not, and closes what is open still.
 pub async fn serve(listener: TcpListener, app: Router, settings: &ServerSettings, drain: &Drain) {
+    let connections_max = descriptors::connections(settings.connections_max);
+    let settings = &ServerSettings { connections_max, ..settings.clone() };
     let places = Arc::new(Places::default());
     let open = GracefulShutdown::new();
     let cut = CancellationToken::new();

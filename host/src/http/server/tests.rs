@@ -215,3 +215,30 @@ async fn a_drain_lets_requests_end_then_gives_up_then_cuts() {
     assert_eq!(rest(&mut streams[2]).await, "");
     timeout(LONG, task).await.expect("the server ends").unwrap();
 }
+
+#[tokio::test]
+async fn a_client_that_leaves_takes_its_request_with_it() {
+    let dropped = CancellationToken::new();
+    let begun = CancellationToken::new();
+    let app = {
+        let (dropped, begun) = (dropped.clone(), begun.clone());
+        Router::new().route(
+            "/",
+            get(move || {
+                let guard = dropped.clone().drop_guard();
+                let begun = begun.clone();
+                async move {
+                    begun.cancel();
+                    std::future::pending::<()>().await;
+                    drop(guard);
+                }
+            }),
+        )
+    };
+    let server = start(app, ServerSettings::default()).await;
+    let mut stream = server.connect().await;
+    send(&mut stream, GET).await;
+    timeout(LONG, begun.cancelled()).await.expect("the request arrives");
+    drop(stream);
+    timeout(LONG, dropped.cancelled()).await.expect("its handler is dropped");
+}
