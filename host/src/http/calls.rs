@@ -17,7 +17,7 @@ use crate::router::{CallRequest, CallUsage, Failed, Reply};
 use crate::snapshot::Caller;
 
 /// Levels of objects and lists in arguments. Whatever reads arguments after this may be recursive.
-pub const ARGUMENTS_DEPTH_MAX: usize = 64;
+const ARGUMENTS_DEPTH_MAX: usize = 64;
 
 /// [`wire::CallRequest`] as it is read here: the arguments stay text, since they are validated elsewhere.
 #[derive(Debug, Deserialize)]

@@ -2,14 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::door::Door;
 use super::request::{JsonBody, TomlBody};
 use super::wire;
-use crate::error::{Code, Error, Result};
-use crate::policy::Use;
+use crate::error::Result;
 use crate::snapshot::Caller;
 
 /// Shows the policy in force.
@@ -49,9 +46,8 @@ pub(super) async fn check(
     TomlBody(text): TomlBody,
 ) -> Result<Json<wire::PolicyChecked>> {
     let checked = door.control.check_policy(&caller, &text)?;
-    let tools = checked.packages.iter().map(|(_, explained)| explanation(explained)).collect::<Result<_>>()?;
-    let warnings = checked.warnings.iter().map(serde_json::to_value).collect::<serde_json::Result<_>>();
-    Ok(Json(wire::PolicyChecked { digest: checked.digest, warnings: warnings.map_err(Error::internal)?, tools }))
+    let tools = checked.packages.into_iter().map(|(_, explanation)| explanation).collect();
+    Ok(Json(wire::PolicyChecked { digest: checked.digest, warnings: checked.warnings, tools }))
 }
 
 /// Explains what policy decides of a tool, without running it.
@@ -64,21 +60,6 @@ pub(super) async fn explain(
     caller: Caller,
     body: JsonBody<wire::ExplainRequest>,
 ) -> Result<Json<wire::Explanation>> {
-    let wire::ExplainRequest { tool, principal, used } = body.value;
-    let used = used.map(asked_use).transpose()?;
-    let explained = door.router.explain(&caller, &tool, principal, used.as_ref())?;
-    Ok(Json(explanation(&explained)?))
-}
-
-fn asked_use(used: Map<String, Value>) -> Result<Use> {
-    serde_json::from_value(Value::Object(used))
-        .map_err(|error| Error::new(Code::InvalidRequest, format!("use does not fit: {error}")))
-}
-
-fn explanation(explained: &impl Serialize) -> Result<wire::Explanation> {
-    match serde_json::to_value(explained) {
-        Ok(Value::Object(members)) => Ok(wire::Explanation(members)),
-        Ok(_) => Err(Error::internal("an explanation that is not an object")),
-        Err(error) => Err(Error::internal(error)),
-    }
+    let wire::ExplainRequest { tool, principal, asked } = body.value;
+    Ok(Json(door.router.explain(&caller, &tool, principal, asked.as_ref())?))
 }

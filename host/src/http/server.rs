@@ -95,6 +95,12 @@ impl Drain {
         self.stop.cancelled().await;
     }
 
+    /// Ends what still runs. [`serve`] does so at the end of the drain time.
+    pub fn give_up(&self) {
+        self.stop.cancel();
+        self.give_up.cancel();
+    }
+
     /// Waits until the time to end by themselves is over for requests that still run.
     pub async fn given_up(&self) {
         self.give_up.cancelled().await;
@@ -201,7 +207,7 @@ async fn finish(open: GracefulShutdown, places: &Places, settings: &ServerSettin
         return;
     }
     tracing::warn!(open = places.open(), "requests still ran at the end of the drain time: they are given up");
-    drain.give_up.cancel();
+    drain.give_up();
     if tokio::time::timeout(settings.farewell_time_max, &mut ended).await.is_err() {
         tracing::warn!(open = places.open(), "connections were cut");
     }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::grant::GrantKind;
 use super::limits::{LIMITS, LimitsPatch};
@@ -17,7 +18,7 @@ use crate::limits::CallLimits;
 const WARNINGS_MAX: usize = 100;
 
 /// Something that is lawful and probably not meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Warning {
     /// The line, counted from one; absent where the text has no lines, as in JSON.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::grant::{GrantKind, Grants};
 use super::limits::LimitsPatch;
@@ -14,7 +15,7 @@ use crate::id::PackageRef;
 use crate::limits::CallLimits;
 
 /// The kinds of grant that a package declares. What is in neither list it is never given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Needs {
     /// Without these a call is denied before it starts.
@@ -90,7 +91,7 @@ impl From<Denied> for Error {
 }
 
 /// Who takes away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layer {
     /// The platform's ceiling.
@@ -102,7 +103,7 @@ pub enum Layer {
 }
 
 /// Something that was asked for and is not given, or not all of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Withheld {
     /// The kind.
     pub kind: GrantKind,

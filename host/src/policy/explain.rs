@@ -4,7 +4,8 @@ mod uses;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use self::uses::{Use, UseAnswer};
 
@@ -18,7 +19,7 @@ use crate::id::PackageRef;
 use crate::limits::CallLimits;
 
 /// The decision on a package, as [`super::decide()`] makes it, with everything that it rests on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Explanation {
     /// The package.
     pub package: PackageRef,
@@ -50,7 +51,7 @@ pub struct Explanation {
 }
 
 /// One thing that a call holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Held {
     /// The kind.
     pub kind: GrantKind,
@@ -61,10 +62,10 @@ pub struct Held {
 }
 
 /// One limit as it is in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InForce {
     /// Its key in the policy.
-    pub limit: &'static str,
+    pub limit: String,
     /// Its value, in words.
     pub value: String,
     /// What set it: the lowest of the layers.
@@ -132,7 +133,7 @@ fn in_force(layers: &Layers<'_>) -> Vec<InForce> {
                 None => "default".to_owned(),
             }
         };
-        InForce { limit: limit.name, value: limit.words(declared), by }
+        InForce { limit: limit.name.to_owned(), value: limit.words(declared), by }
     });
     in_force.collect()
 }

@@ -1,18 +1,14 @@
 //! Packages: what is published under a name, in immutable versions.
 
-use std::collections::BTreeSet;
-
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::Time;
+use super::{LimitsPatch, Needs, Time};
 use crate::id::{Digest, PackageName};
-use crate::registry::GrantKind;
 
 /// A version to publish.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublishVersion {
     /// A semantic version that the package does not have yet.
@@ -25,9 +21,8 @@ pub struct PublishVersion {
     pub needs: Option<Needs>,
     /// The most of each limit that it needs, by the limit's name in the policy: `{"deadline": "15s"}`. What is not named
     /// here is not tightened.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub limits: Option<Map<String, Value>>,
+    #[serde(default, skip_serializing_if = "LimitsPatch::is_empty")]
+    pub limits: LimitsPatch,
     /// Whether it is the version that runs from now on.
     #[serde(default = "yes")]
     pub promote: bool,
@@ -35,19 +30,6 @@ pub struct PublishVersion {
 
 const fn yes() -> bool {
     true
-}
-
-/// Kinds of grant that a version asks for: `http`, `kv`, `files`, `clock`, `random`, `log`, `config`. What is in neither
-/// list is never given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Needs {
-    /// Without these a call is denied before it starts.
-    #[serde(default)]
-    pub required: BTreeSet<GrantKind>,
-    /// Used where the policy grants them.
-    #[serde(default)]
-    pub optional: BTreeSet<GrantKind>,
 }
 
 /// Which version to run.
@@ -71,7 +53,7 @@ pub struct DeprecateVersion {
 }
 
 /// A package.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Package {
     /// Its name.
     pub name: PackageName,
@@ -88,14 +70,14 @@ pub struct Package {
 }
 
 /// The tenant's packages.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Packages {
     /// By name.
     pub packages: Vec<Package>,
 }
 
 /// A published version.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PackageVersion {
     /// The version.
     #[schema(value_type = String)]
@@ -105,8 +87,7 @@ pub struct PackageVersion {
     /// The grants that it asks for.
     pub needs: Needs,
     /// The limits that it states, by name.
-    #[schema(value_type = Object)]
-    pub limits: Map<String, Value>,
+    pub limits: LimitsPatch,
     /// What its publisher says, where it is not to be used any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deprecated: Option<String>,

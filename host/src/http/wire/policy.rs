@@ -1,11 +1,11 @@
 //! Policies, and why a call would be allowed or denied.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Time;
 use crate::id::{Digest, PrincipalId, ToolRequest};
+pub use crate::policy::{Explanation, LimitsPatch, Needs, Use, Warning};
 
 /// The policy in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -32,20 +32,18 @@ pub struct PolicyPut {
 }
 
 /// What a policy would do if it were put in force. Nothing was changed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PolicyChecked {
     /// Of the text that was checked.
     pub digest: Digest,
-    /// What is valid and probably not meant, each with its line and the key.
-    #[serde(default)]
-    #[schema(value_type = Vec<Object>)]
-    pub warnings: Vec<Value>,
-    /// What each package would be granted: one [`Explanation`] for each.
+    /// What is lawful and probably not meant, by line.
+    pub warnings: Vec<Warning>,
+    /// What each package that the tenant can see would be granted.
     pub tools: Vec<Explanation>,
 }
 
 /// What to explain.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainRequest {
     /// The tool, as in a call.
@@ -55,12 +53,5 @@ pub struct ExplainRequest {
     pub principal: Option<PrincipalId>,
     /// A use of a grant to decide upon, such as `{"kind": "http", "method": "GET", "url": "https://example.com/"}`.
     #[serde(default, rename = "use", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub used: Option<Map<String, Value>>,
+    pub asked: Option<Use>,
 }
-
-/// A decision as data: whether a call would run, with what in hand, and which rules said so.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(transparent)]
-#[schema(value_type = Object)]
-pub struct Explanation(pub Map<String, Value>);

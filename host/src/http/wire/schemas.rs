@@ -1,14 +1,16 @@
 //! How the host's own types look in the OpenAPI document. They know nothing of it themselves.
 
 use utoipa::openapi::schema::{Schema, SchemaFormat, Type};
-use utoipa::openapi::{ObjectBuilder, RefOr};
+use utoipa::openapi::{ObjectBuilder, OneOfBuilder, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::engine::Class;
-use crate::id::{CallId, DefinitionName, Digest, PackageName, PrincipalId, TenantId, ToolName, ToolRequest};
+use crate::id::{
+    CallId, DefinitionName, Digest, PackageName, PackageRef, PrincipalId, TenantId, ToolName, ToolRequest,
+};
 use crate::identity::Scope;
-use crate::policy::LogLevel;
-use crate::registry::{GrantKind, Kind};
+use crate::policy::{Access, GrantKind, LimitsPatch, LogLevel};
+use crate::registry::Kind;
 
 fn text(description: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).description(Some(description))
@@ -27,7 +29,19 @@ fn one_of<const N: usize>(description: &str, values: [&str; N]) -> ObjectBuilder
     text(description).enum_values(Some(values))
 }
 
-const GRANT_KINDS: [&str; 7] = ["http", "kv", "files", "clock", "random", "log", "config"];
+/// Which limits there are is in docs/policy.md, which is made from the table that they are read by.
+fn limits() -> ObjectBuilder {
+    let value = OneOfBuilder::new()
+        .item(ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)))
+        .item(ObjectBuilder::new().schema_type(Type::String));
+    ObjectBuilder::new()
+        .description(Some(
+            "Limits of a call by their names in docs/policy.md: numbers, sizes such as `\"64MiB\"`, times such as `\"5s\"`.",
+        ))
+        .additional_properties(Some(Schema::from(value.build())))
+}
+
+const ACCESS: [Access; 2] = [Access::ReadOnly, Access::ReadWrite];
 const KINDS: [&str; 4] = ["native", "command", "http", "functions"];
 const LOG_LEVELS: [&str; 6] = ["trace", "debug", "info", "warn", "error", "critical"];
 
@@ -52,10 +66,13 @@ schemas! {
     ToolName: text("A tool, such as `notes.add`, or `catalogue/text.count` from the catalogue.");
     ToolRequest: text("A tool, and optionally the version to hold to: `notes.add`, `notes.add@1`, `notes.add@1.2.0`.");
     Scope: one_of("What a key may be used for.", Scope::ALL.map(Scope::as_str));
-    GrantKind: one_of("A kind of grant.", GRANT_KINDS);
+    PackageRef: text("A package: `notes`, or `catalogue/text` from the catalogue.");
+    GrantKind: one_of("A kind of grant.", GrantKind::ALL.map(GrantKind::as_str));
+    Access: one_of("Whether what is granted may be changed.", ACCESS.map(Access::as_str));
     Class: one_of("Which engine a component runs in, by how much data it starts with.", Class::ALL.map(Class::as_str));
     Kind: one_of("How a component's exports become tools.", KINDS);
     LogLevel: one_of("How severe a line is.", LOG_LEVELS);
+    LimitsPatch: limits();
 }
 
 #[cfg(test)]
@@ -68,10 +85,11 @@ mod tests {
         fn written<T: serde::Serialize, const N: usize>(values: [T; N]) -> Vec<String> {
             values.iter().map(|value| serde_json::to_value(value).unwrap().as_str().unwrap().to_owned()).collect()
         }
-        use {GrantKind as G, Kind as K, LogLevel as L};
+        use {Kind as K, LogLevel as L};
         assert_eq!(written(Scope::ALL), Scope::ALL.map(Scope::as_str));
         assert_eq!(written(Class::ALL), Class::ALL.map(Class::as_str));
-        assert_eq!(written([G::Http, G::Kv, G::Files, G::Clock, G::Random, G::Log, G::Config]), GRANT_KINDS);
+        assert_eq!(written(GrantKind::ALL), GrantKind::ALL.map(GrantKind::as_str));
+        assert_eq!(written(ACCESS), ACCESS.map(Access::as_str));
         assert_eq!(written([K::Native, K::Command, K::Http, K::Functions]), KINDS);
         assert_eq!(written([L::Trace, L::Debug, L::Info, L::Warn, L::Error, L::Critical]), LOG_LEVELS);
     }

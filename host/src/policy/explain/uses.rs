@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::write_hints;
 use crate::policy::decide::{Denied, Layer};
@@ -15,7 +16,7 @@ use crate::policy::weigh::{Given, Layers, Weighed, ask_platform, lines};
 use crate::policy::words;
 
 /// Something that a tool could want to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Use {
     /// A request.
@@ -102,7 +103,7 @@ impl fmt::Display for Use {
 }
 
 /// Whether a call could do it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UseAnswer {
     /// What was asked.
     pub asked: Use,
