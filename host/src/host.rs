@@ -17,6 +17,7 @@ pub use self::first_key::FirstKey;
 use crate::admission::{AdmissionSettings, Ledger};
 use crate::audit::Audit;
 use crate::capability::Services;
+use crate::capability::http::BrokerSettings;
 use crate::control::Control;
 use crate::engine::EngineSettings;
 use crate::error::{Error, Result};
@@ -36,6 +37,8 @@ pub struct HostSettings {
     pub registry: RegistrySettings,
     /// Room for calls.
     pub admission: AdmissionSettings,
+    /// Requests of guests to the network.
+    pub egress: BrokerSettings,
     /// The record.
     pub journal: crate::audit::Settings,
 }
@@ -48,6 +51,7 @@ impl HostSettings {
             engine: EngineSettings::default(),
             registry: RegistrySettings::default(),
             admission: AdmissionSettings::default(),
+            egress: BrokerSettings::default(),
             journal: crate::audit::Settings::default(),
         }
     }

@@ -11,6 +11,7 @@ use crate::admission::{Admission, AdmissionSettings, Ledger};
 use crate::audit::entry::{CallEnded, HostRecovered, HostStarted, Outcome};
 use crate::audit::{Audit, OpenCall, Recovered};
 use crate::capability::files::Files;
+use crate::capability::http::Broker;
 use crate::capability::{Services, StorageQuotas};
 use crate::control::{self, Control};
 use crate::engine::{Class, Engine};
@@ -45,6 +46,7 @@ impl Host {
         let services = Services {
             kv: Some(KvStore::open(&folder.buckets()).await?),
             files: Some(Files::new(Volumes::new(&folder), Arc::clone(&quotas))),
+            http: Some(Broker::new(&settings.egress)?),
             quotas: Arc::clone(&quotas),
         };
         let engine = Engine::new(&settings.engine, services.clone())?;
