@@ -1,0 +1,17 @@
+//! Generated from `wit/`, and the glue between the contract's types and this crate's.
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    unsafe_code,
+    unused_qualifications,
+    clippy::all,
+    reason = "generated; the documentation is the WIT's"
+)]
+
+wit_bindgen::generate!({
+    path: "../wit",
+    world: "cofferdam:tool/native",
+    generate_all,
+    pub_export_macro: true,
+});

@@ -1,0 +1,3 @@
+cofferdam_sdk::tools!();
+
+fn main() {}
