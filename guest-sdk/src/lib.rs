@@ -79,7 +79,8 @@ mod schema;
 mod tool;
 
 #[cfg(target_family = "wasm")]
-mod bindings;
+#[doc(hidden)]
+pub mod bindings;
 
 pub use cofferdam_sdk_macros::tool;
 

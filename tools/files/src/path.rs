@@ -40,6 +40,11 @@ impl MountPath {
         Ok(Self(format!("/{}", parts.join("/"))))
     }
 
+    /// Whether it is above every mount.
+    pub(crate) fn is_top(&self) -> bool {
+        self.0 == "/"
+    }
+
     /// Where it really is.
     pub(crate) fn real(&self) -> PathBuf {
         files::path(&self.0)

@@ -51,7 +51,7 @@ pub struct Written {
 pub fn write(args: Args) -> Result<Written, Error> {
     let path = MountPath::parse(&args.path)?;
     let real = path.real();
-    let (Some(folder), Some(name)) = (real.parent(), real.file_name()) else {
+    let (Some(folder), Some(name), false) = (real.parent(), real.file_name(), path.is_top()) else {
         return Err(Error::invalid_arguments("`path` names no file"));
     };
     if !folder.is_dir() {

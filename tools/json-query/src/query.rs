@@ -19,7 +19,7 @@ pub(crate) fn run(query: &str, document: Val, mut take: impl FnMut(Val) -> Resul
         let value = match result {
             Ok(value) => value,
             Err(exception) => match exception.get_err() {
-                Ok(error) => return Err(Error::failed(format!("the query failed: {error}"))),
+                Ok(error) => return Err(Error::failed(format!("the query failed: {}", reason(error)))),
                 // `halt`: it ends here.
                 Err(_) => return Ok(()),
             },
@@ -29,6 +29,14 @@ pub(crate) fn run(query: &str, document: Val, mut take: impl FnMut(Val) -> Resul
         }
     }
     Ok(())
+}
+
+/// What the query itself gives to `error` is shown as it is: text without quotes.
+fn reason(error: jaq_core::Error<Val>) -> String {
+    match error.into_val() {
+        Val::TStr(text) => String::from_utf8_lossy(&text).into_owned(),
+        other => other.to_string(),
+    }
 }
 
 fn compile(query: &str) -> Result<Filter<Data>, Error> {

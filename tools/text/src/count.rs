@@ -50,6 +50,6 @@ mod tests {
     fn each_is_counted_as_it_says() {
         assert_eq!(counts(""), [0, 0, 0, 0]);
         assert_eq!(counts("one two\nthree\n"), [14, 14, 3, 2]);
-        assert_eq!(counts("  größe \u{3000}x\r\n\n"), [16, 12, 2, 2]);
+        assert_eq!(counts("  größe \u{3000}x\r\n\n"), [17, 13, 2, 2]);
     }
 }
