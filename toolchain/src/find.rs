@@ -129,15 +129,20 @@ impl Toolchain {
     }
 
     /// The target's name, as cargo knows it.
-    pub(crate) const fn target(&self) -> &'static str {
+    pub const fn target(&self) -> &'static str {
         match self.source {
             Source::Rustc(_) => rustup::TARGET,
             Source::Debian(_) => Debian::TARGET,
         }
     }
 
-    /// A cargo that builds with it.
-    pub(crate) fn cargo(&self) -> Command {
+    /// Whether [`Toolchain::cargo`] can run clippy for the target; Debian's compiler comes without.
+    pub const fn has_clippy(&self) -> bool {
+        matches!(self.source, Source::Rustc(_))
+    }
+
+    /// A cargo that builds with it, undisturbed by a cargo that this process runs under: it is told by `--target` what for.
+    pub fn cargo(&self) -> Command {
         let mut cargo = undisturbed(&self.cargo);
         match &self.source {
             Source::Rustc(rustc) => drop(cargo.env("RUSTC", rustc)),

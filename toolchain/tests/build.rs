@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use cofferdam_toolchain::{BuildOptions, Built, Need, Toolchain};
+use cofferdam_toolchain::{BuildOptions, Built, Choice, Need, Toolchain, cache_folder};
 use wasmparser::{Parser, Payload, Validator};
 
 fn toolchain() -> &'static Toolchain {
@@ -45,10 +45,33 @@ fn names(component: &[u8]) -> (Vec<String>, Vec<String>) {
 #[test]
 fn a_guest_becomes_a_component_of_the_native_world() {
     let built = build(&sample(), "sample").unwrap();
+    is_the_sample(&built);
+
+    let made = fs::metadata(&built.component).unwrap().modified().unwrap();
+    let again = build(&sample(), "sample").unwrap();
+    assert_eq!(fs::metadata(&again.component).unwrap().modified().unwrap(), made, "nothing changed");
+}
+
+/// Where rustup's target is there, nothing else would try the other way.
+#[test]
+fn needs_debian_whose_packages_make_the_same_component() {
+    if !fs::read_to_string("/etc/os-release").is_ok_and(|release| release.lines().any(|line| line == "ID=debian")) {
+        eprintln!("not tried: this machine is no Debian");
+        return;
+    }
+    let report = |line: &str| eprintln!("{line}");
+    let debian = Toolchain::choose(Choice::Debian, &cache_folder().unwrap(), &report).unwrap();
+    assert_eq!(debian.target(), "wasm32-wasip1");
+    let target_dir = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian"));
+    is_the_sample(&debian.build_package(&sample(), &BuildOptions { target_dir }, &report).unwrap());
+}
+
+#[track_caller]
+fn is_the_sample(built: &Built) {
     assert_eq!((built.name.as_str(), built.version.to_string().as_str()), ("sample-guest", "1.2.3"));
-    let manifest = built.manifest.unwrap();
+    let manifest = built.manifest.as_ref().unwrap();
     assert_eq!(manifest.package.name, "sample");
-    assert_eq!(manifest.needs.unwrap().optional, [Need::Clock, Need::Files].into());
+    assert_eq!(manifest.needs.as_ref().unwrap().optional, [Need::Clock, Need::Files].into());
 
     let component = fs::read(&built.component).unwrap();
     Validator::new().validate_all(&component).unwrap();
@@ -61,10 +84,6 @@ fn a_guest_becomes_a_component_of_the_native_world() {
     // Small, and without the names of its functions.
     assert!(component.len() < 200_000, "{} bytes", component.len());
     assert!(!component.windows(13).any(|bytes| bytes == b"sample_guest:"), "symbols are left");
-
-    let made = fs::metadata(&built.component).unwrap().modified().unwrap();
-    let again = build(&sample(), "sample").unwrap();
-    assert_eq!(fs::metadata(&again.component).unwrap().modified().unwrap(), made, "nothing changed");
 }
 
 /// A package of one file.
