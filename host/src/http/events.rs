@@ -120,10 +120,15 @@ fn encode(event: &wire::CallEvent) -> Event {
     }
 }
 
+/// Data is one line: what a tool wrote as JSON may hold line ends, which are nothing but space there.
 fn with_data(name: &'static str, data: &impl Serialize) -> Event {
-    Event::default().event(name).json_data(data).unwrap_or_else(|error| {
-        // None of these has a map with keys that are no texts, which is all that can fail.
-        let problem = wire::Problem::report(&Error::internal(error), None);
-        Event::default().event("problem").data(serde_json::to_string(&problem).unwrap_or_default())
-    })
+    match serde_json::to_string(data) {
+        Ok(text) if text.contains(['\n', '\r']) => Event::default().event(name).data(text.replace(['\n', '\r'], " ")),
+        Ok(text) => Event::default().event(name).data(text),
+        Err(error) => {
+            // None of these has a map with keys that are no texts, which is all that can fail.
+            let problem = wire::Problem::report(&Error::internal(error), None);
+            Event::default().event("problem").data(serde_json::to_string(&problem).unwrap_or_default())
+        }
+    }
 }
