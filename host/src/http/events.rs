@@ -36,7 +36,7 @@ struct Watched {
     call: Option<CallId>,
     drain: Drain,
     /// The request is open until the stream is.
-    _room: Arc<Room>,
+    room: Arc<Room>,
 }
 
 /// Starts the call, and answers with a stream of events once it is decided, or with the problem that it was not.
@@ -50,7 +50,7 @@ pub(super) async fn watch(door: &Door, caller: Caller, request: CallRequest, roo
         last: None,
         call: None,
         drain: door.drain.clone(),
-        _room: room,
+        room,
     };
     match watched.next().await {
         Some(wire::CallEvent::Problem(problem)) if watched.call.is_none() => problem.into_response(),
@@ -82,6 +82,11 @@ impl Watched {
                 () = self.drain.given_up() => Err(Failed { call: self.call, error: given_up() }),
             };
             self.running = None;
+            // A client that does not read leaves the result waiting here.
+            let ended = ended.and_then(|reply| match self.room.keep(reply.output.bytes()) {
+                Ok(()) => Ok(reply),
+                Err(error) => Err(Failed { call: Some(reply.call), error }),
+            });
             self.last = Some(match ended {
                 Ok(reply) => wire::CallEvent::Result(Box::new(reply.into())),
                 Err(failed) => wire::CallEvent::Problem(Box::new(problem(&failed))),

@@ -5,7 +5,7 @@ use super::openapi::{api, endpoints, text};
 #[test]
 fn the_openapi_document_is_as_checked_in() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
-    let made = text(api());
+    let made = text(&api());
     if std::env::var_os("UPDATE").is_some_and(|update| update == "1") {
         std::fs::write(path, &made).unwrap();
     }
