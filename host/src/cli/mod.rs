@@ -20,6 +20,8 @@ mod table;
 mod words;
 
 #[cfg(test)]
+mod errors;
+#[cfg(test)]
 mod reference;
 
 mod audit;

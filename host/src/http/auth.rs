@@ -22,10 +22,8 @@ pub(super) async fn authenticate(State(door): State<Door>, mut request: Request,
     extensions.insert(caller);
     extensions.insert(door.body);
     extensions.insert(room.clone());
-    let response = next.run(request).await;
-    // Until the handler is done, whether it took the room or not; an answer that is a stream holds it itself.
-    drop(room);
-    Ok(response)
+    let answer = next.run(request).await;
+    room.keep_answer(answer)
 }
 
 /// The text behind `Bearer`, where there is exactly one such header.

@@ -64,10 +64,12 @@ pub(super) async fn call(
         reply = door.router.call(&caller, request, None) => reply,
         () = door.drain.given_up() => Err(given_up().into()),
     };
-    match reply {
-        Ok(reply) => Json(wire::CallResult::from(reply)).into_response(),
-        Err(failed) => problem(&failed).into_response(),
-    }
+    let answer = reply.and_then(|reply| {
+        let call = Some(reply.call);
+        let answer = Json(wire::CallResult::from(reply)).into_response();
+        room.keep_answer(answer).map_err(|error| Failed { call, error })
+    });
+    answer.unwrap_or_else(|failed| problem(&failed).into_response())
 }
 
 /// Shows what is recorded of a call.

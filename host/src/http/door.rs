@@ -41,7 +41,7 @@ pub(super) struct Door {
 /// there is or is not answers 401.
 pub fn app(host: &Host, drain: &Drain, settings: DoorSettings) -> Router {
     let (operations, document) = operations().split_for_parts();
-    let document = openapi::text(openapi::complete(document));
+    let document = openapi::text(&openapi::complete(document));
     let door = Door {
         router: host.router.clone(),
         control: host.control.clone(),

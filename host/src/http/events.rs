@@ -36,7 +36,7 @@ struct Watched {
     call: Option<CallId>,
     drain: Drain,
     /// The request is open until the stream is.
-    _room: Arc<Room>,
+    room: Arc<Room>,
 }
 
 /// Starts the call, and answers with a stream of events once it is decided, or with the problem that it was not.
@@ -50,7 +50,7 @@ pub(super) async fn watch(door: &Door, caller: Caller, request: CallRequest, roo
         last: None,
         call: None,
         drain: door.drain.clone(),
-        _room: room,
+        room,
     };
     match watched.next().await {
         Some(wire::CallEvent::Problem(problem)) if watched.call.is_none() => problem.into_response(),
@@ -82,6 +82,11 @@ impl Watched {
                 () = self.drain.given_up() => Err(Failed { call: self.call, error: given_up() }),
             };
             self.running = None;
+            // A client that does not read leaves the result waiting here.
+            let ended = ended.and_then(|reply| match self.room.keep(reply.output.bytes()) {
+                Ok(()) => Ok(reply),
+                Err(error) => Err(Failed { call: Some(reply.call), error }),
+            });
             self.last = Some(match ended {
                 Ok(reply) => wire::CallEvent::Result(Box::new(reply.into())),
                 Err(failed) => wire::CallEvent::Problem(Box::new(problem(&failed))),
@@ -120,10 +125,15 @@ fn encode(event: &wire::CallEvent) -> Event {
     }
 }
 
+/// Data is one line: what a tool wrote as JSON may hold line ends, which are nothing but space there.
 fn with_data(name: &'static str, data: &impl Serialize) -> Event {
-    Event::default().event(name).json_data(data).unwrap_or_else(|error| {
-        // None of these has a map with keys that are no texts, which is all that can fail.
-        let problem = wire::Problem::report(&Error::internal(error), None);
-        Event::default().event("problem").data(serde_json::to_string(&problem).unwrap_or_default())
-    })
+    match serde_json::to_string(data) {
+        Ok(text) if text.contains(['\n', '\r']) => Event::default().event(name).data(text.replace(['\n', '\r'], " ")),
+        Ok(text) => Event::default().event(name).data(text),
+        Err(error) => {
+            // None of these has a map with keys that are no texts, which is all that can fail.
+            let problem = wire::Problem::report(&Error::internal(error), None);
+            Event::default().event("problem").data(serde_json::to_string(&problem).unwrap_or_default())
+        }
+    }
 }

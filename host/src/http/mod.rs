@@ -27,8 +27,6 @@ mod room;
 mod server;
 mod socket;
 mod tenants;
-#[cfg(test)]
-mod tests;
 mod tools;
 mod usage;
 pub mod wire;

@@ -46,9 +46,9 @@ pub(super) async fn document(State(door): State<Door>) -> impl IntoResponse {
 }
 
 /// The document as it is served and checked in.
-pub(super) fn text(document: OpenApi) -> String {
+pub(super) fn text(document: &OpenApi) -> String {
     // Every part of it is plain data with texts for keys: that cannot fail.
-    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
     text.push('\n');
     text
 }

@@ -39,7 +39,7 @@ pub struct Explanation {
     /// What a call of it holds, thing by thing; were it not for what denies it, where it is denied.
     pub grants: Vec<Held>,
     /// How many further things it holds; of very many the first hundred are told.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub grants_left_out: usize,
     /// What was granted or declared, and is not held all the same; of very many such things about the first hundred.
     pub withheld: Vec<Withheld>,

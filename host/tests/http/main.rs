@@ -1,13 +1,15 @@
 //! The front door over a real host: what clients get to see, what they never do, and how calls end that are watched,
 //! left or drained.
 
+#![allow(clippy::unwrap_used, reason = "what tests are made of may fail like tests")]
+
 mod client;
 mod guest;
 
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{StatusCode, header};
+use axum::http::{Request, StatusCode, header};
 use client::{Client, Fixture};
 use cofferdam::audit::Event;
 use cofferdam::audit::entry::Outcome;
@@ -140,7 +142,7 @@ async fn a_component_becomes_a_tool_and_is_called() {
     let again: wire::Component = publisher.upload(guest::greet()).await.is(StatusCode::OK).await;
     assert_eq!(again, component);
     let components: wire::Components = publisher.get("/v1/components").await.is(StatusCode::OK).await;
-    assert_eq!(components.components, [component.clone()]);
+    assert_eq!(components.components, std::slice::from_ref(&component));
     let path = format!("/v1/components/{}", component.digest);
     assert_eq!(publisher.get(&path).await.status, StatusCode::OK);
     let package: wire::Package = publisher.get("/v1/packages/greet").await.is(StatusCode::OK).await;
@@ -155,7 +157,7 @@ async fn a_component_becomes_a_tool_and_is_called() {
     agent.get("/v1/packages").await.problem(403, "denied").await;
     let tools: wire::Tools = agent.get("/v1/tools").await.is(StatusCode::OK).await;
     let tool: wire::Tool = agent.get("/v1/tools/greet@1").await.is(StatusCode::OK).await;
-    assert_eq!(tools.tools, [tool.clone()]);
+    assert_eq!(tools.tools, std::slice::from_ref(&tool));
     assert_eq!((tool.annotations.read_only, tool.deprecated.as_deref()), (true, Some("use another")));
 
     let result: wire::CallResult = agent.call("greet@1", json!({})).await.is(StatusCode::OK).await;
@@ -332,7 +334,7 @@ async fn the_record_is_read_page_by_page() {
 async fn health_says_how_the_host_is_and_nothing_else() {
     let fixture = Fixture::new().await;
     let ask = async |path: &str| {
-        let request = axum::http::Request::get(path).body(Body::empty()).unwrap();
+        let request = Request::get(path).body(Body::empty()).unwrap();
         let answer = fixture.health.clone().oneshot(request).await.unwrap();
         let (parts, body) = answer.into_parts();
         client::Answer { status: parts.status, headers: parts.headers, body }

@@ -82,15 +82,15 @@ mod tests {
     /// The names in the document are those on the wire.
     #[test]
     fn names_are_as_serde_writes_them() {
-        fn written<T: serde::Serialize, const N: usize>(values: [T; N]) -> Vec<String> {
+        fn written<T: serde::Serialize, const N: usize>(values: &[T; N]) -> Vec<String> {
             values.iter().map(|value| serde_json::to_value(value).unwrap().as_str().unwrap().to_owned()).collect()
         }
         use {Kind as K, LogLevel as L};
-        assert_eq!(written(Scope::ALL), Scope::ALL.map(Scope::as_str));
-        assert_eq!(written(Class::ALL), Class::ALL.map(Class::as_str));
-        assert_eq!(written(GrantKind::ALL), GrantKind::ALL.map(GrantKind::as_str));
-        assert_eq!(written(ACCESS), ACCESS.map(Access::as_str));
-        assert_eq!(written([K::Native, K::Command, K::Http, K::Functions]), KINDS);
-        assert_eq!(written([L::Trace, L::Debug, L::Info, L::Warn, L::Error, L::Critical]), LOG_LEVELS);
+        assert_eq!(written(&Scope::ALL), Scope::ALL.map(Scope::as_str));
+        assert_eq!(written(&Class::ALL), Class::ALL.map(Class::as_str));
+        assert_eq!(written(&GrantKind::ALL), GrantKind::ALL.map(GrantKind::as_str));
+        assert_eq!(written(&ACCESS), ACCESS.map(Access::as_str));
+        assert_eq!(written(&[K::Native, K::Command, K::Http, K::Functions]), KINDS);
+        assert_eq!(written(&[L::Trace, L::Debug, L::Info, L::Warn, L::Error, L::Critical]), LOG_LEVELS);
     }
 }

@@ -41,7 +41,7 @@ const PATHS: [&str; 3] = ["/*", "/p/*", "/p/q"];
 const LIMITS: [&str; 3] = ["fuel", "memory_bytes", "kv_operations"];
 
 /// What everyone may do everything by.
-const ALL: &str = "[limits]\nfuel = 1_000_000_000_000\nkv_operations = 1_000_000\n[[grant]]\ntools = [\"*\", \"catalogue/*\"]\nkv = true\n\
+const ALL: &str = "[limits]\nfuel = 1_000_000_000_000\nkv_operations = 2_000_000\n[[grant]]\ntools = [\"*\", \"catalogue/*\"]\nkv = true\n\
                    files = true\nhttp = true\nclock = true\nrandom = true\nlog = true\nconfig = true\n";
 
 /// Requests that tell all rules of these tests apart.
