@@ -1,4 +1,4 @@
-//! Generated from `wit/`, and the glue between the contract's types and this crate's.
+//! Generated from `wit/`: the export of a native tool, and the imports that `wasip2` has not.
 #![allow(
     missing_docs,
     missing_debug_implementations,

@@ -1,5 +1,8 @@
 //! `tools!`: from functions to the component's export.
 
+#[cfg(target_family = "wasm")]
+mod bind;
+
 use crate::error::Error;
 use crate::output::Output;
 use crate::tool::{Definition, Tool};

@@ -79,12 +79,13 @@ mod schema;
 mod tool;
 
 #[cfg(target_family = "wasm")]
-mod bindings;
+#[doc(hidden)]
+pub mod bindings;
 
 pub use cofferdam_sdk_macros::tool;
 
 pub use self::error::{Error, ErrorKind};
-pub use self::output::{Answer, Blob, Content, Output, Text};
+pub use self::output::{Answer, Attached, Blob, Content, Output, Text};
 pub use self::tool::{Definition, Hints, Tool};
 
 /// What the macros expand to. Not for authors, and it may change with any version.

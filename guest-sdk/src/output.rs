@@ -51,6 +51,15 @@ pub struct Text(
     pub String,
 );
 
+/// A JSON answer, with the schema of its type, and pieces behind it: images, files, more text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attached<T>(
+    /// The answer.
+    pub T,
+    /// What follows it.
+    pub Vec<Content>,
+);
+
 impl Output {
     /// An output that holds nothing yet.
     pub fn new() -> Self {
@@ -147,13 +156,13 @@ impl Output {
     }
 }
 
-/// What a tool's function may return, or give in a `Result` beside [`Error`]: [`Text`], [`Output`], or any type that
-/// implements [`Serialize`] and [`JsonSchema`], which is a JSON answer with the schema of the type.
+/// What a tool's function may return, or give in a `Result` beside [`Error`]: [`Text`], [`Output`], any type that
+/// implements [`Serialize`] and [`JsonSchema`], which is a JSON answer with the schema of the type, or [`Attached`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a tool's answer",
     label = "not an answer",
     note = "a tool returns `T` or `Result<T, cofferdam_sdk::Error>`",
-    note = "`T` is `Text`, `Output`, or a type that derives `serde::Serialize` and `schemars::JsonSchema`"
+    note = "`T` is `Text`, `Output`, `Attached`, or a type that derives `serde::Serialize` and `schemars::JsonSchema`"
 )]
 pub trait Answer {
     /// JSON Schema (2020-12) of the JSON document in the answer, where it is one document of one type.
@@ -197,6 +206,16 @@ impl Answer for Output {
     }
 }
 
+impl<T: Serialize + JsonSchema> Answer for Attached<T> {
+    fn schema() -> Option<String> {
+        schema::of_answer::<T>()
+    }
+
+    fn into_output(self) -> Result<Output, Error> {
+        Ok(self.1.into_iter().fold(Output::json(&self.0)?, Output::and))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +232,14 @@ mod tests {
     fn what_has_no_json_form_is_a_defect() {
         let map = std::collections::BTreeMap::from([(vec![1], 2)]);
         assert_eq!(Output::json(&map).unwrap_err().kind(), crate::ErrorKind::Internal);
+    }
+
+    #[test]
+    fn what_is_attached_follows_the_answer() {
+        let image = Blob { media_type: "image/png".to_owned(), name: None, data: vec![1] };
+        let output = Attached(2_u64, vec![Content::Image(image)]).into_output().unwrap();
+        assert!(matches!(output.content(), [Content::Json(answer), Content::Image(_)] if answer == "2"));
+        assert_eq!(Attached::<u64>::schema(), u64::schema());
     }
 
     #[test]

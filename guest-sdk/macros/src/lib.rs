@@ -16,8 +16,8 @@ use self::options::Options;
 /// - The name is the function's, with `-` for `_`.
 /// - The function takes nothing, or one value of a type that derives `serde::Deserialize` and `schemars::JsonSchema`,
 ///   whose JSON form is an object. The doc comments of its fields tell agents what to give.
-/// - It returns `T` or `Result<T, cofferdam_sdk::Error>` (or another error that converts into this one); `T` is `Text`, `Output`, or a type that derives
-///   `serde::Serialize` and `schemars::JsonSchema`.
+/// - It returns `T` or `Result<T, cofferdam_sdk::Error>` (or another error that converts into this one); `T` is `Text`,
+///   `Output`, a type that derives `serde::Serialize` and `schemars::JsonSchema`, or such a type in `Attached`.
 ///
 /// Options, in any order:
 ///

@@ -64,7 +64,7 @@ pub(super) fn send(request: Checked) -> Result<Response, Error> {
     let headers = header_map(response.headers().entries());
     let body = response.consume().map_err(|()| Error::internal("the response's body was taken before"))?;
     let stream = body.stream().map_err(|()| Error::internal("the response's stream was taken before"))?;
-    Ok(Response::new(status, headers, Source { stream: Some(stream), _body: body }))
+    Ok(Response::new(&uri, status, headers, Source { stream: Some(stream), _body: body }))
 }
 
 fn outgoing(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<OutgoingRequest, Error> {

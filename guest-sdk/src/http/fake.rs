@@ -82,7 +82,7 @@ pub(super) fn send(request: Checked) -> Result<Response, Error> {
             method: method.clone(),
             url: url.clone(),
             headers: headers.collect(),
-            body: request.body,
+            body: request.body.clone(),
         });
         reply
     });
@@ -91,7 +91,7 @@ pub(super) fn send(request: Checked) -> Result<Response, Error> {
     if let Some(refusal) = refusal {
         return Err(refusal);
     }
-    Ok(Response::new(status, header_map(&headers), Source { bytes: body, end }))
+    Ok(Response::new(&request.uri, status, header_map(&headers), Source { bytes: body, end }))
 }
 
 fn header_map(headers: &[(String, String)]) -> HeaderMap {

@@ -130,7 +130,8 @@ impl Request {
     /// # Errors
     ///
     /// [`Error::denied`] where no grant allows the request; [`Error::unavailable`] where the server did not answer;
-    /// [`Error::failed`] past a limit, and where URL, method or a header is none.
+    /// [`Error::failed`] past a limit; [`Error::invalid_arguments`] where URL, method or a header is none, since most come
+    /// from arguments.
     pub fn send(self) -> Result<Response, Error> {
         host::send(self.check()?)
     }
@@ -140,14 +141,14 @@ impl Request {
             return Err(fault);
         }
         let method = Method::from_bytes(self.method.as_bytes())
-            .map_err(|_| Error::failed(format!("{:?} is not an HTTP method", self.method)))?;
+            .map_err(|_| Error::invalid_arguments(format!("{:?} is not an HTTP method", self.method)))?;
         let uri = parse_url(&self.url)?;
         let mut headers = HeaderMap::new();
         for (name, value) in self.headers {
             let name = HeaderName::from_bytes(name.as_bytes())
-                .map_err(|_| Error::failed(format!("{name:?} is not a header's name")))?;
+                .map_err(|_| Error::invalid_arguments(format!("{name:?} is not a header's name")))?;
             let value = HeaderValue::from_str(&value).map_err(|_| {
-                Error::failed(format!("the value of the header {name} holds a character that none may"))
+                Error::invalid_arguments(format!("the value of the header {name} holds a character that none may"))
             })?;
             headers.append(name, value);
         }
@@ -160,7 +161,7 @@ impl Request {
 }
 
 fn parse_url(url: &str) -> Result<Uri, Error> {
-    let refuse = |reason: &str| Error::failed(format!("{url:?} cannot be asked: {reason}"));
+    let refuse = |reason: &str| Error::invalid_arguments(format!("{url:?} cannot be asked: {reason}"));
     let without_fragment = url.split('#').next().unwrap_or_default();
     let encoded = utf8_percent_encode(without_fragment.trim(), LENIENT).to_string();
     let uri: Uri = encoded.parse().map_err(|_| refuse("it is not a URL; its host must be in ASCII (punycode)"))?;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 use serde::de::DeserializeOwned;
 
 use super::host;
@@ -15,6 +15,7 @@ const PIECE_BYTES_MAX: usize = 64 << 10;
 /// A response: its status and headers are here, its body comes as it is read.
 #[derive(Debug)]
 pub struct Response {
+    url: String,
     status: u16,
     headers: Headers,
     body: Body,
@@ -43,8 +44,18 @@ pub struct Part {
 }
 
 impl Response {
-    pub(super) fn new(status: u16, headers: HeaderMap, source: host::Source) -> Self {
-        Self { status, headers: Headers(headers), body: Body { source, rest: Vec::new(), read: 0 } }
+    pub(super) fn new(uri: &Uri, status: u16, headers: HeaderMap, source: host::Source) -> Self {
+        Self {
+            url: uri.to_string(),
+            status,
+            headers: Headers(headers),
+            body: Body { source, rest: Vec::new(), read: 0 },
+        }
+    }
+
+    /// The URL that was asked, as it was sent: percent-encoded, without a fragment.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Such as 200 or 404.
