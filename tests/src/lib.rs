@@ -1,1 +1,26 @@
-//! Placeholder.
+//! What black-box tests and measurements are made of: a real host, tenants at it, guests for it, servers for its guests.
+//!
+//! Whatever fails here fails the test that asked for it, so everything panics with what it found instead of returning
+//! errors that every test would only unwrap.
+#![allow(clippy::unwrap_used, reason = "what tests are made of may fail like tests")]
+
+mod answer;
+mod client;
+mod events;
+mod guests;
+pub mod handmade;
+mod inside;
+mod server;
+mod tenant;
+mod upstream;
+mod work;
+
+pub use answer::{Answer, includes};
+pub use client::Client;
+pub use events::Watched;
+pub use guests::guest;
+pub use inside::Inside;
+pub use server::{Options, Server, shared};
+pub use tenant::Tenant;
+pub use upstream::{Seen, Upstream};
+pub use work::{eventually, name, program, run};

@@ -1,0 +1,21 @@
+//! Tools that mean harm, each by another way: at what a guest is not given, at what another call left, at the host's own
+//! memory, at the format of an answer. None of them may get anywhere.
+
+mod breaks;
+mod egress;
+mod memory;
+mod outside;
+mod reach;
+
+use cofferdam_sdk::tools;
+
+use breaks::{break_down, fail, lie};
+use egress::{connect, header_flood, request};
+use memory::{lift, residue_leave, residue_look};
+use outside::{clocks, settings, surroundings};
+use reach::reach;
+
+tools!(
+    break_down, clocks, connect, fail, header_flood, lie, lift, reach, request, residue_leave, residue_look, settings,
+    surroundings,
+);

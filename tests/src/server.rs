@@ -1,0 +1,196 @@
+//! A host as it is run: the command itself, on ports and in a data folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use crate::client::Client;
+use crate::guests::guest;
+use crate::tenant::Tenant;
+use crate::upstream::Upstream;
+use crate::work::{eventually, name, program};
+
+/// Lets everything through: what tests limit, they limit in their tenants' policies.
+fn ceiling(upstream: &Upstream) -> String {
+    let port = upstream.address.port();
+    format!(
+        r#"
+        [[grant]]
+        tools = ["*", "catalogue/*"]
+        kv = true
+        files = true
+        http = [
+            {{ host = "*", methods = ["*"] }},
+            {{ host = "*", scheme = "http", port = {port}, methods = ["*"] }},
+        ]
+        clock = true
+        random = true
+        log = true
+        config = true
+        [egress]
+        private_addresses = ["127.0.0.1/32"]
+        "#
+    )
+}
+
+/// How a host is started.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Further arguments of `serve`.
+    pub arguments: Vec<String>,
+    /// A data folder that is kept; absent: a new one that goes with the host.
+    pub data: Option<PathBuf>,
+    /// The platform's ceiling, if it is not to let everything through.
+    pub ceiling: Option<String>,
+}
+
+/// A running host. Dropping it kills it.
+#[derive(Debug)]
+pub struct Server {
+    /// Where its data are.
+    pub data: PathBuf,
+    /// The platform's first key, with every scope, where this start showed one.
+    pub platform: Client,
+    /// Where it says how it is.
+    pub health: String,
+    /// A server that its guests may ask.
+    pub upstream: Upstream,
+    child: Child,
+    _folder: Option<TempDir>,
+}
+
+impl Server {
+    /// Starts one and waits until it is ready.
+    ///
+    /// # Panics
+    ///
+    /// When it does not get ready.
+    pub async fn start(options: Options) -> Self {
+        let folder = options.data.is_none().then(|| TempDir::new().unwrap());
+        let data = options.data.unwrap_or_else(|| folder.as_ref().unwrap().path().to_owned());
+        std::fs::create_dir_all(&data).unwrap();
+        let upstream = Upstream::shared().await;
+        std::fs::write(data.join("platform.toml"), options.ceiling.unwrap_or_else(|| ceiling(&upstream))).unwrap();
+        let child = command(&data, &options.arguments).spawn().unwrap();
+        Self::attend(child, data, folder, upstream).await
+    }
+
+    /// Reads from its standard output where it listens and, at the first start, the platform's key.
+    async fn attend(mut child: Child, data: PathBuf, folder: Option<TempDir>, upstream: Upstream) -> Self {
+        let output = child.stdout.take().unwrap();
+        let told = tokio::task::spawn_blocking(move || Told::read(output)).await.unwrap();
+        let Told { listen, health, key } = told;
+        let client = Client::new(&listen);
+        let platform = key.map_or(client.clone(), |key| client.with_key(&key));
+        let server = Self { data, platform, health, upstream, child, _folder: folder };
+        eventually("a host that is ready", async || server.is_ready().await.then_some(())).await;
+        server
+    }
+
+    /// Whether it would let a call in.
+    pub async fn is_ready(&self) -> bool {
+        let health = Client::new(&self.health);
+        health.try_send(health.request("GET", "/readyz")).await.is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// Kills it at once, with no chance to put anything in order.
+    ///
+    /// # Panics
+    ///
+    /// When the operating system does not let it.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop, waits until it did, and gives its exit code.
+    ///
+    /// # Panics
+    ///
+    /// When it does not stop.
+    pub async fn stop(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        eventually("a host that stops", async || self.child.try_wait().unwrap()).await.code()
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where the record is.
+    pub fn journal(&self) -> PathBuf {
+        self.data.join("journal")
+    }
+
+    /// A new tenant, whose name begins with `stem`.
+    pub async fn tenant(&self, stem: &str) -> Tenant {
+        Tenant::create(&self.platform, &name(stem)).await
+    }
+
+    /// Publishes guest programs in the catalogue.
+    pub async fn publish(&self, guests: &[&str]) {
+        for name in guests {
+            let digest = self.platform.upload(guest(name)).await.ok()["digest"].clone();
+            let body = json!({"version": "1.0.0", "component": digest});
+            self.platform.post(&format!("/v1/packages/{name}/versions"), &body).await.ok();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(data: &Path, arguments: &[String]) -> Command {
+    let mut command = Command::new(program());
+    command
+        .args(["serve", "--json", "--listen", "127.0.0.1:0", "--health", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .args(arguments)
+        .env_remove("COFFERDAM_KEY")
+        .env("COFFERDAM_LOG", std::env::var("COFFERDAM_TEST_LOG").unwrap_or_else(|_| "error".to_owned()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    command
+}
+
+/// What a host says when it starts.
+#[derive(Debug, Default)]
+struct Told {
+    listen: String,
+    health: String,
+    key: Option<String>,
+}
+
+impl Told {
+    /// Reads the one document that it says.
+    fn read(output: impl std::io::Read) -> Self {
+        let mut said = serde_json::Deserializer::from_reader(output).into_iter::<Value>();
+        let Some(Ok(said)) = said.next() else { panic!("the host did not start") };
+        let text = |key: &str| said[key].as_str().map(str::to_owned);
+        let address = |key: &str| format!("http://{}", text(key).unwrap());
+        Self { listen: address("listen"), health: address("health"), key: text("platform_key") }
+    }
+}
+
+/// The host that all tests of a process share, with every guest program in its catalogue: starting one and compiling
+/// for it takes longer than most tests. Tests keep apart by their tenants.
+pub async fn shared() -> &'static Server {
+    static SHARED: OnceCell<Server> = OnceCell::const_new();
+    SHARED
+        .get_or_init(async || {
+            let server = Server::start(Options::default()).await;
+            server.publish(&["noop", "limits", "attack"]).await;
+            server
+        })
+        .await
+}

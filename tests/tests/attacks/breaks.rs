@@ -1,0 +1,62 @@
+//! Tools that break down, fail, or answer with what is not what they say.
+
+use cofferdam::Code;
+use cofferdam_tests::{run, shared};
+use serde_json::json;
+
+#[test]
+fn a_tool_that_breaks_down_takes_nothing_with_it() {
+    run(async {
+        let tenant = shared().await.tenant("breaks").await;
+        for how in ["panic", "unreachable", "out-of-bounds", "exit", "exit-with-failure"] {
+            let answer = tenant.agent.call("catalogue/attack.break-down", json!({"how": how})).await;
+            answer.problem(Code::ToolFailed);
+            assert!(!answer.text.contains("colour") && !answer.text.contains("wasm backtrace"), "{answer:?}");
+            let record = tenant.record(answer.call()).await;
+            assert_eq!(record.last().unwrap()["event"]["outcome"], "tool-failed", "{record:?}");
+            assert_eq!(tenant.agent.call("catalogue/noop", json!({})).await.text(), "ok", "after {how}");
+        }
+    });
+}
+
+#[test]
+fn a_tools_own_failures_keep_their_kind_and_are_cut() {
+    run(async {
+        let tenant = shared().await.tenant("fails").await;
+        let text = "t".repeat(100_000);
+        for (failure, code) in [
+            ("invalid-arguments", Code::InvalidArguments),
+            ("denied", Code::Denied),
+            ("unavailable", Code::Unavailable),
+            ("internal", Code::ToolFailed),
+        ] {
+            let answer = tenant.agent.call("catalogue/attack.fail", json!({"failure": failure, "text": text})).await;
+            let detail = answer.problem(code)["detail"].as_str().unwrap();
+            assert!(detail.starts_with("ttt") && detail.len() < 5_000, "{failure}: {}", detail.len());
+        }
+        // Work that failed is an answer.
+        let body = tenant.agent.call("catalogue/attack.fail", json!({"failure": "failed", "text": "no such page"})).await.ok();
+        assert_eq!((&body["is_error"], &body["content"][0]["text"]), (&json!(true), &json!("no such page")));
+    });
+}
+
+#[test]
+fn an_answer_is_what_it_says_or_none() {
+    run(async {
+        let tenant = shared().await.tenant("lies").await;
+        for how in ["no-json", "more-than-json", "deep-json"] {
+            let answer = tenant.agent.call("catalogue/attack.lie", json!({"how": how})).await;
+            answer.problem(Code::ToolFailed);
+        }
+        // What a tool says of a file is data in a JSON document, whatever it holds.
+        for how in ["media-type", "file-name"] {
+            let answer = tenant.agent.call("catalogue/attack.lie", json!({"how": how})).await;
+            assert!(answer.headers.get("set-cookie").is_none());
+            match answer.code() {
+                Some(code) => assert_eq!(code, Code::ToolFailed),
+                None => assert_eq!(answer.body["content"][0]["type"], "file", "{answer:?}"),
+            }
+        }
+        assert_eq!(tenant.agent.call("catalogue/attack.lie", json!({"how": "nothing"})).await.ok()["content"], json!([]));
+    });
+}

@@ -1,0 +1,43 @@
+//! Attacks by real guests, each of which must fail: say no, or end the call, and harm nobody.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod breaks;
+mod egress;
+mod outside;
+mod reach;
+mod spin;
+
+use cofferdam_tests::{run, shared};
+
+/// Tools of the guest program `attack`, with the module that has its tests.
+const TESTED: &[(&str, &str)] = &[
+    ("break-down", "breaks"),
+    ("clocks", "../determinism"),
+    ("connect", "egress"),
+    ("fail", "breaks"),
+    ("header-flood", "egress"),
+    ("lie", "breaks"),
+    ("lift", "../conformance/host"),
+    ("reach", "reach"),
+    ("request", "egress"),
+    ("residue-leave", "../isolation"),
+    ("residue-look", "../isolation"),
+    ("settings", "outside"),
+    ("surroundings", "outside"),
+];
+
+#[test]
+fn every_attack_has_a_test() {
+    run(async {
+        let tools = shared().await.platform.get("/v1/tools").await.ok();
+        let names = tools["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap());
+        let mut attacks: Vec<_> = names.filter_map(|name| name.strip_prefix("catalogue/attack.")).collect();
+        attacks.sort_unstable();
+        assert_eq!(attacks, TESTED.iter().map(|(attack, _)| *attack).collect::<Vec<_>>());
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/attacks");
+        for (attack, module) in TESTED {
+            let tests = std::fs::read_to_string(folder.join(format!("{module}.rs"))).unwrap();
+            assert!(tests.contains(&format!("attack.{attack}\"")), "{module} has no test of {attack}");
+        }
+    });
+}

@@ -1,0 +1,34 @@
+//! What a guest finds around it: nothing.
+
+use cofferdam_tests::{run, shared};
+use serde_json::json;
+
+#[test]
+fn a_guest_finds_nothing_of_the_host_around_it() {
+    run(async {
+        let tenant = shared().await.tenant("outside").await;
+        let found = tenant.agent.call("catalogue/attack.surroundings", json!({})).await.json();
+        assert_eq!(found["environment"], json!({}));
+        assert_eq!(found["arguments"], json!([]));
+        assert_eq!(found["folder"], json!(null));
+        assert_eq!(found["mounts"], json!([]));
+        assert_eq!(found["opened"], json!([]));
+        assert_eq!(found["input"].get("Ok").unwrap_or(&json!(0)), &json!(0), "{found}");
+    });
+}
+
+#[test]
+fn settings_are_those_of_the_policy_and_no_others() {
+    run(async {
+        let server = shared().await;
+        let (acme, globex) = (server.tenant("acme").await, server.tenant("globex").await);
+        let settings = async |tenant: &cofferdam_tests::Tenant| {
+            tenant.agent.call("catalogue/attack.settings", json!({})).await.json()
+        };
+        assert_eq!(settings(&acme).await, json!({}));
+        acme.policy("[[grant]]\ntools = [\"catalogue/attack\"]\nconfig = { token = \"acme's\" }").await;
+        globex.policy("[[grant]]\ntools = [\"catalogue/limits\"]\nconfig = { token = \"globex's\" }").await;
+        assert_eq!(settings(&acme).await, json!({"token": "acme's"}));
+        assert_eq!(settings(&globex).await, json!({}));
+    });
+}

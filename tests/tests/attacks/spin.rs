@@ -1,0 +1,80 @@
+//! Loops without an end, wherever a component can have one, and bombs: every one of them is stopped, and others are served.
+
+use std::time::{Duration, Instant};
+
+use cofferdam::Code;
+use cofferdam_tests::handmade::Handmade;
+use cofferdam_tests::{run, shared};
+use serde_json::json;
+
+const ENDLESS: &str = "(loop $again (br $again))";
+
+#[test]
+fn an_endless_start_or_describe_is_rejected_at_upload() {
+    run(async {
+        let tenant = shared().await.tenant("endless").await;
+        let start = Handmade { start: Some(ENDLESS.to_owned()), ..Handmade::default() };
+        let describe = Handmade { describe: format!("{ENDLESS} (unreachable)"), ..Handmade::default() };
+        let trap = Handmade { describe: "(unreachable)".to_owned(), ..Handmade::default() };
+        let lost = Handmade { describe: "(i32.const 0x7ffffff0)".to_owned(), ..Handmade::default() };
+        let hungry = Handmade {
+            describe: "(drop (memory.grow (i32.const 60000))) (unreachable)".to_owned(),
+            ..Handmade::default()
+        };
+        for component in [start, describe, trap, lost, hungry] {
+            let began = Instant::now();
+            let answer = tenant.publisher.upload(component.build()).await;
+            answer.problem(Code::ComponentRejected);
+            assert!(answer.body["facts"]["reasons"][0].as_str().unwrap().contains("describe"), "{answer:?}");
+            assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+        }
+        tenant.entry("component.rejected", json!({})).await;
+        assert_eq!(tenant.publisher.get("/v1/components").await.ok()["components"], json!([]));
+        assert_eq!(tenant.agent.call("catalogue/noop", json!({})).await.text(), "ok");
+    });
+}
+
+#[test]
+fn many_that_spin_do_not_stop_one_that_works() {
+    run(async {
+        let server = shared().await;
+        let (flood, quiet) = (server.tenant("flood").await, server.tenant("quiet").await);
+        flood.policy("[limits]\nfuel = 100_000_000_000\ndeadline = \"3s\"").await;
+        let spinning = (0..32).map(|number| {
+            let tool = ["catalogue/limits.spin", "catalogue/limits.spin-host"][number % 2];
+            flood.agent.call(tool, json!({}))
+        });
+        let spinning = futures::future::join_all(spinning);
+        let working = async {
+            let mut slowest = Duration::ZERO;
+            for _ in 0..50 {
+                let began = Instant::now();
+                assert_eq!(quiet.agent.call("catalogue/noop", json!({})).await.text(), "ok");
+                slowest = slowest.max(began.elapsed());
+            }
+            slowest
+        };
+        let (spun, slowest) = futures::join!(spinning, working);
+        for answer in spun {
+            answer.problem(Code::DeadlineExceeded);
+        }
+        assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    });
+}
+
+/// A caller that leaves takes its call with it, and the record says how it ended.
+#[test]
+fn a_call_whose_caller_left_ends() {
+    run(async {
+        let tenant = shared().await.tenant("left").await;
+        tenant.policy("[limits]\nfuel = 100_000_000_000\ndeadline = \"50s\"").await;
+        for (tool, arguments) in [("spin", json!({})), ("sleep", json!({"milliseconds": 45_000}))] {
+            let tool = format!("catalogue/limits.{tool}");
+            let leaving = tenant.agent.call(&tool, arguments);
+            assert!(tokio::time::timeout(Duration::from_millis(300), leaving).await.is_err());
+            let decided = tenant.entry("call.decided", json!({"tool": tool})).await;
+            let ended = json!({"call": decided["event"]["call"], "outcome": "cancelled"});
+            tenant.entry("call.ended", ended).await;
+        }
+    });
+}
