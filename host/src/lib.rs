@@ -7,6 +7,7 @@ pub mod admission;
 pub mod audit;
 pub mod capability;
 pub mod control;
+mod descriptors;
 pub mod engine;
 pub mod error;
 pub mod host;
