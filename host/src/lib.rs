@@ -8,6 +8,7 @@ pub mod audit;
 pub mod capability;
 pub mod cli;
 pub mod control;
+mod descriptors;
 pub mod engine;
 pub mod error;
 pub mod host;

@@ -312,4 +312,16 @@ mod tests {
         drop((out, log));
         assert!(record.events.lock().is_empty());
     }
+
+    #[tokio::test]
+    async fn a_message_longer_than_a_line_becomes_several_and_a_context_is_cut() {
+        let (record, effects, log) = log(LogLevel::Info, 100_000);
+        let message = "y".repeat(LINE_BYTES_MAX);
+        log.log(LogLevel::Info, "ä".repeat(CONTEXT_BYTES_MAX), &message).await.unwrap();
+        let context = "ä".repeat(CONTEXT_BYTES_MAX / 2);
+        assert_eq!(shown(&record), [format!("Info {context} {message}")]);
+        assert_eq!(effects.usage().log_bytes as usize, CONTEXT_BYTES_MAX + LINE_BYTES_MAX);
+        log.log(LogLevel::Info, "c".into(), &format!("{message}z")).await.unwrap();
+        assert_eq!(shown(&record)[1..], [format!("Info c {message}"), "Info c z".to_owned()]);
+    }
 }

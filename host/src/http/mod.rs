@@ -9,7 +9,6 @@ mod audit;
 mod auth;
 mod calls;
 mod components;
-mod descriptors;
 mod door;
 mod events;
 mod health;

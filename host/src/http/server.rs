@@ -19,9 +19,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::descriptors;
 use super::places::{Entry, Place, Places};
 use super::socket::Socket;
+use crate::descriptors;
 use crate::error::Error;
 
 /// Bounds of the listener.
@@ -114,7 +114,7 @@ pub struct Peer(pub SocketAddr);
 /// Serves `app` on `listener` until `drain` says stop; then lets running requests end within the drain time, gives up
 /// those that did not, and closes what is open still.
 pub async fn serve(listener: TcpListener, app: Router, settings: &ServerSettings, drain: &Drain) {
-    let connections_max = descriptors::connections(settings.connections_max);
+    let connections_max = descriptors::connections(settings.connections_max, descriptors::INBOUND);
     let settings = &ServerSettings { connections_max, ..settings.clone() };
     let places = Arc::new(Places::default());
     let open = GracefulShutdown::new();

@@ -227,7 +227,11 @@ impl OpenFile {
             return Ok(());
         }
         let held = Arc::clone(&self.held);
-        blocking(move || Ok(if metadata { held.file.sync_all()? } else { held.file.sync_data()? })).await
+        blocking(move || {
+            if metadata { held.file.sync_all() } else { held.file.sync_data() }?;
+            Ok(())
+        })
+        .await
     }
 }
 

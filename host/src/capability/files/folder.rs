@@ -118,7 +118,7 @@ impl Folder {
     pub(super) async fn look(&self, path: &str) -> Result<Stat, Fault> {
         let found = async {
             let path = Path::read(path)?;
-            self.with(path, |spot| spot.look()).await
+            self.with(path, Spot::look).await
         };
         self.mount.witness("look", found.await)
     }

@@ -86,10 +86,10 @@ impl WasiHttpHooks for HttpCall {
         let request = request.map(|body| body.map_err(|_| Fault::Aborted).boxed_unsync());
         let sending = self.send(request, patience);
         Box::new(async move {
-            let response = sending.await.map_err(error)?;
+            let response = sending.await.map_err(|fault| error(&fault))?;
             // What drives the connection belongs to the body.
             let driver: Driver = Box::new(async { Ok(()) });
-            Ok((response.map(|body| body.map_err(error).boxed_unsync()), driver))
+            Ok((response.map(|body| body.map_err(|fault| error(&fault)).boxed_unsync()), driver))
         })
     }
 }
@@ -97,8 +97,8 @@ impl WasiHttpHooks for HttpCall {
 type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sent = (Response<WasiBody>, Driver);
 
-fn error(fault: Fault) -> Error {
-    code(&fault).into()
+fn error(fault: &Fault) -> Error {
+    code(fault).into()
 }
 
 /// The interface's error for `fault`.
@@ -167,7 +167,7 @@ mod tests {
             Fault::Incomplete,
             Fault::Protocol,
         ] {
-            let told = error_code(&error(fault.clone()).into());
+            let told = error_code(&error(&fault).into());
             assert_eq!(format!("{told:?}"), format!("{:?}", Some(code(&fault))));
         }
         let own = wasmtime::Error::from(ErrorCode::HttpRequestBodySize(Some(3)));

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsConnector;
 
 use super::Fault;
+use crate::descriptors;
 use crate::error::{Error, Result};
 use crate::id::TenantId;
 
@@ -31,7 +32,7 @@ const IDLE_MAX: usize = 10_000;
 pub struct BrokerSettings {
     /// Connections of one tenant at once, so that one tenant cannot have them all.
     pub tenant_connections_max: usize,
-    /// Connections of all tenants together.
+    /// Connections of all tenants together; fewer where the process may not open four times as many files.
     pub connections_max: usize,
     /// Certificates that are trusted beside those that browsers trust: a company's own, in DER.
     pub extra_roots: Vec<CertificateDer<'static>>,
@@ -118,7 +119,10 @@ impl Broker {
             resolver,
             tls: TlsConnector::from(Arc::new(tls(settings)?)),
             tenant_connections_max: settings.tenant_connections_max,
-            connections: Arc::new(Semaphore::new(settings.connections_max)),
+            connections: Arc::new(Semaphore::new(descriptors::connections(
+                settings.connections_max,
+                descriptors::OUTBOUND,
+            ))),
             lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)),
             tenants: Mutex::default(),
         })))

@@ -112,3 +112,87 @@ impl OutputStream for PrinterStream {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::capability::effects::GuestEvent;
+    use crate::capability::effects::tests::{Record, recorded};
+    use crate::limits::CallLimits;
+    use crate::policy::Grant;
+
+    fn call() -> (Arc<Record>, LogCall) {
+        let (record, effects) = recorded();
+        (record, LogCall::new(Some(&Grant::for_test(LogLevel::Trace)), &CallLimits::default(), effects))
+    }
+
+    #[tokio::test]
+    async fn a_standard_stream_takes_nothing_before_the_decision_and_no_more_than_it_says() {
+        let (record, mut call) = call();
+        let mut table = ResourceTable::new();
+        let mut view = LogView { table: &mut table, call: &mut call };
+        let (out, error) = (stdout::Host::get_stdout(&mut view).unwrap(), stderr::Host::get_stderr(&mut view).unwrap());
+        let stream = table.get_mut(&out).unwrap();
+        assert_eq!(stream.check_write().unwrap(), 0);
+        assert!(matches!(stream.write(Bytes::from_static(b"early\n")), Err(StreamError::Trap(_))));
+        stream.ready().await;
+        assert_eq!(stream.check_write().unwrap(), PRINT_BYTES_MAX);
+        assert!(matches!(stream.write(vec![0; PRINT_BYTES_MAX + 1].into()), Err(StreamError::Trap(_))));
+        stream.write(Bytes::from_static(b"one\n")).unwrap();
+        stream.flush().unwrap();
+        // One decision is enough for the other.
+        let stream = table.get_mut(&error).unwrap();
+        assert_eq!(stream.check_write().unwrap(), PRINT_BYTES_MAX);
+        stream.write(Bytes::from_static(b"two\n")).unwrap();
+        let line = |level, context: &str, message: &str| {
+            let (context, message) = (context.to_owned(), message.to_owned());
+            GuestEvent::Log { level, context, message }
+        };
+        let lines = [line(LogLevel::Info, "stdout", "one"), line(LogLevel::Warn, "stderr", "two")];
+        assert_eq!(*record.events.lock(), lines);
+    }
+
+    #[tokio::test]
+    async fn a_record_that_fails_stops_the_call() {
+        let (record, mut call) = call();
+        record.failures.store(2, Ordering::Relaxed);
+        let mut table = ResourceTable::new();
+        let mut view = LogView { table: &mut table, call: &mut call };
+        let logged = logging::Host::log(&mut view, logging::Level::Info, String::new(), "x".into()).await;
+        assert!(logged.unwrap_err().is::<Stop>(), "for the engine's verdict");
+        let out = stdout::Host::get_stdout(&mut view).unwrap();
+        let stream = table.get_mut(&out).unwrap();
+        stream.ready().await;
+        assert!(matches!(stream.check_write(), Err(StreamError::Trap(trap)) if trap.is::<Stop>()));
+        assert!(record.events.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn every_level_of_the_interface_is_one_of_ours() {
+        let (record, mut call) = call();
+        let mut table = ResourceTable::new();
+        let mut view = LogView { table: &mut table, call: &mut call };
+        use logging::Level::{Critical, Debug, Error, Info, Trace, Warn};
+        for level in [Trace, Debug, Info, Warn, Error, Critical] {
+            logging::Host::log(&mut view, level, "c".into(), "m".into()).await.unwrap();
+        }
+        let levels: Vec<_> = record
+            .events
+            .lock()
+            .iter()
+            .map(|event| match event {
+                GuestEvent::Log { level, .. } => *level,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert!(
+            levels.is_sorted()
+                && levels.first() == Some(&LogLevel::Trace)
+                && levels.last() == Some(&LogLevel::Critical)
+        );
+        assert_eq!(levels.len(), 6);
+    }
+}

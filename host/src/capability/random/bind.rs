@@ -65,3 +65,34 @@ impl insecure_seed::Host for RandomView<'_> {
         self.call.seed().map_err(trap)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capability::effects::Stop;
+    use crate::limits::CallLimits;
+    use crate::policy::{Grant, Random};
+
+    #[test]
+    fn the_three_interfaces_have_a_stream_each_and_one_limit() {
+        let limits = CallLimits { random_bytes: 16, ..CallLimits::default() };
+        let id = "0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77".parse().unwrap();
+        let mut call = RandomCall::new(&Grant::for_test(Random::Seeded), &limits, id);
+        let mut view = RandomView { call: &mut call };
+        let random = random::Host::get_random_bytes(&mut view, 16).unwrap();
+        let insecure = insecure::Host::get_insecure_random_bytes(&mut view, 16).unwrap();
+        let (one, other) = insecure_seed::Host::insecure_seed(&mut view).unwrap();
+        let seed = [one.to_le_bytes(), other.to_le_bytes()].concat();
+        assert!(random != insecure && insecure != seed && seed != random);
+        assert_ne!(random::Host::get_random_u64(&mut view).unwrap(), random::Host::get_random_u64(&mut view).unwrap());
+        assert_ne!(insecure::Host::get_insecure_random_u64(&mut view).unwrap(), 0);
+        for past in [
+            random::Host::get_random_bytes(&mut view, 17),
+            insecure::Host::get_insecure_random_bytes(&mut view, u64::MAX),
+        ] {
+            let past = past.unwrap_err();
+            let stop = past.downcast_ref::<Stop>().expect("for the engine's verdict");
+            assert!(matches!(stop, Stop::LimitExceeded { which: "random_bytes", limit: 16 }));
+        }
+    }
+}

@@ -86,7 +86,9 @@ async fn a_response_without_end_is_cut_off_and_its_connection_closed() {
     let (origin, mut world, url) = world(Answer::Stall(endless)).await;
     world.limits.http_received_bytes = 100_000;
     let mut call = world.call();
-    let mut body = call.http.send(request("GET", &url), Patience::default()).await.unwrap().into_body();
+    // Not for ever, should it not be cut off.
+    let patience = Patience { between_bytes: Some(Duration::from_secs(5)), ..Patience::default() };
+    let mut body = call.http.send(request("GET", &url), patience).await.unwrap().into_body();
     let mut bytes = 0;
     let fault = loop {
         match body.frame().await.expect("an end without an error") {
