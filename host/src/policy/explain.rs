@@ -1,5 +1,6 @@
 //! What a package gets, by which line of which file, and what would have to change: a decision as data and in words.
 
+mod answer;
 mod uses;
 
 use std::fmt;
@@ -83,7 +84,7 @@ const fn is_zero(count: &usize) -> bool {
 pub fn explain(ceiling: &Ceiling, policy: &Policy, subject: &Subject<'_>, asked: Option<&Use>) -> Explanation {
     let weighed = weigh(ceiling, policy, subject);
     let denied = weighed.gate.as_ref().err().or(weighed.missing.as_ref());
-    let answer = asked.map(|asked| uses::answer(asked, &weighed, denied));
+    let answer = asked.map(|asked| answer::answer(asked, &weighed, denied));
     let limits = in_force(&weighed.layers);
     let denied = denied.cloned();
     let Weighed { gate, given, withheld, .. } = weighed;

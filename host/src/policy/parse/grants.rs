@@ -2,24 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::keys::{BUCKET, BUCKET_CAP, HTTP, Section, VOLUME, VOLUME_CAP};
+use super::http::{any_https, http};
+use super::keys::{BUCKET_CAP, Section, VOLUME_CAP};
 use super::node::{Node, Value};
 use super::reader::Fields;
+use super::stores::{bucket, entries, quota, volume};
 use super::tenant::read_patterns;
-use super::{
-    CONFIG_KEY_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, ENTRIES_MAX, GRANTS_MAX, METHODS_MAX, MOUNT_BYTES_MAX, PATHS_MAX,
-    THINGS_MAX, TOOLS_MAX,
-};
+use super::{CONFIG_KEY_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, ENTRIES_MAX, GRANTS_MAX, THINGS_MAX, TOOLS_MAX};
 use crate::policy::grant::{Access, Clock, LogLevel, Random};
-use crate::policy::http::{HttpRule, Scheme};
 use crate::policy::problem::{Problems, shown};
-use crate::policy::rows::{At, CeilingGives, Quota, Row, Store, TenantGives};
+use crate::policy::rows::{At, CeilingGives, Quota, Row, TenantGives};
 use crate::policy::words;
 
-/// What TOML can write.
-const SIZE_MAX: u64 = i64::MAX as u64;
-
-const ACCESS: &[(&str, Access)] = &[("read-only", Access::ReadOnly), ("read-write", Access::ReadWrite)];
 const CLOCK: &[(&str, Clock)] = &[("frozen", Clock::Frozen), ("coarse", Clock::Coarse), ("real", Clock::Real)];
 const RANDOM: &[(&str, Random)] = &[("seeded", Random::Seeded), ("secure", Random::Secure)];
 const LOG: &[(&str, LogLevel)] = &[
@@ -30,18 +24,17 @@ const LOG: &[(&str, LogLevel)] = &[
     ("error", LogLevel::Error),
     ("critical", LogLevel::Critical),
 ];
-const SCHEME: &[(&str, Scheme)] = &[("https", Scheme::Https), ("http", Scheme::Http)];
 
 /// How many of each the file may still have.
 pub(super) struct Room {
     buckets: usize,
     volumes: usize,
-    rules: usize,
+    pub(super) rules: usize,
     settings: usize,
 }
 
-/// Takes room for `count` things. Where there is none, that is told once, and none of them is read.
-fn take(problems: &mut Problems, room: &mut usize, count: usize, node: &Node, place: &str) -> Option<()> {
+/// Takes room for `count` things. Where there is none, that is told, and none of them is to be read.
+pub(super) fn take(problems: &mut Problems, room: &mut usize, count: usize, node: &Node, place: &str) -> Option<()> {
     match room.checked_sub(count) {
         Some(left) => *room = left,
         None => {
@@ -144,7 +137,12 @@ fn whole(problems: &mut Problems, node: &Node, place: &str, wanted: &str) -> Opt
     }
 }
 
-fn word<T: Copy>(problems: &mut Problems, fields: &Fields<'_>, key: &str, words: &[(&str, T)]) -> Option<At<T>> {
+pub(super) fn word<T: Copy>(
+    problems: &mut Problems,
+    fields: &Fields<'_>,
+    key: &str,
+    words: &[(&str, T)],
+) -> Option<At<T>> {
     let node = fields.get(key)?;
     let value = problems.choice(node, &fields.place(key), words)?;
     Some(At { line: node.line, value })
@@ -169,155 +167,6 @@ fn word_or_all<T: Copy>(
         }
     };
     Some(At { line: node.line, value })
-}
-
-/// The buckets or the volumes of a grant.
-fn entries(
-    problems: &mut Problems,
-    fields: &Fields<'_>,
-    key: &str,
-    room: &mut usize,
-    read: fn(&mut Problems, &Node, &str) -> Option<Store>,
-) -> Vec<At<Store>> {
-    let Some(node) = fields.get(key) else { return Vec::new() };
-    let place = fields.place(key);
-    let Some(nodes) = problems.list(node, &place, ENTRIES_MAX) else { return Vec::new() };
-    if take(problems, room, nodes.len(), node, &place).is_none() {
-        return Vec::new();
-    }
-    let mut entries = Vec::new();
-    for (nth, node) in nodes.iter().enumerate() {
-        let entry = read(problems, node, &format!("{place}[{}]", nth + 1));
-        entries.extend(entry.map(|value| At { line: node.line, value }));
-    }
-    entries
-}
-
-fn bucket(problems: &mut Problems, node: &Node, place: &str) -> Option<Store> {
-    let fields = problems.fields(node, place, &BUCKET)?;
-    let name = name(problems, &fields, "bucket");
-    let quota = quota(problems, &fields, Access::ReadOnly, "keys_max");
-    Some(Store { name: name?, mount: String::new(), quota })
-}
-
-fn volume(problems: &mut Problems, node: &Node, place: &str) -> Option<Store> {
-    let fields = problems.fields(node, place, &VOLUME)?;
-    let name = name(problems, &fields, "volume");
-    let mount = fields.get("mount").map(|node| problems.parsed(node, &fields.place("mount"), read_mount));
-    let quota = quota(problems, &fields, Access::ReadOnly, "files_max");
-    let name = name?;
-    let mount = mount.unwrap_or_else(|| Some(format!("/{name}")))?;
-    Some(Store { name, mount, quota })
-}
-
-fn quota(problems: &mut Problems, fields: &Fields<'_>, access: Access, items: &str) -> Quota {
-    let access = word(problems, fields, "access", ACCESS).map_or(access, |at| at.value);
-    let bytes_max =
-        fields.get("bytes_max").and_then(|node| problems.size(node, &fields.place("bytes_max"), 0, SIZE_MAX));
-    let items_max = fields.get(items).and_then(|node| problems.count(node, &fields.place(items), 0, SIZE_MAX));
-    Quota { access, bytes_max, items_max }
-}
-
-/// The name of a bucket or a volume; it can become a folder's.
-fn name(problems: &mut Problems, fields: &Fields<'_>, key: &str) -> Option<String> {
-    let place = fields.place(key);
-    let Some(node) = fields.get(key) else {
-        problems.add(fields.line, place, format!("it has to name the {key}"));
-        return None;
-    };
-    problems.parsed(node, &place, |text| {
-        if is_name(text) { Ok(text.to_owned()) } else { Err(format!("{} is no name: {NAME_RULE}", shown(text))) }
-    })
-}
-
-/// What the name of a bucket or a volume can be.
-pub(in crate::policy) const NAME_RULE: &str =
-    "1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit";
-
-/// Whether a bucket or a volume can be called so.
-pub(in crate::policy) fn is_name(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    (1..=64).contains(&text.len())
-        && text.bytes().next().is_some_and(plain)
-        && text.bytes().all(|byte| plain(byte) || matches!(byte, b'-' | b'_'))
-}
-
-/// Where a volume is found: one spelling for each place.
-fn read_mount(text: &str) -> Result<String, String> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    let good = |part: &str| !part.is_empty() && !matches!(part, "." | "..") && part.bytes().all(plain);
-    let places = text.strip_prefix('/').filter(|_| text.len() <= MOUNT_BYTES_MAX);
-    if places.is_some_and(|parts| parts.is_empty() || parts.split('/').all(good)) {
-        return Ok(text.to_owned());
-    }
-    Err(format!(
-        "{} is no place for a volume: write an absolute path such as \"/work\", of letters, digits, '.', '-' and '_', \
-         with at most {MOUNT_BYTES_MAX} bytes",
-        shown(text)
-    ))
-}
-
-/// Rules for requests.
-fn http(problems: &mut Problems, node: &Node, place: &str, room: &mut Room) -> Vec<At<HttpRule>> {
-    let Some(nodes) = problems.list(node, place, THINGS_MAX) else { return Vec::new() };
-    if take(problems, &mut room.rules, nodes.len(), node, place).is_none() {
-        return Vec::new();
-    }
-    let mut rules = Vec::new();
-    for (nth, node) in nodes.iter().enumerate() {
-        let rule = http_rule(problems, node, &format!("{place}[{}]", nth + 1));
-        rules.extend(rule.map(|value| At { line: node.line, value }));
-    }
-    rules
-}
-
-fn http_rule(problems: &mut Problems, node: &Node, place: &str) -> Option<HttpRule> {
-    let fields = problems.fields(node, place, &HTTP)?;
-    let scheme = word(problems, &fields, "scheme", SCHEME).map_or(Scheme::Https, |at| at.value);
-    let host = match fields.get("host") {
-        Some(node) => problems.text(node, &fields.place("host")),
-        None => {
-            problems.add(
-                fields.line,
-                fields.place("host"),
-                "it has to name the host: \"api.example.com\", or \"*\" for any",
-            );
-            None
-        }
-    };
-    let port = fields.get("port").map(|node| problems.count(node, &fields.place("port"), 1, u16::MAX.into()));
-    let methods = texts(problems, &fields, "methods", METHODS_MAX, &["GET", "HEAD"]);
-    let paths = texts(problems, &fields, "paths", PATHS_MAX, &["/*"]);
-    let port = match port {
-        Some(port) => u16::try_from(port?).ok(),
-        None => None,
-    };
-    let rule = HttpRule::new(scheme, host?, port, &methods?, &paths?);
-    match rule {
-        Ok(rule) => Some(rule),
-        Err(invalid) => {
-            let line = fields.get(invalid.key).map_or(node.line, |node| node.line);
-            problems.add(line, fields.place(invalid.key), invalid.problem);
-            None
-        }
-    }
-}
-
-/// A list of texts, or `default` where there is none.
-fn texts(problems: &mut Problems, fields: &Fields<'_>, key: &str, max: usize, default: &[&str]) -> Option<Vec<String>> {
-    let Some(node) = fields.get(key) else {
-        return Some(default.iter().map(|text| (*text).to_owned()).collect());
-    };
-    let place = fields.place(key);
-    let list = problems.list(node, &place, max)?.iter().enumerate();
-    let text = |(nth, node)| problems.text(node, &format!("{place}[{}]", nth + 1)).map(str::to_owned);
-    list.map(text).collect()
-}
-
-/// What `http = true` is.
-fn any_https() -> Option<HttpRule> {
-    let any = |text: &str| vec![text.to_owned()];
-    HttpRule::new(Scheme::Https, "*", None, &any("*"), &any("/*")).ok()
 }
 
 /// Settings.

@@ -5,15 +5,17 @@
 mod ceiling;
 mod conflicts;
 mod grants;
+mod http;
 pub(super) mod keys;
 mod node;
 mod reader;
+mod stores;
 mod tenant;
 
 pub(super) use self::ceiling::{CeilingRules, read_ceiling};
-pub(super) use self::grants::{NAME_RULE, is_name};
 pub(super) use self::node::Node;
 pub(super) use self::reader::{duration_words, size_words};
+pub(super) use self::stores::{NAME_RULE, is_name};
 pub(super) use self::tenant::{LimitLines, TenantRules, read_limits, read_tenant};
 
 use super::problem::Problems;

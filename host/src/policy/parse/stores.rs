@@ -1,0 +1,101 @@
+//! Buckets and volumes, with what may be done there and what they may grow to.
+
+use super::grants::{take, word};
+use super::keys::{BUCKET, VOLUME};
+use super::node::Node;
+use super::reader::Fields;
+use super::{ENTRIES_MAX, MOUNT_BYTES_MAX};
+use crate::policy::grant::Access;
+use crate::policy::problem::{Problems, shown};
+use crate::policy::rows::{At, Quota, Store};
+
+/// What TOML can write.
+const SIZE_MAX: u64 = i64::MAX as u64;
+
+const ACCESS: &[(&str, Access)] = &[("read-only", Access::ReadOnly), ("read-write", Access::ReadWrite)];
+
+/// The buckets or the volumes of a grant.
+pub(super) fn entries(
+    problems: &mut Problems,
+    fields: &Fields<'_>,
+    key: &str,
+    room: &mut usize,
+    read: fn(&mut Problems, &Node, &str) -> Option<Store>,
+) -> Vec<At<Store>> {
+    let Some(node) = fields.get(key) else { return Vec::new() };
+    let place = fields.place(key);
+    let Some(nodes) = problems.list(node, &place, ENTRIES_MAX) else { return Vec::new() };
+    if take(problems, room, nodes.len(), node, &place).is_none() {
+        return Vec::new();
+    }
+    let mut entries = Vec::new();
+    for (nth, node) in nodes.iter().enumerate() {
+        let entry = read(problems, node, &format!("{place}[{}]", nth + 1));
+        entries.extend(entry.map(|value| At { line: node.line, value }));
+    }
+    entries
+}
+
+pub(super) fn bucket(problems: &mut Problems, node: &Node, place: &str) -> Option<Store> {
+    let fields = problems.fields(node, place, &BUCKET)?;
+    let name = name(problems, &fields, "bucket");
+    let quota = quota(problems, &fields, Access::ReadOnly, "keys_max");
+    Some(Store { name: name?, mount: String::new(), quota })
+}
+
+pub(super) fn volume(problems: &mut Problems, node: &Node, place: &str) -> Option<Store> {
+    let fields = problems.fields(node, place, &VOLUME)?;
+    let name = name(problems, &fields, "volume");
+    let mount = fields.get("mount").map(|node| problems.parsed(node, &fields.place("mount"), read_mount));
+    let quota = quota(problems, &fields, Access::ReadOnly, "files_max");
+    let name = name?;
+    let mount = mount.unwrap_or_else(|| Some(format!("/{name}")))?;
+    Some(Store { name, mount, quota })
+}
+
+pub(super) fn quota(problems: &mut Problems, fields: &Fields<'_>, access: Access, items: &str) -> Quota {
+    let access = word(problems, fields, "access", ACCESS).map_or(access, |at| at.value);
+    let bytes_max =
+        fields.get("bytes_max").and_then(|node| problems.size(node, &fields.place("bytes_max"), 0, SIZE_MAX));
+    let items_max = fields.get(items).and_then(|node| problems.count(node, &fields.place(items), 0, SIZE_MAX));
+    Quota { access, bytes_max, items_max }
+}
+
+/// The name of a bucket or a volume; it can become a folder's.
+fn name(problems: &mut Problems, fields: &Fields<'_>, key: &str) -> Option<String> {
+    let place = fields.place(key);
+    let Some(node) = fields.get(key) else {
+        problems.add(fields.line, place, format!("it has to name the {key}"));
+        return None;
+    };
+    problems.parsed(node, &place, |text| {
+        if is_name(text) { Ok(text.to_owned()) } else { Err(format!("{} is no name: {NAME_RULE}", shown(text))) }
+    })
+}
+
+/// What the name of a bucket or a volume can be.
+pub(in crate::policy) const NAME_RULE: &str =
+    "1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit";
+
+/// Whether a bucket or a volume can be called so.
+pub(in crate::policy) fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (1..=64).contains(&text.len())
+        && text.bytes().next().is_some_and(plain)
+        && text.bytes().all(|byte| plain(byte) || matches!(byte, b'-' | b'_'))
+}
+
+/// Where a volume is found: one spelling for each place.
+fn read_mount(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let good = |part: &str| !part.is_empty() && !matches!(part, "." | "..") && part.bytes().all(plain);
+    let places = text.strip_prefix('/').filter(|_| text.len() <= MOUNT_BYTES_MAX);
+    if places.is_some_and(|parts| parts.is_empty() || parts.split('/').all(good)) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "{} is no place for a volume: write an absolute path such as \"/work\", of letters, digits, '.', '-' and '_', \
+         with at most {MOUNT_BYTES_MAX} bytes",
+        shown(text)
+    ))
+}
