@@ -6,6 +6,7 @@
 pub mod admission;
 pub mod audit;
 pub mod capability;
+pub mod cli;
 pub mod control;
 pub mod engine;
 pub mod error;

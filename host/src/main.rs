@@ -7,5 +7,5 @@ fn main() -> ExitCode {
     if let Some(code) = cofferdam::registry::child::main() {
         return code;
     }
-    ExitCode::SUCCESS
+    cofferdam::cli::main()
 }

@@ -7,6 +7,7 @@ mod deadline;
 mod executor;
 mod limiter;
 mod load;
+pub mod machine;
 pub mod output;
 mod settings;
 mod state;

@@ -1,0 +1,140 @@
+//! An entry of the record on one line, for people.
+
+use std::time::Duration;
+
+use crate::audit::Entry;
+use crate::audit::entry::{Event, Outcome};
+use crate::cli::style::{BAD, CARE, GOOD, QUIET, one_line, paint};
+use crate::cli::words;
+
+/// A text of an entry on the line, in characters.
+const TEXT: usize = 100;
+
+/// `12  2026-03-01 12:00:00  call.ended  …`.
+pub(in crate::cli) fn of(entry: &Entry) -> String {
+    let principal = entry.principal.map_or_else(|| "the host".to_owned(), |id| id.to_string());
+    format!(
+        "{:>6}  {}  {:<18} {}  {}\n",
+        entry.index,
+        paint(QUIET, words::moment(entry.time)),
+        entry.event.kind(),
+        what(&entry.event),
+        paint(QUIET, format_args!("by {principal}")),
+    )
+}
+
+/// What happened, in words.
+pub(in crate::cli) fn what(event: &Event) -> String {
+    let short = |text: &str| one_line(text, TEXT);
+    match event {
+        Event::CallDecided(e) => {
+            let limits = format!(
+                "{} fuel, {}, {}",
+                words::count(e.limits.fuel),
+                words::bytes(e.limits.memory_bytes),
+                words::span(Duration::from_millis(e.limits.deadline_ms))
+            );
+            format!("{} {} may run as {}: {} ({limits})", e.tool, e.version, e.call, short(&e.rule))
+        }
+        Event::CallEnded(e) => {
+            let outcome = match e.outcome {
+                Outcome::Ok => paint(GOOD, e.outcome),
+                Outcome::Failed(_) => paint(BAD, e.outcome),
+            };
+            let took = words::span(Duration::from_micros(e.duration_us));
+            format!("{outcome} after {took}, {} fuel, call {}", words::count(e.fuel), e.call)
+        }
+        Event::CallRefused(e) => {
+            let tool = e.tool.as_ref().map(|tool| format!("{tool} ")).unwrap_or_default();
+            let rule = e.rule.as_ref().map(|rule| format!(" [{}]", short(rule))).unwrap_or_default();
+            format!("{tool}{}: {}{rule}{}", paint(CARE, e.code), short(&e.reason), times(e.count))
+        }
+        Event::CapabilityDenied(e) => {
+            let nearest = e.nearest.as_ref().map(|rule| format!(", nearest: {}", short(rule))).unwrap_or_default();
+            let denied = paint(CARE, format_args!("{} denied", short(&e.capability)));
+            format!("{denied}: {} [{}{nearest}], call {}", short(&e.action), short(&e.rule), e.call)
+        }
+        Event::ComponentAdmitted(e) => format!("{} ({}, {})", e.component, short(&e.tool_kind), words::bytes(e.bytes)),
+        Event::ComponentRejected(e) => {
+            let which = e.component.map(|digest| format!("{digest}: ")).unwrap_or_default();
+            format!("{which}{}", short(&e.reasons.join("; ")))
+        }
+        Event::ToolPublished(e) => format!("{} {} runs {}", e.package, e.version, e.component),
+        Event::ToolPromoted(e) => format!("{} {}{}", e.package, e.version, before(e.before.as_ref())),
+        Event::ToolRolledBack(e) => format!("{} to {}{}", e.package, e.version, before(e.before.as_ref())),
+        Event::ToolDeprecated(e) => format!("{} {}: {}", e.package, e.version, short(&e.message)),
+        Event::PolicyChanged(e) => format!("{}{}", e.after, before(e.before.as_ref())),
+        Event::TenantCreated(_) => String::new(),
+        Event::TenantSuspended(e) => e.reason.as_deref().map(short).unwrap_or_default(),
+        Event::TenantResumed(_) => String::new(),
+        Event::KeyCreated(e) => format!("{} ({}), {}", short(&e.name), e.scopes.join(", "), e.key),
+        Event::KeyRotated(e) => e.key.to_string(),
+        Event::KeyRevoked(e) => e.key.to_string(),
+        Event::LoginFailed(e) => format!("{}{}", short(&e.reason), times(e.count)),
+        Event::HostStarted(e) => format!("version {}, engine {}", short(&e.version), short(&e.engine)),
+        Event::HostRecovered(e) => format!("{} calls were interrupted", words::count(e.interrupted)),
+    }
+}
+
+fn before(before: Option<&impl std::fmt::Display>) -> String {
+    before.map(|before| format!(", before {before}")).unwrap_or_default()
+}
+
+fn times(count: u64) -> String {
+    if count > 1 { format!(", {} times", words::count(count)) } else { String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use expect_test::expect;
+
+    use super::*;
+    use crate::audit::entry::{CallRefused, CapabilityDenied, KeyRevoked, LoginFailed};
+    use crate::error::Code;
+
+    #[test]
+    fn entries_read_as_sentences() {
+        let call = "0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77".parse().unwrap();
+        let refused = CallRefused {
+            call: None,
+            code: Code::Throttled,
+            count: 1_200,
+            reason: "more than 32 calls at once".to_owned(),
+            rule: None,
+            tool: Some("notes.add".parse().unwrap()),
+        };
+        let denied = CapabilityDenied {
+            action: "GET https://example.com/\u{1b}[2J".to_owned(),
+            call,
+            capability: "http".to_owned(),
+            nearest: Some("grant 2, http 1".to_owned()),
+            rule: "no rule matches".to_owned(),
+        };
+        let change = "0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77".parse().unwrap();
+        let key = "0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77".parse().unwrap();
+        let events: [Event; 4] = [
+            refused.into(),
+            denied.into(),
+            KeyRevoked { change, key }.into(),
+            LoginFailed { count: 1, reason: "no such key".to_owned() }.into(),
+        ];
+        let tenant: crate::id::TenantId = "acme".parse().unwrap();
+        let lines: String = events
+            .into_iter()
+            .zip(0..)
+            .map(|(event, index)| {
+                let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_770_000_000);
+                of(&Entry { event, index, principal: None, tenant: tenant.clone(), time })
+            })
+            .collect();
+        let lines: String = anstream::adapter::strip_str(&lines).collect();
+        expect![[r#"
+                 0  2026-02-02 02:40:00  call.refused       notes.add throttled: more than 32 calls at once, 1,200 times  by the host
+                 1  2026-02-02 02:40:00  capability.denied  http denied: GET https://example.com/\u{1b}[2J [no rule matches, nearest: grant 2, http 1], call 0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77  by the host
+                 2  2026-02-02 02:40:00  key.revoked        0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77  by the host
+                 3  2026-02-02 02:40:00  login.failed       no such key  by the host
+        "#]].assert_eq(&lines);
+    }
+}

@@ -1,0 +1,321 @@
+//! `cofferdam policy`: what a policy says, what it would give, and putting one in force. Offline it decides with the
+//! very code that the host decides with.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use cofferdam_toolchain::Manifest;
+use reqwest::Method;
+
+use super::client::Client;
+use super::connection::Connection;
+use super::style::{CARE, GOOD, QUIET, STRONG, mark, paint, plain};
+use super::table::Table;
+use super::{Exit, Failure, Output, Result, build, files, words};
+use crate::error::Error;
+use crate::http::wire;
+use crate::id::{PackageRef, PrincipalId, ToolRequest};
+use crate::policy::{
+    self as rules, Ceiling, Explanation, GrantKind, LimitsPatch, Needs, Subject, Use, check, check_ceiling, explain,
+};
+
+mod asked;
+
+/// A policy's text, in bytes: as the host takes it.
+const POLICY_BYTES_MAX: u64 = 256 << 10;
+/// What policies are sent as.
+const TOML: &str = "application/toml";
+
+/// Check, explain, show and apply the tenant's policy
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cofferdam policy check policy.toml
+  cofferdam policy check policy.toml --ceiling platform.toml --offline
+  cofferdam policy check --ceiling platform.toml
+  cofferdam policy explain policy.toml --manifest tools/http-fetch --use 'GET https://api.github.com/repos/a/b'
+  cofferdam policy explain --tool catalogue/notes.add --use kv:notes:write
+  cofferdam policy show > policy.toml
+  cofferdam policy apply policy.toml
+
+docs/policy.md says what can stand in a policy. Exit code 7: a file is not valid; 3: `explain` finds that it is denied.")]
+pub(super) struct Policy {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Check a policy, or a ceiling alone; offline, or by a host, which knows its ceiling and the tenant's packages
+    Check {
+        /// The policy; - is standard input
+        #[arg(required_unless_present = "ceiling")]
+        file: Option<PathBuf>,
+        /// The platform's ceiling that it stands under [default: the host's own, offline the built-in one]
+        #[arg(long, value_name = "FILE")]
+        ceiling: Option<PathBuf>,
+        /// Ask no host, even where one is given
+        #[arg(long)]
+        offline: bool,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Say what a tool would be given, by which line, and what would have to change
+    Explain(Explain),
+    /// Show the policy in force
+    Show {
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Put a policy in force, from the next call on
+    #[command(alias = "set")]
+    Apply {
+        /// The policy; - is standard input
+        file: PathBuf,
+        #[command(flatten)]
+        connection: Connection,
+    },
+}
+
+/// With a file: offline, by its rules. Without: by a host, under the policy in force.
+#[derive(Debug, Args)]
+struct Explain {
+    /// A policy to explain, offline; without it, the one in force at the host
+    file: Option<PathBuf>,
+    /// The platform's ceiling that it stands under [default: the built-in one]
+    #[arg(long, value_name = "FILE", requires = "file")]
+    ceiling: Option<PathBuf>,
+    /// With a file: the package, as the tenant names it [default: that of the manifest]
+    #[arg(long, value_name = "PACKAGE", requires = "file", required_unless_present_any = ["manifest", "tool"])]
+    package: Option<PackageRef>,
+    /// With a file: the folder whose cofferdam.toml says what the package declares [default: it may use every kind]
+    #[arg(long, value_name = "DIR", requires = "file")]
+    manifest: Option<PathBuf>,
+    /// Without a file: the tool
+    #[arg(long, value_name = "TOOL", conflicts_with = "file", required_unless_present = "file")]
+    tool: Option<ToolRequest>,
+    /// Without a file: for this principal of the tenant
+    #[arg(long, value_name = "ID", conflicts_with = "file")]
+    principal: Option<PrincipalId>,
+    /// A use to decide upon: 'GET https://…', kv:BUCKET[:write], files:/PATH[:write], clock, random, log, config, or JSON
+    #[arg(long = "use", value_name = "USE", value_parser = asked::read)]
+    asked: Option<Use>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Policy {
+    pub(super) fn run(self, output: Output) -> Result<Exit> {
+        match self.action {
+            Action::Check { file: Some(file), ceiling: None, offline: false, connection } if connection.is_given() => {
+                let checked = check_by_host(&Client::new(&connection)?, text(&file)?)?;
+                output.show(&checked, shown)?;
+            }
+            Action::Check { file, ceiling, .. } => {
+                let checked = check_offline(file.as_deref(), ceiling.as_deref())?;
+                output.show(&checked, shown)?;
+            }
+            Action::Explain(command) => {
+                let explanation = command.explain()?;
+                output.show(&explanation, |explanation| plain(&explanation.to_string()).into_owned())?;
+                let denied = !explanation.allowed || explanation.asked.is_some_and(|answer| !answer.allowed);
+                return Ok(if denied { Exit::Denied } else { Exit::Ok });
+            }
+            Action::Show { connection } => {
+                let policy: wire::Policy = Client::new(&connection)?.get(&["v1", "policy"], &[])?;
+                // The text alone: what is redirected into a file is a policy.
+                output.show(&policy, |policy| plain(&policy.text).into_owned())?;
+                let since = policy.since.map_or_else(
+                    || "since the tenant was created".to_owned(),
+                    |since| format!("since {}", words::moment(since.0)),
+                );
+                output.note(format_args!("{} in force {since}", policy.digest));
+            }
+            Action::Apply { file, connection } => {
+                let text = text(&file)?;
+                let put: wire::PolicyPut = Client::new(&connection)?.send_text(Method::PUT, &["v1", "policy"], TOML, text)?;
+                output.show(&put, |put| match put.changed {
+                    true => format!("{} {} is in force from the next call on", paint(GOOD, "✓"), put.digest),
+                    false => format!("{} was in force already", put.digest),
+                })?;
+            }
+        }
+        Ok(Exit::Ok)
+    }
+}
+
+/// What a host says of a policy: it knows its ceiling, and the packages that the tenant can see.
+pub(super) fn check_by_host(client: &Client, text: String) -> Result<wire::PolicyChecked> {
+    client.send_text(Method::POST, &["v1", "policy", "check"], TOML, text)
+}
+
+/// Reads a policy's text.
+pub(super) fn text(file: &Path) -> Result<String> {
+    files::text(file, "policy", POLICY_BYTES_MAX)
+}
+
+/// Reads a ceiling; the built-in one where there is no file.
+fn ceiling(file: Option<&Path>) -> Result<Ceiling> {
+    match file {
+        Some(file) => {
+            let parsed = Ceiling::parse(&files::text(file, "ceiling", POLICY_BYTES_MAX)?);
+            Ok(parsed.map_err(|error| named(error.into(), file))?)
+        }
+        None => Ok(Ceiling::builtin()),
+    }
+}
+
+fn policy(file: &Path) -> Result<rules::Policy> {
+    Ok(rules::Policy::parse(&text(file)?).map_err(|error| named(error.into(), file))?)
+}
+
+/// Which file it was: with two of them, a line alone does not say.
+fn named(error: Error, file: &Path) -> Error {
+    error.fact("file", file.display().to_string())
+}
+
+/// The policy under the ceiling; the ceiling alone where there is no policy.
+fn check_offline(file: Option<&Path>, ceiling_file: Option<&Path>) -> Result<wire::PolicyChecked> {
+    let ceiling = ceiling(ceiling_file)?;
+    let (digest, warnings) = match file {
+        Some(file) => {
+            let policy = policy(file)?;
+            (policy.digest(), check(&ceiling, &policy))
+        }
+        None => (ceiling.digest(), check_ceiling(&ceiling)),
+    };
+    Ok(wire::PolicyChecked { digest, warnings, tools: Vec::new() })
+}
+
+impl Explain {
+    fn explain(self) -> Result<Explanation> {
+        let Some(file) = &self.file else {
+            let Some(tool) = self.tool else { return Err(Error::internal("clap").into()) };
+            let request = wire::ExplainRequest { tool, principal: self.principal, asked: self.asked };
+            return Client::new(&self.connection)?.post(&["v1", "explain"], &request);
+        };
+        let (ceiling, policy) = (ceiling(self.ceiling.as_deref())?, policy(file)?);
+        let Declared { package, needs, limits } = Declared::read(self.package, self.manifest.as_deref())?;
+        let subject = Subject { package: &package, needs: &needs, limits: &limits };
+        Ok(explain(&ceiling, &policy, &subject, self.asked.as_ref()))
+    }
+}
+
+/// A package, by what it declares.
+struct Declared {
+    package: PackageRef,
+    needs: Needs,
+    limits: LimitsPatch,
+}
+
+impl Declared {
+    fn read(package: Option<PackageRef>, folder: Option<&Path>) -> Result<Self> {
+        // What its imports imply is not known here: as if it were everything.
+        let every = || Needs { optional: GrantKind::ALL.into_iter().collect(), ..Needs::default() };
+        let Some(folder) = folder else {
+            let package = package.ok_or_else(|| Failure::usage("there is no package", "name one with --package"))?;
+            return Ok(Self { package, needs: every(), limits: LimitsPatch::default() });
+        };
+        let manifest = Manifest::read(folder)
+            .map_err(|error| Failure::invalid(format!("{error:#}"), "correct the manifest"))?
+            .ok_or_else(|| Error::not_found("manifest", folder.join(cofferdam_toolchain::MANIFEST).display()))?;
+        let package = match package {
+            Some(package) => package,
+            None => manifest.package.name.parse().map_err(Error::from)?,
+        };
+        let needs = manifest.needs.as_ref().map(build::needs).transpose()?.unwrap_or_else(every);
+        Ok(Self { package, needs, limits: build::limits(&manifest.limits)? })
+    }
+}
+
+/// A valid policy: what is probably not meant, and what packages would be given.
+fn shown(checked: &wire::PolicyChecked) -> String {
+    let mut text = String::new();
+    for warning in &checked.warnings {
+        text += &format!("{} {}\n", paint(CARE, "warning:"), plain(&warning.to_string()));
+    }
+    text += &format!("{} {} {}\n", mark(true), paint(STRONG, "the policy is valid"), paint(QUIET, checked.digest));
+    let mut table = Table::new(["PACKAGE", "CALLS", "HOLDS", "WITHHELD"]).indent(2);
+    for explanation in &checked.tools {
+        let calls = if explanation.allowed { paint(GOOD, "may start") } else { paint(CARE, "denied") };
+        let kinds = |kinds: Vec<GrantKind>| {
+            let mut names: Vec<&str> = kinds.into_iter().map(GrantKind::as_str).collect();
+            names.dedup();
+            names.join(", ")
+        };
+        table.row([
+            explanation.package.to_string(),
+            calls,
+            kinds(explanation.grants.iter().map(|held| held.kind).collect()),
+            paint(QUIET, kinds(explanation.withheld.iter().map(|withheld| withheld.kind).collect())),
+        ]);
+    }
+    if table.is_empty() { text } else { format!("{text}\n{table}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_policy_is_checked_under_its_ceiling() {
+        let folder = tempfile::tempdir().unwrap();
+        let policy = written(folder.path(), "policy.toml", "[limits]\nfuel = 5_000_000\n");
+        let ceiling = written(folder.path(), "ceiling.toml", "[limits]\nfuel = 1_000_000\n");
+        assert!(check_offline(Some(&policy), None).unwrap().warnings.is_empty());
+        let text = shown(&check_offline(Some(&policy), Some(&ceiling)).unwrap());
+        assert!(text.contains("warning:") && text.contains("limits.fuel"), "{text}");
+        let wrong = written(folder.path(), "wrong.toml", "[limits]\nfeul = 1\n");
+        let failure = check_offline(Some(&wrong), None).unwrap_err();
+        assert_eq!(failure.exit(), Exit::Invalid);
+        let said = failure.said().unwrap();
+        assert!(said.facts["file"].as_str().unwrap().ends_with("wrong.toml") && said.detail.contains("fuel"));
+    }
+
+    #[test]
+    fn a_package_is_explained_by_its_manifest() {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = "[package]\nname = \"notes\"\nversion = \"1.0.0\"\n[needs]\nrequired = [\"kv\"]\n";
+        written(folder.path(), "cofferdam.toml", manifest);
+        let explain = |text: &str, asked: Option<&str>| {
+            let file = written(folder.path(), "policy.toml", text);
+            let asked = asked.map(|asked| asked::read(asked).unwrap());
+            Explain {
+                file: Some(file),
+                ceiling: None,
+                package: None,
+                manifest: Some(folder.path().to_owned()),
+                tool: None,
+                principal: None,
+                asked,
+                connection: Connection::to("http://127.0.0.1:1".parse().unwrap(), wire::Secret::new("x")),
+            }
+            .explain()
+            .unwrap()
+        };
+        let denied = explain("", None);
+        assert!(!denied.allowed && denied.remedy.is_some());
+        let granted = "[[grant]]\ntools = [\"notes\"]\nkv = [{ bucket = \"notes\", access = \"read-only\" }]\n";
+        assert!(explain(granted, Some("kv:notes")).asked.unwrap().allowed);
+        assert!(!explain(granted, Some("kv:notes:write")).asked.unwrap().allowed);
+    }
+
+    #[test]
+    fn what_is_valid_is_said_so() {
+        let digest = crate::id::Digest::of(b"x");
+        let text = shown(&wire::PolicyChecked { digest, warnings: Vec::new(), tools: Vec::new() });
+        let text: String = anstream::adapter::strip_str(&text).collect();
+        expect![[r#"
+            ✓ the policy is valid sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881
+        "#]]
+        .assert_eq(&text);
+    }
+}

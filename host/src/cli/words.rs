@@ -1,0 +1,75 @@
+//! Numbers, sizes and times as people read them.
+
+use std::time::{Duration, SystemTime};
+
+/// `1234567` as `1,234,567`.
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes in the unit that fits: `157.5 KiB`.
+pub(super) fn bytes(number: u64) -> String {
+    bytesize::ByteSize::b(number).display().iec().to_string()
+}
+
+/// A span in the unit that fits, with three digits: `850 µs`, `3.42 ms`, `1.20 s`, `2m 5s`.
+pub(super) fn span(span: Duration) -> String {
+    let micros = span.as_micros();
+    let scaled = |value: f64, unit: &str| match value {
+        value if value < 10.0 => format!("{value:.2} {unit}"),
+        value if value < 100.0 => format!("{value:.1} {unit}"),
+        value => format!("{value:.0} {unit}"),
+    };
+    match micros {
+        0..1_000 => format!("{micros} µs"),
+        1_000..1_000_000 => scaled(span.as_secs_f64() * 1e3, "ms"),
+        1_000_000..60_000_000 => scaled(span.as_secs_f64(), "s"),
+        _ => humantime::format_duration(Duration::from_secs(span.as_secs())).to_string(),
+    }
+}
+
+/// A moment by the second, in UTC.
+pub(super) fn moment(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string().replace('T', " ").replace('Z', "")
+}
+
+/// `1 tool`, `2 tools`.
+pub(super) fn some(number: usize, one: &str, many: &str) -> String {
+    format!("{} {}", count(number as u64), if number == 1 { one } else { many })
+}
+
+/// A list with `and` before its last: `a, b and c`.
+pub(super) fn list<T: AsRef<str>>(items: &[T]) -> String {
+    match items {
+        [] => "nothing".to_owned(),
+        [one] => one.as_ref().to_owned(),
+        [rest @ .., last] => {
+            let rest: Vec<&str> = rest.iter().map(AsRef::as_ref).collect();
+            format!("{} and {}", rest.join(", "), last.as_ref())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        let spans = [7, 999, 1_500, 65_000, 1_200_000, 125_000_000].map(|us| span(Duration::from_micros(us)));
+        assert_eq!(spans, ["7 µs", "999 µs", "1.50 ms", "65.0 ms", "1.20 s", "2m 5s"]);
+        assert_eq!([bytes(12), bytes(161_280), bytes(64 << 20)], ["12 B", "157.5 KiB", "64.0 MiB"]);
+        assert_eq!([some(1, "tool", "tools"), some(1_000, "tool", "tools")], ["1 tool", "1,000 tools"]);
+        assert_eq!([list(&["a"]), list(&["a", "b", "c"]), list::<&str>(&[])], ["a", "a, b and c", "nothing"]);
+        assert_eq!(moment(SystemTime::UNIX_EPOCH), "1970-01-01 00:00:00");
+    }
+}
