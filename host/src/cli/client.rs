@@ -62,11 +62,6 @@ impl Client {
         self.base.scheme() == "http" && !is_loopback(&self.base)
     }
 
-    /// The host's address.
-    pub(super) fn base(&self) -> &Url {
-        &self.base
-    }
-
     /// Gets what is at `path` (segments, each any text), with this query.
     pub(super) fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, String)]) -> Result<T> {
         let mut url = self.url(path);
