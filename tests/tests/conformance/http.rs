@@ -89,7 +89,7 @@ pub(crate) async fn header_bytes() {
     let stand = stand("headers").await;
     // Other headers count as well: how much room they leave is found out, and then one byte is too many.
     let find = async |ask: &dyn Fn(u64) -> Value| {
-        let (mut fits, mut not) = (1, 4_000);
+        let (mut fits, mut not) = (1_u64, 4_000_u64);
         while not - fits > 1 {
             let middle = fits.midpoint(not);
             stand.limit("http_header_bytes = 2000").await;
