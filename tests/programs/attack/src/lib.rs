@@ -5,7 +5,7 @@ mod breaks;
 mod egress;
 mod memory;
 mod outside;
-mod reach;
+mod escape;
 
 use cofferdam_sdk::tools;
 
@@ -13,7 +13,7 @@ use breaks::{break_down, fail, lie};
 use egress::{connect, header_flood, request};
 use memory::{lift, residue_leave, residue_look};
 use outside::{clocks, settings, surroundings};
-use reach::reach;
+use escape::reach;
 
 tools!(
     break_down, clocks, connect, fail, header_flood, lie, lift, reach, request, residue_leave, residue_look, settings,
