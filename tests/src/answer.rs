@@ -71,7 +71,9 @@ impl Answer {
     #[track_caller]
     pub fn text(self) -> String {
         let body = self.ok();
-        let Some([content]) = body["content"].as_array().map(Vec::as_slice) else { panic!("no single content: {body}") };
+        let Some([content]) = body["content"].as_array().map(Vec::as_slice) else {
+            panic!("no single content: {body}")
+        };
         content["text"].as_str().unwrap_or_else(|| panic!("no text: {body}")).to_owned()
     }
 
@@ -83,7 +85,9 @@ impl Answer {
     #[track_caller]
     pub fn json(self) -> Value {
         let body = self.ok();
-        let Some([content]) = body["content"].as_array().map(Vec::as_slice) else { panic!("no single content: {body}") };
+        let Some([content]) = body["content"].as_array().map(Vec::as_slice) else {
+            panic!("no single content: {body}")
+        };
         assert_eq!(content["type"], "json", "{body}");
         content["json"].clone()
     }

@@ -74,7 +74,7 @@ impl Handmade {
 
     fn module(&self) -> String {
         const RECORD: u32 = DEFINITIONS + 16;
-        const TEXTS: u32 = 2048;
+        const TEXTS: u32 = 8192;
         let mut texts = String::new();
         let mut text = |text: &str| {
             let at = TEXTS + u32::try_from(texts.len()).unwrap();
@@ -216,6 +216,8 @@ pub fn with_length(component: &[u8], length: usize) -> Bytes {
 pub struct Parts {
     /// Core modules at the outermost level.
     pub modules: u32,
+    /// Core modules and components: itself, and all that are nested in it.
+    pub modules_and_components: usize,
     /// Instances of core modules that it makes.
     pub instances: usize,
     /// Sections, headers and ends of all nested modules counted in.
@@ -233,6 +235,7 @@ impl Parts {
         for payload in Parser::new(0).parse_all(component) {
             parts.sections += 1;
             match payload.unwrap() {
+                Payload::Version { .. } => parts.modules_and_components += 1,
                 Payload::ModuleSection { .. } => parts.modules += 1,
                 Payload::InstanceSection(section) => {
                     let made = |instance: &wasmparser::Result<wasmparser::Instance<'_>>| {

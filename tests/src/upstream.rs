@@ -94,12 +94,12 @@ async fn remember(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 256 << 20).await.unwrap_or_default();
-    let headers = parts.headers.iter().map(|(name, value)| {
-        (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-    });
+    let headers = parts
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     let path = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
-    let was =
-        Seen { method: parts.method.to_string(), path, body_bytes: body.len(), headers: headers.collect() };
+    let was = Seen { method: parts.method.to_string(), path, body_bytes: body.len(), headers: headers.collect() };
     seen.lock().unwrap().push(was);
     next.run(Request::from_parts(parts, Body::from(body))).await
 }
@@ -137,6 +137,7 @@ async fn stall() -> Body {
     Body::from_stream(futures::StreamExt::chain(first, stream::pending()))
 }
 
-async fn redirect(Path((_, url)): Path<(String, String)>) -> Response {
-    (StatusCode::FOUND, [(header::LOCATION, url)]).into_response()
+/// To another host.
+async fn redirect(Path((_, host)): Path<(String, String)>) -> Response {
+    (StatusCode::FOUND, [(header::LOCATION, format!("http://{host}/latest/meta-data"))]).into_response()
 }

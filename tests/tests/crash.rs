@@ -204,10 +204,12 @@ async fn check(server: &Server, tenant: &Tenant, told: &Told, seen: &mut Seen) {
     // What is listed is whole, and in the record once.
     let listed = tenant.auditor.get("/v1/components").await.ok();
     let listed: Vec<_> = listed["components"].as_array().unwrap().clone();
-    let components: BTreeSet<_> = listed.iter().map(|component| component["digest"].as_str().unwrap().to_owned()).collect();
+    let components: BTreeSet<_> =
+        listed.iter().map(|component| component["digest"].as_str().unwrap().to_owned()).collect();
     assert!(listed.iter().all(|component| component["definitions"][0]["name"] == "handmade"));
     assert!(components.is_superset(&told.components), "{:?}", told.components.difference(&components));
-    let admitted: Vec<_> = seen.of("component.admitted").map(|event| event["component"].as_str().unwrap().to_owned()).collect();
+    let admitted: Vec<_> =
+        seen.of("component.admitted").map(|event| event["component"].as_str().unwrap().to_owned()).collect();
     assert_eq!(admitted.len(), components.len());
     assert_eq!(admitted.into_iter().collect::<BTreeSet<_>>(), components);
 
@@ -217,7 +219,9 @@ async fn check(server: &Server, tenant: &Tenant, told: &Told, seen: &mut Seen) {
             .as_array()
             .unwrap()
             .iter()
-            .map(|version| (version["version"].as_str().unwrap().to_owned(), version["component"].as_str().unwrap().to_owned()))
+            .map(|version| {
+                (version["version"].as_str().unwrap().to_owned(), version["component"].as_str().unwrap().to_owned())
+            })
             .collect();
         for (version, component) in &told.versions {
             assert_eq!(versions.get(version), Some(component), "{version}");
@@ -254,7 +258,8 @@ async fn check(server: &Server, tenant: &Tenant, told: &Told, seen: &mut Seen) {
     assert_eq!(seen.of("key.revoked").count(), revoked.len());
 
     // No count that somebody was told is taken back.
-    let count = tenant.agent.call("catalogue/limits.kv-count", json!({"bucket": "counts", "key": "n", "times": 1})).await;
+    let count =
+        tenant.agent.call("catalogue/limits.kv-count", json!({"bucket": "counts", "key": "n", "times": 1})).await;
     let count: u64 = count.text().parse().unwrap();
     assert!(told.counted.last().is_none_or(|told| count > *told), "{count} and {:?}", told.counted.last());
 

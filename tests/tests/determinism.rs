@@ -32,7 +32,12 @@ fn the_same_call_gives_the_same_result_for_the_same_fuel() {
                 let record = tenant.record(answer.call()).await;
                 let (decided, ended) = (&record[0]["event"], &record.last().unwrap()["event"]);
                 assert_eq!(ended["outcome"], "ok", "{answer:?}");
-                ends.push((decided["arguments"].clone(), ended["result"].clone(), ended["fuel"].clone(), ended["memory_bytes"].clone()));
+                ends.push((
+                    decided["arguments"].clone(),
+                    ended["result"].clone(),
+                    ended["fuel"].clone(),
+                    ended["memory_bytes"].clone(),
+                ));
             }
             assert!(ends.iter().all(|end| *end == ends[0]), "{tool}: {ends:#?}");
         }

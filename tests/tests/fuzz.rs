@@ -51,7 +51,13 @@ fn acceptable(answer: &Answer, input: &dyn std::fmt::Debug) {
     let code = answer.code();
     let shown = || format!("{input:?}").chars().take(2_000).collect::<String>();
     assert_ne!(code, Some(Code::Internal), "{}\n{answer:#?}", shown());
-    assert!(answer.status != 500 && answer.text.len() < 100_000, "{}\n{} {}", shown(), answer.status, answer.text.len());
+    assert!(
+        answer.status != 500 && answer.text.len() < 100_000,
+        "{}\n{} {}",
+        shown(),
+        answer.status,
+        answer.text.len()
+    );
     if code.is_some() {
         // What was sent comes back cut, and never as something that moves a terminal's cursor.
         let detail = answer.body["detail"].as_str().unwrap();
@@ -72,8 +78,11 @@ fn names() -> impl Strategy<Value = String> {
         "(catalogue/)?[a-zA-Z0-9./@_%-]{0,80}",
         "\\PC{0,40}",
         any::<String>(),
-        vec(prop_oneof![Just("../"), Just("%2e%2e/"), Just("catalogue/"), Just("\0"), Just("\r\n"), Just("noop")], 0..9)
-            .prop_map(|parts| parts.concat()),
+        vec(
+            prop_oneof![Just("../"), Just("%2e%2e/"), Just("catalogue/"), Just("\0"), Just("\r\n"), Just("noop")],
+            0..9
+        )
+        .prop_map(|parts| parts.concat()),
         (1_usize..100_000).prop_map(|length| "a".repeat(length)),
     ]
 }
@@ -90,8 +99,14 @@ fn documents() -> impl Strategy<Value = Value> {
         Just(json!("x".repeat(70_000))),
     ];
     let keys = prop_oneof![
-        Just("text".to_owned()), Just("bytes".to_owned()), Just("rounds".to_owned()), Just("shape".to_owned()),
-        Just("how".to_owned()), Just("tool".to_owned()), Just("arguments".to_owned()), any::<String>(),
+        Just("text".to_owned()),
+        Just("bytes".to_owned()),
+        Just("rounds".to_owned()),
+        Just("shape".to_owned()),
+        Just("how".to_owned()),
+        Just("tool".to_owned()),
+        Just("arguments".to_owned()),
+        any::<String>(),
     ];
     leaf.prop_recursive(6, 200, 12, move |inner| {
         prop_oneof![
@@ -119,7 +134,14 @@ fn arguments() {
     run(async {
         let tenant = tenant("arguments").await;
         tenant.policy("[limits]\nfuel = 50_000_000\ndeadline = \"1s\"").await;
-        let tools = prop::sample::select(vec!["noop", "limits.echo", "limits.result", "attack.lie", "limits.grow", "limits.kv-set"]);
+        let tools = prop::sample::select(vec![
+            "noop",
+            "limits.echo",
+            "limits.result",
+            "attack.lie",
+            "limits.grow",
+            "limits.kv-set",
+        ]);
         fuzz(&tenant, (tools, documents()), async |(tool, arguments)| {
             Some(tenant.agent.call(&format!("catalogue/{tool}"), arguments.clone()).await)
         })
@@ -136,14 +158,35 @@ fn bodies_that_are_hardly_json() {
             vec(any::<u8>(), 0..300),
             mutated(good.clone().into_bytes()),
             (1_usize..200_000).prop_map(|depth| "[".repeat(depth).into_bytes()),
-            (1_usize..200_000).prop_map(|depth| format!("{{\"tool\":\"noop\",\"arguments\":{}", "{\"a\":".repeat(depth)).into_bytes()),
+            (1_usize..200_000).prop_map(|depth| format!(
+                "{{\"tool\":\"noop\",\"arguments\":{}",
+                "{\"a\":".repeat(depth)
+            )
+            .into_bytes()),
             any::<String>().prop_map(|text| format!("{{\"tool\":\"noop\",\"{text}\":1}}").into_bytes()),
-            Just(format!("{{\"tool\":\"catalogue/limits.echo\",\"arguments\":{{\"text\":{}1e999}}}}", " ".repeat(1000)).into_bytes()),
+            Just(
+                format!("{{\"tool\":\"catalogue/limits.echo\",\"arguments\":{{\"text\":{}1e999}}}}", " ".repeat(1000))
+                    .into_bytes()
+            ),
             Just(good.replace("\"x\"", "\"\\ud800\"").into_bytes()),
             Just(good.replace("\"x\"", "\"x\",\"text\":\"y\"").into_bytes()),
         ];
-        let types = prop::sample::select(vec!["application/json", "text/plain", "application/json; charset=latin1", "", "a/b", "multipart/form-data"]);
-        let paths = prop::sample::select(vec!["/v1/calls", "/v1/explain", "/v1/keys", "/v1/packages/x/versions", "/v1/packages/x/promote", "/v1/policy/check"]);
+        let types = prop::sample::select(vec![
+            "application/json",
+            "text/plain",
+            "application/json; charset=latin1",
+            "",
+            "a/b",
+            "multipart/form-data",
+        ]);
+        let paths = prop::sample::select(vec![
+            "/v1/calls",
+            "/v1/explain",
+            "/v1/keys",
+            "/v1/packages/x/versions",
+            "/v1/packages/x/promote",
+            "/v1/policy/check",
+        ]);
         fuzz(&tenant, (paths, types, texts), async |(path, kind, text)| {
             let request = tenant.operator.request("POST", path).body(text.clone());
             let by_agent = tenant.agent.request("POST", path).header(CONTENT_TYPE, *kind).body(text.clone());
@@ -229,7 +272,8 @@ fn definitions() {
         fuzz(&tenant, definitions, async |(name, description, schema)| {
             // Its texts lie where no argument is put.
             let schema: String = schema.chars().take(8_000).collect();
-            let handmade = Handmade { name: name.clone(), description: description.clone(), schema, ..Handmade::default() };
+            let handmade =
+                Handmade { name: name.clone(), description: description.clone(), schema, ..Handmade::default() };
             let answer = tenant.publisher.upload(handmade.build()).await;
             if answer.status >= 400 {
                 return Some(answer);
@@ -240,7 +284,9 @@ fn definitions() {
             tenant.publisher.post(&format!("/v1/packages/{package}/versions"), &body).await.ok();
             // Whatever its schema is, arguments are checked against it in time.
             let tool = format!("{package}.{name}");
-            for arguments in [json!({}), json!({"a": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"}), json!({"x": [1], "a": {"b": null}})] {
+            for arguments in
+                [json!({}), json!({"a": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"}), json!({"x": [1], "a": {"b": null}})]
+            {
                 acceptable(&tenant.agent.call(&tool, arguments).await, &handmade);
             }
             Some(tenant.agent.get(&format!("/v1/tools/{tool}")).await)
@@ -292,12 +338,51 @@ fn paths_queries_methods_and_headers() {
     run(async {
         let tenant = tenant("paths").await;
         let operator = tenant.operator.clone();
-        let segment = prop_oneof!["[a-zA-Z0-9._~@:%+-]{0,20}", Just("..".to_owned()), Just("%2e%2e".to_owned()), Just("%00".to_owned()), Just("%ff".to_owned()), Just("v1".to_owned())];
-        let beginnings = prop::sample::select(vec!["/v1/tools/", "/v1/calls/", "/v1/components/", "/v1/packages/", "/v1/tenants/", "/v1/keys/", "/v1/audit", "/v1/usage", "/v1/", "/"]);
-        let paths = (beginnings, vec(segment, 0..5)).prop_map(|(begin, segments)| format!("{begin}{}", segments.join("/")));
-        let queries = prop_oneof![Just(String::new()), "\\?[a-z]{1,6}=[0-9a-zA-Z%-]{0,30}", "\\?from=[0-9-]{0,25}&limit=[0-9-]{0,25}", "\\?since=[0-9-]{0,12}&until=[0-9T:-]{0,24}", "\\?[ -~&&[^#\"<>]]{0,40}"];
-        let methods = prop::sample::select(vec!["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "X"]);
-        let headers = prop::sample::select(vec!["accept", "authorization", "content-type", "content-encoding", "expect", "range", "te", "x-forwarded-for", "cookie", "traceparent", "if-match"]);
+        let segment = prop_oneof![
+            "[a-zA-Z0-9._~@:%+-]{0,20}",
+            Just("..".to_owned()),
+            Just("%2e%2e".to_owned()),
+            Just("%00".to_owned()),
+            Just("%ff".to_owned()),
+            Just("v1".to_owned())
+        ];
+        let beginnings = prop::sample::select(vec![
+            "/v1/tools/",
+            "/v1/calls/",
+            "/v1/components/",
+            "/v1/packages/",
+            "/v1/tenants/",
+            "/v1/keys/",
+            "/v1/audit",
+            "/v1/usage",
+            "/v1/",
+            "/",
+        ]);
+        let paths =
+            (beginnings, vec(segment, 0..5)).prop_map(|(begin, segments)| format!("{begin}{}", segments.join("/")));
+        let queries = prop_oneof![
+            Just(String::new()),
+            "\\?[a-z]{1,6}=[0-9a-zA-Z%-]{0,30}",
+            "\\?from=[0-9-]{0,25}&limit=[0-9-]{0,25}",
+            "\\?since=[0-9-]{0,12}&until=[0-9T:-]{0,24}",
+            "\\?[ -~&&[^#\"<>]]{0,40}"
+        ];
+        let methods = prop::sample::select(vec![
+            "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "X",
+        ]);
+        let headers = prop::sample::select(vec![
+            "accept",
+            "authorization",
+            "content-type",
+            "content-encoding",
+            "expect",
+            "range",
+            "te",
+            "x-forwarded-for",
+            "cookie",
+            "traceparent",
+            "if-match",
+        ]);
         let values = "[ -~]{0,200}";
         fuzz(&tenant, (methods, paths, queries, headers, values), async |(method, path, query, header, value)| {
             let request = operator.request(method, &format!("{path}{query}")).header(*header, value.as_str());

@@ -76,7 +76,10 @@ struct Ids {
 impl Ids {
     async fn of(tenant: &Tenant) -> Self {
         let package = name("swept");
-        let component = tenant.push(&package, Handmade::numbered(1)).await;
+        // A component of its own: the same bytes would have the same digest, whoever has them.
+        let description = format!("The only one of {package}.");
+        let component = Handmade { description, ..Handmade::default() }.build();
+        let component = tenant.push(&package, component).await;
         let tool = format!("{package}.handmade");
         let call = tenant.agent.call(&tool, json!({})).await.call().to_owned();
         let key = tenant.agent.get("/v1/whoami").await.ok()["principal"]["id"].as_str().unwrap().to_owned();
@@ -112,7 +115,12 @@ impl Operation {
         let document = server.platform.get("/v1/openapi.json").await.ok();
         let mut all = Vec::new();
         for (path, item) in document["paths"].as_object().unwrap() {
-            for method in item.as_object().unwrap().keys().filter(|key| !["parameters", "summary", "description"].contains(&key.as_str())) {
+            for method in item
+                .as_object()
+                .unwrap()
+                .keys()
+                .filter(|key| !["parameters", "summary", "description"].contains(&key.as_str()))
+            {
                 all.push(Self { method: method.to_uppercase(), path: path.clone() });
             }
         }
@@ -171,7 +179,15 @@ fn without_a_key_there_is_nothing() {
         let mut sweep = Sweep::default();
         let mut operations = Operation::all(server).await;
         // What there is not is not told apart from what there is.
-        for (method, path) in [("GET", "/"), ("GET", "/v1"), ("POST", "/v2/calls"), ("PATCH", "/v1/policy"), ("TRACE", "/v1/calls"), ("GET", "/v1/../v1/tools"), ("OPTIONS", "/v1/tools")] {
+        for (method, path) in [
+            ("GET", "/"),
+            ("GET", "/v1"),
+            ("POST", "/v2/calls"),
+            ("PATCH", "/v1/policy"),
+            ("TRACE", "/v1/calls"),
+            ("GET", "/v1/../v1/tools"),
+            ("OPTIONS", "/v1/tools"),
+        ] {
             let (status, text) = send_plain(&anonymous, method, path).await;
             assert_eq!(status, 401, "{method} {path}: {text}");
         }
@@ -209,10 +225,20 @@ fn what_another_tenant_has_is_not_there() {
             let body = known.body.as_ref().map(Value::to_string).unwrap_or_default();
             let names_theirs = operation.path.contains('{') || ids.found_in(&body).is_some();
             if known.platform || names_theirs {
-                sweep.expect(answer.status == 404 && answer.body["code"] == "not-found", &operation, "another tenant", &answer);
+                sweep.expect(
+                    answer.status == 404 && answer.body["code"] == "not-found",
+                    &operation,
+                    "another tenant",
+                    &answer,
+                );
             } else {
                 // A list, or a change of the other tenant's own: nothing of the first one's is in the answer.
-                sweep.expect(answer.status < 500 && ids.found_in(&answer.text).is_none(), &operation, "another tenant", &answer);
+                sweep.expect(
+                    answer.status < 500 && ids.found_in(&answer.text).is_none(),
+                    &operation,
+                    "another tenant",
+                    &answer,
+                );
             }
         }
         // Nothing happened to what was tried.
@@ -248,7 +274,8 @@ fn a_key_does_what_its_scopes_say_and_no_more() {
             for (scope, client) in if of_platform { &platform } else { own.as_slice() } {
                 // Something to lose: what is allowed happens.
                 let mut ids = Ids::of(&acme).await;
-                let key = acme.operator.post("/v1/keys", &json!({"name": name("lost"), "scopes": ["agent"]})).await.ok();
+                let key =
+                    acme.operator.post("/v1/keys", &json!({"name": name("lost"), "scopes": ["agent"]})).await.ok();
                 key["id"].as_str().unwrap().clone_into(&mut ids.key);
                 let known = known(&operation.text(), &ids).unwrap();
                 let allowed = known.scopes.is_empty() || known.scopes.contains(scope);
@@ -259,9 +286,19 @@ fn a_key_does_what_its_scopes_say_and_no_more() {
                 let denied = answer.status == 403 && answer.body["code"] == "denied";
                 let says = answer.body["facts"]["scopes_needed"].as_str().unwrap_or_default().to_owned();
                 if allowed {
-                    sweep.expect(![401, 403, 404, 405].contains(&answer.status) && answer.status < 500, &operation, scope, &answer);
+                    sweep.expect(
+                        ![401, 403, 404, 405].contains(&answer.status) && answer.status < 500,
+                        &operation,
+                        scope,
+                        &answer,
+                    );
                 } else {
-                    sweep.expect(denied && known.scopes.iter().all(|scope| says.contains(scope)), &operation, scope, &answer);
+                    sweep.expect(
+                        denied && known.scopes.iter().all(|scope| says.contains(scope)),
+                        &operation,
+                        scope,
+                        &answer,
+                    );
                 }
             }
         }

@@ -122,7 +122,8 @@ mod tests {
         }});
         let arguments = pairs(&["text=1", "n=2", "maybe=3", "other=true", "more=plain words", "raw:=[1]", "e=a=b"]);
         assert!(arguments.need_schema());
-        let expected = json!({"text": "1", "n": 2, "maybe": "3", "other": true, "more": "plain words", "raw": [1], "e": "a=b"});
+        let expected =
+            json!({"text": "1", "n": 2, "maybe": "3", "other": true, "more": "plain words", "raw": [1], "e": "a=b"});
         assert_eq!(Value::Object(arguments.resolve(&schema).unwrap()), expected);
         assert!(!pairs(&["text=plain words", "raw:=1"]).need_schema());
     }

@@ -110,7 +110,8 @@ pub(super) fn component(path: &Path) -> Result<Packaged> {
     match Manifest::read(folder).map_err(|error| failed("the manifest is not valid", &error))? {
         Some(manifest) => packaged(&manifest, path.to_owned()),
         None => {
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase().replace(['_', '.', ' '], "-");
+            let stem =
+                path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase().replace(['_', '.', ' '], "-");
             read(&stem, Version::new(0, 0, 0), None, LimitsPatch::default(), path.to_owned())
         }
     }
@@ -140,7 +141,10 @@ pub(super) fn needs(needs: &cofferdam_toolchain::Needs) -> Result<Needs> {
 pub(super) fn limits(table: &toml::Table) -> Result<LimitsPatch> {
     table.clone().try_into().map_err(|error: toml::de::Error| {
         let error = error.message().to_owned();
-        Failure::invalid(format!("[limits] of the manifest is not valid: {error}"), "docs/policy.md lists the limits of a call")
+        Failure::invalid(
+            format!("[limits] of the manifest is not valid: {error}"),
+            "docs/policy.md lists the limits of a call",
+        )
     })
 }
 
@@ -186,7 +190,11 @@ mod tests {
     fn a_component_alone_is_named_after_its_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("My_Tool.wasm");
-        std::fs::write(&path, wat::parse_str("(component)").unwrap()).unwrap();
+        std::fs::write(
+            &path,
+            wat::parse_str(r#"(component (instance $i) (export "cofferdam:tool/tools@1.0.0" (instance $i)))"#).unwrap(),
+        )
+        .unwrap();
         let packaged = component(&path).unwrap();
         assert_eq!((packaged.package.as_str(), packaged.version.to_string().as_str()), ("my-tool", "0.0.0"));
         std::fs::write(folder.path().join("cofferdam.toml"), "[package]\nname = \"x\"\nversion = \"1.2.3\"").unwrap();

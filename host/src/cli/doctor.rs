@@ -139,15 +139,20 @@ fn maps() -> Check {
     match count {
         Some(count) => {
             let count: u64 = count;
-            let detail =
-                format!("vm.max_map_count is {}; live calls take {} at most", words::count(count), words::count(needed));
+            let detail = format!(
+                "vm.max_map_count is {}; live calls take {} at most",
+                words::count(count),
+                words::count(needed)
+            );
             // As much again is left for artefacts, threads and the program.
             match count >= needed * 2 {
                 true => Check::good(NAME, detail),
                 false => Check::care(NAME, detail, format!("sysctl vm.max_map_count={}", needed * 4)),
             }
         }
-        None => Check::care(NAME, "this system does not say how many there may be", "watch for calls that do not start"),
+        None => {
+            Check::care(NAME, "this system does not say how many there may be", "watch for calls that do not start")
+        }
     }
 }
 
@@ -157,7 +162,8 @@ fn descriptors() -> Check {
     let wanted = ServerSettings::default().connections_max as u64;
     match getrlimit(Resource::Nofile).current {
         Some(limit) if limit < wanted => {
-            let detail = format!("at most {}; a host takes up to {} connections", words::count(limit), words::count(wanted));
+            let detail =
+                format!("at most {}; a host takes up to {} connections", words::count(limit), words::count(wanted));
             Check::care(NAME, detail, format!("ulimit -n {}, or LimitNOFILE= in the service's unit", wanted * 2))
         }
         Some(limit) => Check::good(NAME, format!("at most {}", words::count(limit))),

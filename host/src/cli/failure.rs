@@ -202,10 +202,13 @@ mod tests {
             .fact("limit", "fuel")
             .fact("maximum", 1_000_000)
             .fact("reasons", vec!["one", "two"])
-            .fact("problems", vec![
-                serde_json::json!({"line": 3, "key": "limits.feul", "message": "no \u{1b}[2J key"}),
-                serde_json::json!({"used": 7, "of": "fuel"}),
-            ]);
+            .fact(
+                "problems",
+                vec![
+                    serde_json::json!({"line": 3, "key": "limits.feul", "message": "no \u{1b}[2J key"}),
+                    serde_json::json!({"used": 7, "of": "fuel"}),
+                ],
+            );
         let call = "0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77".parse().unwrap();
         expect![[r#"
             error: the call used up its 1000 units of fuel [fuel-exhausted]

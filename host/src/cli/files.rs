@@ -48,9 +48,8 @@ pub(super) fn write_new(path: &Path, contents: &[u8]) -> Result<()> {
         std::io::Write::write_all(&mut file, contents)
     };
     let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            Error::new(Code::Conflict, format!("{} is there already", path.display())).next("remove it, or choose another name")
-        }
+        std::io::ErrorKind::AlreadyExists => Error::new(Code::Conflict, format!("{} is there already", path.display()))
+            .next("remove it, or choose another name"),
         _ => Error::new(Code::InvalidRequest, format!("{} cannot be written: {error}", path.display())),
     };
     Ok(write().map_err(failed)?)

@@ -119,12 +119,7 @@ mod tests {
     #[test]
     fn nothing_that_is_there_is_written_over() {
         let parent = tempfile::tempdir().unwrap();
-        let new = || New {
-            name: "x".parse().unwrap(),
-            lang: Lang::Rust,
-            parent: parent.path().to_owned(),
-            sdk: None,
-        };
+        let new = || New { name: "x".parse().unwrap(), lang: Lang::Rust, parent: parent.path().to_owned(), sdk: None };
         assert_eq!(new().run(Output::new(true)).unwrap(), Exit::Ok);
         let manifest = std::fs::read_to_string(parent.path().join("x/Cargo.toml")).unwrap();
         assert!(manifest.contains("name = \"x\"") && manifest.contains("guest-sdk"), "{manifest}");

@@ -133,7 +133,8 @@ impl Policy {
             }
             Action::Apply { file, connection } => {
                 let text = text(&file)?;
-                let put: wire::PolicyPut = Client::new(&connection)?.send_text(Method::PUT, &["v1", "policy"], TOML, text)?;
+                let put: wire::PolicyPut =
+                    Client::new(&connection)?.send_text(Method::PUT, &["v1", "policy"], TOML, text)?;
                 output.show(&put, |put| match put.changed {
                     true => format!("{} {} is in force from the next call on", paint(GOOD, "✓"), put.digest),
                     false => format!("{} was in force already", put.digest),

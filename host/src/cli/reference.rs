@@ -12,9 +12,12 @@ pub(super) fn page() -> String {
     let mut text = String::from(
         "# The command line\n\nMade from the commands' own help; `cofferdam COMMAND --help` says the same.\n\n",
     );
-    let _ = writeln!(text, "With `--json`, a command prints one JSON document on standard output (streams print one a line), \
+    let _ = writeln!(
+        text,
+        "With `--json`, a command prints one JSON document on standard output (streams print one a line), \
         and a failure is one\n[problem document](https://www.rfc-editor.org/rfc/rfc9457) on standard error. Progress and \
-        remarks go to standard error.\n");
+        remarks go to standard error.\n"
+    );
     let _ = writeln!(text, "```text\n{}\n```\n", exit::HELP);
     let mut command = super::command().term_width(WIDTH);
     command.build();

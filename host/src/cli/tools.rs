@@ -58,12 +58,7 @@ fn listing(tools: &wire::Tools) -> String {
             Some(message) => paint(CARE, one_line(&format!("deprecated: {message}"), SHOWN)),
             None => one_line(first, SHOWN),
         };
-        table.row([
-            paint(STRONG, &tool.name),
-            tool.version.to_string(),
-            effects(&tool.annotations),
-            description,
-        ]);
+        table.row([paint(STRONG, &tool.name), tool.version.to_string(), effects(&tool.annotations), description]);
     }
     table.to_string()
 }
@@ -166,12 +161,14 @@ mod tests {
               skip  array of string  optional
               text  string                     Text to count in UTF-8
               unit  words | lines    optional
-        "#]].assert_eq(&text);
+        "#]]
+        .assert_eq(&text);
         let text = listing(&wire::Tools { tools: vec![tool()] });
         let text: String = anstream::adapter::strip_str(&text).collect();
         expect![[r#"
             TOOL                  VERSION  EFFECTS    DESCRIPTION
             catalogue/text.count  1.2.0    read-only  Count the words of a text.
-        "#]].assert_eq(&text);
+        "#]]
+        .assert_eq(&text);
     }
 }

@@ -231,8 +231,8 @@ fn checked_output(tool: &ToolDefinition, output: ToolOutput) -> Result<ToolOutpu
     for content in &output.content {
         let Content::Json(json) = content else { continue };
         match schema.filter(|_| !found) {
-            // Parsing to nothing checks the syntax without keeping anything.
-            None => serde_json::from_str::<serde::de::IgnoredAny>(json)
+            // Parsed whole: parsing to nothing would let through what nests too deep for whoever reads it.
+            None => serde_json::from_str::<serde_json::Value>(json)
                 .map(drop)
                 .map_err(|error| broken(format!("its JSON is not well-formed: {error}")))?,
             Some(schema) => {

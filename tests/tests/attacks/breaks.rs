@@ -35,7 +35,8 @@ fn a_tools_own_failures_keep_their_kind_and_are_cut() {
             assert!(detail.starts_with("ttt") && detail.len() < 5_000, "{failure}: {}", detail.len());
         }
         // Work that failed is an answer.
-        let body = tenant.agent.call("catalogue/attack.fail", json!({"failure": "failed", "text": "no such page"})).await.ok();
+        let body =
+            tenant.agent.call("catalogue/attack.fail", json!({"failure": "failed", "text": "no such page"})).await.ok();
         assert_eq!((&body["is_error"], &body["content"][0]["text"]), (&json!(true), &json!("no such page")));
     });
 }
@@ -57,6 +58,9 @@ fn an_answer_is_what_it_says_or_none() {
                 None => assert_eq!(answer.body["content"][0]["type"], "file", "{answer:?}"),
             }
         }
-        assert_eq!(tenant.agent.call("catalogue/attack.lie", json!({"how": "nothing"})).await.ok()["content"], json!([]));
+        assert_eq!(
+            tenant.agent.call("catalogue/attack.lie", json!({"how": "nothing"})).await.ok()["content"],
+            json!([])
+        );
     });
 }

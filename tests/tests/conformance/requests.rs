@@ -54,7 +54,10 @@ fn depth_of_arguments() {
         assert_ne!(call(64).await.code(), Some(Code::InvalidRequest));
         for depth in [65, 10_000, 1_000_000] {
             let answer = call(depth).await;
-            assert!(matches!(answer.code(), Some(Code::InvalidArguments | Code::InvalidRequest)), "{depth}: {answer:?}");
+            assert!(
+                matches!(answer.code(), Some(Code::InvalidArguments | Code::InvalidRequest)),
+                "{depth}: {answer:?}"
+            );
         }
         // Elsewhere, JSON is as deep as its reader goes.
         let deep = format!(r#"{{"tool":{}"x"}}"#, "[".repeat(100_000));
@@ -113,7 +116,9 @@ fn time_of_a_request() {
         let ways = [
             "GET /v1/whoami HTTP/1.1\r\nhost: a\r\n".to_owned(),
             String::new(),
-            format!("POST /v1/calls HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{"),
+            format!(
+                "POST /v1/calls HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{"
+            ),
         ];
         let waits = ways.iter().map(|way| async {
             let began = Instant::now();

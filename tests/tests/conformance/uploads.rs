@@ -73,8 +73,7 @@ fn nesting_of_an_upload() {
 fn modules_of_an_upload() {
     run(async {
         let (tenant, component) = (tenant().await, Handmade::default().build());
-        // The component itself is one, and so are its own modules.
-        let room = 500 - 1 - Parts::of(&component).modules as usize;
+        let room = 500 - Parts::of(&component).modules_and_components;
         admitted(&tenant, with_modules(&component, room)).await;
         rejected(&tenant, with_modules(&component, room + 1), "modules and components; the limit is 500").await;
     });

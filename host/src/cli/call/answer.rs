@@ -73,7 +73,8 @@ pub(in crate::cli) fn used(result: &wire::CallResult) -> String {
 /// Writes images and files into `folder`, under names that stay inside of it.
 pub(in crate::cli) fn save(contents: &[wire::Content], folder: &Path, output: Output) -> Result<()> {
     for (at, content) in contents.iter().enumerate() {
-        let (wire::Content::Image { name, media_type, data } | wire::Content::File { name, media_type, data }) = content
+        let (wire::Content::Image { name, media_type, data } | wire::Content::File { name, media_type, data }) =
+            content
         else {
             continue;
         };
@@ -95,8 +96,14 @@ fn file_name(name: Option<&str>, media_type: &str, at: usize) -> PathBuf {
     match name.and_then(|name| name.rsplit(['/', '\\']).next()).filter(harmless) {
         Some(name) => name.into(),
         None => {
-            let extension: String =
-                media_type.rsplit('/').next().unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).take(10).collect();
+            let extension: String = media_type
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .filter(char::is_ascii_alphanumeric)
+                .take(10)
+                .collect();
             format!("content-{}.{}", at + 1, if extension.is_empty() { "bin" } else { &extension }).into()
         }
     }

@@ -90,9 +90,8 @@ fn streams_end_with_the_last_event_or_say_that_it_is_missing() {
 
 #[test]
 fn a_key_in_clear_is_noticed_beyond_this_machine() {
-    let exposed = |url: &str| {
-        Client::new(&Connection::to(url.parse().unwrap(), Secret::new("cof_x"))).unwrap().is_exposed()
-    };
+    let exposed =
+        |url: &str| Client::new(&Connection::to(url.parse().unwrap(), Secret::new("cof_x"))).unwrap().is_exposed();
     assert!(exposed("http://tools.example.com") && exposed("http://10.0.0.1:7100"));
     assert!(!exposed("https://tools.example.com") && !exposed("http://[::1]:7100") && !exposed("http://localhost"));
 }

@@ -19,7 +19,8 @@ pub(super) fn all(tour: &mut Tour, stage: &mut Stage, mut upload: Packaged) -> R
     tour.chapter("Calls")?;
     tour.step("acme's agent lists the tools: exactly those that it may call", |seen| list(stage, seen))?;
     tour.step("It counts: each call runs in a fresh store, and says what it used", |seen| {
-        let result = shown(stage, "catalogue/text.count", json!({ "text": "Every call in a store of its own." }), seen)?;
+        let result =
+            shown(stage, "catalogue/text.count", json!({ "text": "Every call in a store of its own." }), seen)?;
         stage.calls.insert("count", result.call);
         ensure(json_of(&result)["words"] == 8, || "8 words".to_owned())
     })?;

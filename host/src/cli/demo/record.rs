@@ -29,7 +29,8 @@ pub(super) fn all(tour: &mut Tour, stage: &mut Stage) -> Result<()> {
 }
 
 fn one_call(stage: &Stage, who: &str, which: &'static str, seen: &mut Seen) -> Result<()> {
-    let call: CallId = *stage.calls.get(which).ok_or_else(|| Failure::failed("step-failed", "an earlier step made no call"))?;
+    let call: CallId =
+        *stage.calls.get(which).ok_or_else(|| Failure::failed("step-failed", "an earlier step made no call"))?;
     seen.command(format_args!("audit call {call}"));
     let record = audit::call(stage.of(who)?, call)?;
     for entry in &record.entries {

@@ -47,11 +47,8 @@ fn tenants(stage: &mut Stage, seen: &mut Seen) -> Result<()> {
         table.row([tenant.to_owned(), created.key.name, keys::scopes(&created.key.scopes)]);
         stage.enter(&operator, created.key.key)?;
         // The auditor reads everything that a tenant may read: its record, its policy, what it used.
-        let given = [
-            ("agent", vec![Scope::Agent]),
-            ("publisher", vec![Scope::Publisher]),
-            ("auditor", vec![Scope::Auditor]),
-        ];
+        let given =
+            [("agent", vec![Scope::Agent]), ("publisher", vec![Scope::Publisher]), ("auditor", vec![Scope::Auditor])];
         for (name, scopes) in given {
             let create = wire::CreateKey { name: name.to_owned(), scopes };
             let key: wire::NewKey = stage.of(&operator)?.post(&["v1", "keys"], &create)?;

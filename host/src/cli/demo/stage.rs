@@ -46,7 +46,8 @@ impl Stage {
             Some(_) => None,
             None => Some(TempDir::with_prefix("cofferdam-demo-").map_err(Error::internal)?),
         };
-        let data = data.map_or_else(|| folder.as_ref().map_or_else(PathBuf::new, |f| f.path().join("data")), Path::to_owned);
+        let data =
+            data.map_or_else(|| folder.as_ref().map_or_else(PathBuf::new, |f| f.path().join("data")), Path::to_owned);
         let data_folder = DataFolder::open(&data)?;
         if data_folder.database().exists() {
             return Err(Failure::usage(
@@ -92,7 +93,9 @@ impl Stage {
 
     /// The client of somebody who has entered.
     pub(super) fn of(&self, who: &str) -> Result<&Client> {
-        self.clients.get(who).ok_or_else(|| Failure::failed("step-failed", format!("{who} has no key: an earlier step failed")))
+        self.clients
+            .get(who)
+            .ok_or_else(|| Failure::failed("step-failed", format!("{who} has no key: an earlier step failed")))
     }
 
     /// Their key.

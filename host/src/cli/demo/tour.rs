@@ -162,13 +162,21 @@ mod tests {
     #[test]
     fn a_step_is_told_with_what_was_seen() {
         let failure = Failure::failed("step-failed", "3 words were expected");
-        let step = Step { step: 7, title: "An agent counts words", held: false, seen: Vec::new(), failure: failure.said() };
+        let step =
+            Step { step: 7, title: "An agent counts words", held: false, seen: Vec::new(), failure: failure.said() };
         let mut seen = Seen::default();
         seen.command("call catalogue/text.count text='a b'");
         seen.text("{\n  \"words\": 2\u{1b}[2J\n}");
         let text = told(&step, &seen.0, Duration::from_micros(812));
         let text: String = anstream::adapter::strip_str(&text).collect();
-        expect![[r#""#]].assert_eq(&text);
+        expect![[r#"
+             ✗  7  An agent counts words                                                                  812 µs
+                   $ cofferdam call catalogue/text.count text='a b'
+                   {
+                     "words": 2\u{1b}[2J
+                   }
+                   error: 3 words were expected [step-failed]
+        "#]].assert_eq(&text);
     }
 
     #[test]

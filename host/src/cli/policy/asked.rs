@@ -24,9 +24,11 @@ pub(super) fn read(text: &str) -> Result<Use, String> {
         "random" if rest.is_empty() => Ok(Use::Random {}),
         "log" if rest.is_empty() => Ok(Use::Log {}),
         "config" if rest.is_empty() => Ok(Use::Config {}),
-        _ => Err("give 'GET https://example.com/', kv:BUCKET, kv:BUCKET:write, files:/PATH, files:VOLUME:write, clock, \
+        _ => {
+            Err("give 'GET https://example.com/', kv:BUCKET, kv:BUCKET:write, files:/PATH, files:VOLUME:write, clock, \
                   random, log, config, or JSON such as {\"kind\": \"kv\", \"bucket\": \"notes\"}"
-            .to_owned()),
+                .to_owned())
+        }
     }
 }
 

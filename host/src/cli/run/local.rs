@@ -48,7 +48,8 @@ impl Local {
             Some(_) => None,
             None => Some(TempDir::with_prefix("cofferdam-run-").map_err(Error::internal)?),
         };
-        let path = data.map_or_else(|| folder.as_ref().map_or_else(PathBuf::new, |f| f.path().to_owned()), Path::to_owned);
+        let path =
+            data.map_or_else(|| folder.as_ref().map_or_else(PathBuf::new, |f| f.path().to_owned()), Path::to_owned);
         let kept = kept_key(&path)?;
         put_ceiling(&path, ceiling)?;
         let mut settings = HostSettings::new(&path);
@@ -159,9 +160,7 @@ fn put_ceiling(path: &Path, ceiling: Option<&str>) -> Result<()> {
             removed => removed,
         },
     };
-    put.map_err(|error| {
-        Error::new(Code::Unavailable, format!("{} cannot be written: {error}", file.display())).into()
-    })
+    put.map_err(|error| Error::new(Code::Unavailable, format!("{} cannot be written: {error}", file.display())).into())
 }
 
 /// Makes the one tenant, and keeps a key of it that may do everything there.

@@ -33,7 +33,10 @@ impl LogOptions {
     /// Starts saying it, for the whole process.
     pub(in crate::cli) fn start(&self) -> Result<()> {
         let filter = EnvFilter::builder().parse(&self.log).map_err(|error| {
-            Failure::usage(format!("--log {:.80?} is no filter: {error}", self.log), "give a level such as info, or info,hyper=warn")
+            Failure::usage(
+                format!("--log {:.80?} is no filter: {error}", self.log),
+                "give a level such as info, or info,hyper=warn",
+            )
         })?;
         let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
         let started = match self.log_format {

@@ -72,7 +72,6 @@ impl Parts {
             Payload::CoreTypeSection(section) => self.types += u64::from(section.count()),
             Payload::ComponentTypeSection(section) => self.types += u64::from(section.count()),
             Payload::FunctionSection(section) => self.functions += u64::from(section.count()),
-            Payload::CodeSectionStart { count, .. } => self.functions += u64::from(*count) / 2,
             Payload::ImportSection(section) => self.items += u64::from(section.count()),
             Payload::ExportSection(section) => self.items += u64::from(section.count()),
             Payload::GlobalSection(section) => self.items += u64::from(section.count()),

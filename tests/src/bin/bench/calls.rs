@@ -89,8 +89,11 @@ struct Bare {
 
 impl Bare {
     fn start() -> Self {
-        let mut child =
-            Command::new(std::env::current_exe().unwrap()).arg(bare::SUBCOMMAND).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .arg(bare::SUBCOMMAND)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         Self { child, address: line.trim().parse().unwrap() }
