@@ -233,8 +233,9 @@ impl Parts {
     pub fn of(component: &[u8]) -> Self {
         let mut parts = Self::default();
         for payload in Parser::new(0).parse_all(component) {
-            parts.sections += 1;
-            match payload.unwrap() {
+            let payload = payload.unwrap();
+            parts.sections += usize::from(!matches!(payload, Payload::CodeSectionEntry(_)));
+            match payload {
                 Payload::Version { .. } => parts.modules_and_components += 1,
                 Payload::ModuleSection { .. } => parts.modules += 1,
                 Payload::InstanceSection(section) => {

@@ -46,8 +46,11 @@ pub(super) fn count(bytes: &[u8]) -> Result<Parts, Rejection> {
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| super::unreadable(&error))?;
-        parts.sections += 1;
-        bounded("sections", parts.sections, SECTIONS_MAX)?;
+        // A function's body is a part of its section; how many there are is counted with the functions.
+        if !matches!(payload, Payload::CodeSectionEntry(_)) {
+            parts.sections += 1;
+            bounded("sections", parts.sections, SECTIONS_MAX)?;
+        }
         match payload {
             Payload::Version { encoding, .. } => {
                 depth += 1;
