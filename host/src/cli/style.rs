@@ -64,6 +64,13 @@ pub(super) fn one_line(text: &str, length_max: usize) -> String {
     }
 }
 
+/// `text` without its styles, a bar before each line, so that a test sees where a line begins.
+#[cfg(test)]
+pub(super) fn framed(text: &str) -> String {
+    let text: String = anstream::adapter::strip_str(text).collect();
+    text.lines().map(|line| format!("|{line}\n")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

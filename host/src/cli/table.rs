@@ -96,7 +96,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::cli::style::{GOOD, plain};
+    use crate::cli::style::{GOOD, framed, plain};
 
     #[test]
     fn columns_line_up_whatever_is_in_them() {
@@ -104,13 +104,12 @@ mod tests {
         table.row(["acme".to_owned(), "1,024".to_owned(), paint(GOOD, "active")]);
         table.row(["日本".to_owned(), "7".to_owned(), plain("\x1b[31mx").into_owned()]);
         table.row(["x".to_owned(), String::new(), "suspended".to_owned()]);
-        let text: String = anstream::adapter::strip_str(&table.to_string()).collect();
         expect![[r#"
-              NAME  CALLS  STATE
-              acme  1,024  active
-              日本      7  \u{1b}[31mx
-              x            suspended
+            |  NAME  CALLS  STATE
+            |  acme  1,024  active
+            |  日本      7  \u{1b}[31mx
+            |  x            suspended
         "#]]
-        .assert_eq(&text);
+        .assert_eq(&framed(&table.to_string()));
     }
 }

@@ -27,6 +27,7 @@ mod server;
 mod socket;
 mod tenants;
 mod tools;
+mod unread;
 mod usage;
 pub mod wire;
 

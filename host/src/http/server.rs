@@ -3,6 +3,7 @@
 //! Bounds that hold before a request has a name: a client that sends nothing, sends slowly, does not read, or opens
 //! connections by the thousand costs a bounded part of the host. HTTP/1.1, kept alive.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use axum::body::Body;
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::{Request, Response, header};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +22,7 @@ use tower::ServiceExt;
 
 use super::places::{Entry, Place, Places};
 use super::socket::Socket;
+use super::unread::{self, Unread};
 use crate::descriptors;
 use crate::error::Error;
 
@@ -139,16 +141,14 @@ pub async fn serve(listener: TcpListener, app: Router, settings: &ServerSettings
             Entry::Served(place) => {
                 let app = app.clone();
                 let answer = hyper::service::service_fn(move |request: Request<Incoming>| {
-                    let mut request = request.map(Body::new);
-                    request.extensions_mut().insert(Peer(address));
-                    app.clone().oneshot(request)
+                    answered(app.clone(), address, request)
                 });
                 let io = socket(stream, place, settings);
                 spawn(open.watch(served.serve_connection(io, answer)), cut.clone());
             }
             Entry::Refused(place, error) => {
                 let answer = hyper::service::service_fn(move |_: Request<Incoming>| {
-                    std::future::ready(Ok::<_, std::convert::Infallible>(refusal(error.clone())))
+                    std::future::ready(Ok::<_, Infallible>(refusal(error.clone())))
                 });
                 let io = socket(stream, place, settings);
                 spawn(open.watch(refused.serve_connection(io, answer)), cut.clone());
@@ -182,6 +182,17 @@ fn socket(stream: TcpStream, place: Place, settings: &ServerSettings) -> TokioIo
     TokioIo::new(Socket::new(stream, place, settings.write_pause_max))
 }
 
+/// What `app` answers; says so where the connection ends with it because it was not worth reading the request's rest.
+async fn answered(app: Router, address: SocketAddr, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    let (head, body) = request.into_parts();
+    let (body, unread) = Unread::watch(body);
+    let mut request = Request::from_parts(head, body);
+    request.extensions_mut().insert(Peer(address));
+    let mut response = app.oneshot(request).await?;
+    unread.announce(&mut response);
+    Ok(response)
+}
+
 /// Runs a connection to its end, or to the moment when all are cut.
 fn spawn<C>(connection: C, cut: CancellationToken)
 where
@@ -196,7 +207,7 @@ where
 
 fn refusal(error: Error) -> Response<Body> {
     let mut response = error.into_response();
-    response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    unread::close(&mut response);
     response
 }
 

@@ -13,9 +13,7 @@ pub(crate) async fn operations() {
     let count = |times: u32| json!({"bucket": "b", "key": "k", "times": times});
     let usage = stand.holds("catalogue/limits.kv-count", count(10)).await;
     assert_eq!(usage["kv_operations"], 10);
-    let told = stand
-        .is_told("catalogue/limits.kv-count", count(11), "limits.kv_operations is 10: use fewer")
-        .await;
+    let told = stand.is_told("catalogue/limits.kv-count", count(11), "limits.kv_operations is 10: use fewer").await;
     assert_eq!((&told["is_error"], &told["usage"]["kv_operations"]), (&json!(true), &json!(10)));
 }
 

@@ -92,6 +92,7 @@ mod tests {
 
     use super::*;
     use crate::audit::entry::{CallRefused, CapabilityDenied, KeyRevoked, LoginFailed};
+    use crate::cli::style::framed;
     use crate::error::Code;
 
     #[test]
@@ -129,12 +130,11 @@ mod tests {
                 of(&Entry { event, index, principal: None, tenant: tenant.clone(), time })
             })
             .collect();
-        let lines: String = anstream::adapter::strip_str(&lines).collect();
         expect![[r#"
-                 0  2026-02-02 02:40:00  call.refused       notes.add throttled: more than 32 calls at once, 1,200 times  by the host
-                 1  2026-02-02 02:40:00  capability.denied  http denied: GET https://example.com/\u{1b}[2J [no rule matches, nearest: grant 2, http 1], call 0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77  by the host
-                 2  2026-02-02 02:40:00  key.revoked        0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77  by the host
-                 3  2026-02-02 02:40:00  login.failed       no such key  by the host
-        "#]].assert_eq(&lines);
+            |     0  2026-02-02 02:40:00  call.refused       notes.add throttled: more than 32 calls at once, 1,200 times  by the host
+            |     1  2026-02-02 02:40:00  capability.denied  http denied: GET https://example.com/\u{1b}[2J [no rule matches, nearest: grant 2, http 1], call 0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77  by the host
+            |     2  2026-02-02 02:40:00  key.revoked        0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77  by the host
+            |     3  2026-02-02 02:40:00  login.failed       no such key  by the host
+        "#]].assert_eq(&framed(&lines));
     }
 }

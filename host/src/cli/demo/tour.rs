@@ -158,6 +158,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
+    use crate::cli::style::framed;
 
     #[test]
     fn a_step_is_told_with_what_was_seen() {
@@ -168,15 +169,15 @@ mod tests {
         seen.command("call catalogue/text.count text='a b'");
         seen.text("{\n  \"words\": 2\u{1b}[2J\n}");
         let text = told(&step, &seen.0, Duration::from_micros(812));
-        let text: String = anstream::adapter::strip_str(&text).collect();
         expect![[r#"
-             ✗  7  An agent counts words                                                                  812 µs
-                   $ cofferdam call catalogue/text.count text='a b'
-                   {
-                     "words": 2\u{1b}[2J
-                   }
-                   error: 3 words were expected [step-failed]
-        "#]].assert_eq(&text);
+            | ✗  7  An agent counts words                                                                  812 µs
+            |       $ cofferdam call catalogue/text.count text='a b'
+            |       {
+            |         "words": 2\u{1b}[2J
+            |       }
+            |       error: 3 words were expected [step-failed]
+        "#]]
+        .assert_eq(&framed(&text));
     }
 
     #[test]

@@ -134,7 +134,23 @@ async fn an_early_answer_reaches_a_client_that_is_still_sending() {
     let body = vec![b'x'; 8 << 20];
     send(&mut stream, &format!("POST /later HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len())).await;
     stream.write_all(&body).await.expect("nothing is reset while the client sends");
-    assert!(rest(&mut stream).await.ends_with("at once"));
+    let answer = rest(&mut stream).await;
+    assert!(answer.contains("connection: close\r\n") && answer.ends_with("at once"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_connection_whose_body_was_read_goes_on() {
+    let app = Router::new().route("/", post(|body: String| async { body }));
+    let server = start(app, ServerSettings::default()).await;
+    let mut stream = server.connect().await;
+    for _ in 0..2 {
+        send(&mut stream, "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n").await;
+        // Not with the headers: the answer waits for it.
+        send(&mut stream, "again").await;
+        assert!(!until(&mut stream, "again").await.contains("connection: close"));
+    }
+    send(&mut stream, "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nagain\r\n0\r\n\r\n").await;
+    assert!(!until(&mut stream, "again").await.contains("connection: close"));
 }
 
 #[tokio::test]
