@@ -7,6 +7,7 @@
 mod answer;
 mod client;
 mod events;
+mod guardian;
 mod guests;
 pub mod handmade;
 mod inside;

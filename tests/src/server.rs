@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use crate::client::Client;
+use crate::guardian::Guardian;
 use crate::guests::guest;
 use crate::tenant::Tenant;
 use crate::upstream::Upstream;
@@ -59,7 +60,7 @@ pub struct Server {
     /// A server that its guests may ask.
     pub upstream: Upstream,
     child: Child,
-    _folder: Option<TempDir>,
+    guardian: Option<Guardian>,
 }
 
 impl Server {
@@ -69,23 +70,25 @@ impl Server {
     ///
     /// When it does not get ready.
     pub async fn start(options: Options) -> Self {
-        let folder = options.data.is_none().then(|| TempDir::new().unwrap());
-        let data = options.data.unwrap_or_else(|| folder.as_ref().unwrap().path().to_owned());
+        let own = options.data.is_none();
+        // The guardian removes it.
+        let data = options.data.unwrap_or_else(|| TempDir::new().unwrap().keep());
         std::fs::create_dir_all(&data).unwrap();
         let upstream = Upstream::shared().await;
         std::fs::write(data.join("platform.toml"), options.ceiling.unwrap_or_else(|| ceiling(&upstream))).unwrap();
         let child = command(&data, &options.arguments).spawn().unwrap();
-        Self::attend(child, data, folder, upstream).await
+        let guardian = Guardian::of(&child, own.then_some(&data));
+        Self::attend(child, guardian, data, upstream).await
     }
 
     /// Reads from its standard output where it listens and, at the first start, the platform's key.
-    async fn attend(mut child: Child, data: PathBuf, folder: Option<TempDir>, upstream: Upstream) -> Self {
+    async fn attend(mut child: Child, guardian: Guardian, data: PathBuf, upstream: Upstream) -> Self {
         let output = child.stdout.take().unwrap();
         let told = tokio::task::spawn_blocking(move || Told::read(output)).await.unwrap();
         let Told { listen, health, key } = told;
         let client = Client::new(&listen);
         let platform = key.map_or(client.clone(), |key| client.with_key(&key));
-        let server = Self { data, platform, health, upstream, child, _folder: folder };
+        let server = Self { data, platform, health, upstream, child, guardian: Some(guardian) };
         eventually("a host that is ready", async || server.is_ready().await.then_some(())).await;
         server
     }
@@ -144,8 +147,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
+        // It may have ended by itself; the guardian then has the folder alone to see to.
+        drop(self.guardian.take());
         let _ = self.child.wait();
     }
 }
