@@ -1,12 +1,13 @@
 //! `cargo xtask bench`
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Result;
 use clap::Args;
 
 use crate::guests;
-use crate::shell::{cargo, run};
+use crate::shell::{cargo, run, target};
 
 /// Measure, side by side in one run, against the targets
 #[derive(Debug, Args)]
@@ -24,8 +25,11 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn run(&self) -> Result<()> {
         guests::build(guests::PROGRAMS)?;
-        let mut command = cargo();
-        command.args(["run", "--release", "--package", "cofferdam-tests", "--bin", "bench", "--"]).args(&self.names);
+        // The host too, which it starts; and as a part of the whole workspace, so that nothing is compiled a second time
+        // for another choice of features.
+        run(cargo().args(["build", "--release", "--workspace", "--bins"]))?;
+        let mut command = Command::new(target().join("release/bench"));
+        command.args(&self.names);
         if self.quick {
             command.arg("--quick");
         }

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 
 use crate::guests::{self, TOOLS};
-use crate::shell::{cargo, line, target, tell};
+use crate::shell::{cargo, line, run, target, tell};
 
 /// Build everything, start a host, and show what it does: two tenants, the catalogue, an upload, calls and refusals
 ///
@@ -31,16 +32,16 @@ impl Demo {
         }
         guests::lay_out(&guests::build_template()?, &upload)?;
 
-        // The profile for development: its dependencies are optimised, and this very command and the tests share them. A
+        // The profile for development, and as a part of the whole workspace: the tests then share what is compiled. A
         // release build of the host takes several times as long on a fresh clone and shows nothing else.
-        let mut command = cargo();
-        command.args(["run", "--package", "cofferdam", "--", "demo", "--catalogue"]).arg(&catalogue);
-        command.arg("--upload").arg(&upload);
+        run(cargo().args(["build", "--workspace", "--bin", "cofferdam"]))?;
+        let mut command = Command::new(target().join("debug/cofferdam"));
+        command.args(["demo", "--catalogue"]).arg(&catalogue).arg("--upload").arg(&upload);
         if self.once {
             command.arg("--once");
         }
         tell(&format!("$ {}", line(&command)));
         // In this process's place: an interrupt then has one receiver, which drains before it ends.
-        Err(command.exec()).context("cargo cannot be started")
+        Err(command.exec()).context("the host cannot be started")
     }
 }

@@ -8,13 +8,12 @@ use std::time::Instant;
 use cofferdam_tests::{Options as HostOptions, Server, Tenant, guest};
 use hdrhistogram::Histogram;
 
-use super::report::{Report, Target};
-use super::{Options, bare, disk, load};
+use super::machine::{self, CORES, pin};
+use super::report::{Report, Target, median};
+use super::{Options, bare, load};
 
 /// Connections at once.
 const CONNECTIONS: [usize; 3] = [1, 32, 256];
-/// The server's core, and the generator's.
-const CORES: [usize; 2] = [0, 1];
 
 /// The same body for both servers.
 const BODY: &str = r#"{"tool":"noop.noop","arguments":{}}"#;
@@ -25,11 +24,11 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
     pin(std::process::id(), CORES[1]);
     let (server, key) = runtime.block_on(host());
     pin(server.pid(), CORES[0]);
-    let address: SocketAddr = server.platform.base().trim_start_matches("http://").parse().unwrap();
+    let address = load::address(&server);
     let bare = Bare::start();
     pin(bare.child.id(), CORES[0]);
 
-    let sync = disk::syncs(&server.data, if options.quick { 200 } else { 2_000 });
+    let sync = machine::syncs(&server.data, if options.quick { 200 } else { 2_000 });
     let sync_us = sync.value_at_quantile(0.5) as f64 / 1_000.0;
     report.figure("one sync of the disk, p50", sync_us, "µs");
 
@@ -63,7 +62,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
             ));
         } else {
             let name = format!("no-op tool over bare, {connections} connections");
-            report.target(&name, median(ratios.into_iter()), "×", Target::AtLeast(0.5), &beside);
+            report.target(&name, median(ratios), "×", Target::AtLeast(0.5), &beside);
         }
     }
     let spawned = spawns(if options.quick { 50 } else { 500 });
@@ -108,12 +107,6 @@ impl Drop for Bare {
     }
 }
 
-/// Keeps all threads of a process, and those to come, to one core.
-fn pin(process: u32, core: usize) {
-    let pinned = Command::new("taskset").args(["-a", "-c", "-p", &core.to_string(), &process.to_string()]).output();
-    assert!(pinned.is_ok_and(|output| output.status.success()), "taskset cannot pin {process} to core {core}");
-}
-
 fn spawns(rounds: usize) -> Histogram<u64> {
     let mut latencies = Histogram::new(3).unwrap();
     for _ in 0..rounds {
@@ -122,10 +115,4 @@ fn spawns(rounds: usize) -> Histogram<u64> {
         latencies.record(started.elapsed().as_nanos() as u64).unwrap();
     }
     latencies
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<_> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

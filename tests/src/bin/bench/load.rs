@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use cofferdam_tests::Server;
 use hdrhistogram::Histogram;
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
@@ -29,6 +30,11 @@ impl Measured {
     pub(crate) fn p99(&self) -> f64 {
         self.latencies.value_at_quantile(0.99) as f64 / 1_000.0
     }
+}
+
+/// Where a host listens.
+pub(crate) fn address(server: &Server) -> SocketAddr {
+    server.platform.base().trim_start_matches("http://").parse().unwrap()
 }
 
 /// Sends `POST /v1/calls` with `body` over `connections` connections for so long, after a tenth of that unmeasured.

@@ -4,10 +4,11 @@
 
 mod bare;
 mod calls;
-mod disk;
 mod inside;
 mod load;
+mod machine;
 mod report;
+mod scale;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use report::Report;
 
 /// What is measured, by name.
-const BENCHES: &[&str] = &["calls", "engine"];
+const BENCHES: &[&str] = &["calls", "engine", "scale"];
 
 /// What was asked for.
 struct Options {
@@ -65,6 +66,9 @@ fn main() -> ExitCode {
     }
     if options.wants("calls") {
         calls::measure(&options, &mut report);
+    }
+    if options.wants("scale") {
+        scale::measure(&options, &mut report);
     }
     print!("{report}");
     if let Some(file) = &options.json {

@@ -51,6 +51,13 @@ impl Report {
     }
 }
 
+/// The value in the middle.
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
 /// What a figure is to be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Target {
