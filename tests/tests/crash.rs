@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// What clients were told, and may hold the host to.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Told {
     /// Calls by their ids, with the outcome.
     calls: BTreeMap<String, String>,
@@ -179,15 +179,15 @@ impl Seen {
 }
 
 /// The journal's files have nothing wrong with them.
-fn verify(journal: PathBuf, open_calls: bool) {
-    let report = audit::verify(&journal).unwrap();
+fn verify(journal: &Path, open_calls: bool) {
+    let report = audit::verify(journal).unwrap();
     assert_eq!((&report.findings[..], report.more_findings), (&[][..], 0));
     assert!(open_calls || report.open_calls == 0, "{report:#?}");
 }
 
 /// Everything that was acknowledged is there, and whole.
 async fn check(server: &Server, tenant: &Tenant, told: &Told, seen: &mut Seen) {
-    verify(server.journal(), false);
+    verify(&server.journal(), false);
     seen.read_on(tenant).await;
 
     // Every call that somebody was told of ended as they were told; every other one that was decided upon ended too.
@@ -294,10 +294,11 @@ fn what_was_acknowledged_survives_kill_9() {
             tokio::time::sleep(moment(round)).await;
             server.kill();
             load.await.unwrap();
-            verify(server.journal(), true);
+            verify(&server.journal(), true);
             server = Server::start(options()).await;
             tenant = tenant.at(server.platform.base());
-            check(&server, &tenant, &told.lock().unwrap(), &mut seen).await;
+            let until_now = told.lock().unwrap().clone();
+            check(&server, &tenant, &until_now, &mut seen).await;
         }
         let told = told.lock().unwrap();
         println!(

@@ -27,7 +27,7 @@ impl Bench {
         guests::build(guests::PROGRAMS)?;
         // The host too, which it starts; and as a part of the whole workspace, so that nothing is compiled a second time
         // for another choice of features.
-        run(cargo().args(["build", "--release", "--workspace", "--bins"]))?;
+        run(cargo().args(["build", "--release", "--workspace", "--bin", "bench", "--bin", "cofferdam-under-test"]))?;
         let mut command = Command::new(target().join("release/bench"));
         command.args(&self.names);
         if self.quick {

@@ -82,7 +82,7 @@ pub(super) fn send(request: Checked) -> Result<Response, Error> {
             method: method.clone(),
             url: url.clone(),
             headers: headers.collect(),
-            body: request.body.clone(),
+            body: request.body,
         });
         reply
     });

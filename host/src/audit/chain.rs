@@ -12,7 +12,7 @@ use crate::id::{hex, unhex};
 /// Sets a head's hash apart from every other use of SHA-256.
 const DOMAIN: &[u8] = b"cofferdam-chain-v1";
 
-/// What a chain has come to: SHA-256 of [`DOMAIN`], the head before, and the entry's leaf hash.
+/// What a chain has come to: SHA-256 of `DOMAIN`, the head before, and the entry's leaf hash.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Head([u8; 32]);
 

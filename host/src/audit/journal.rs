@@ -37,13 +37,16 @@ pub const SYNC_DELAY: Duration = Duration::from_millis(5);
 /// Kept for the outcome of each call that was decided upon: more than the longest record of one.
 pub(super) const OUTCOME_BYTES: u64 = 1_024;
 
+/// What is done when the journal has failed.
+pub(super) type OnFailure = Arc<dyn Fn(&Error) + Send + Sync>;
+
 /// How a journal is kept.
 #[derive(Clone)]
 pub struct Settings {
     /// A segment's length; default 64 MiB, at least 256 KiB.
     pub segment_bytes: u64,
     /// Called once, from the journal's thread, when a write or a sync failed. The host must end: default nothing.
-    pub on_failure: Option<Arc<dyn Fn(&Error) + Send + Sync>>,
+    pub on_failure: Option<OnFailure>,
 }
 
 impl Settings {

@@ -10,7 +10,7 @@
 //! - Truncating, creating and opening for writing are checked against the mount before anything is opened.
 //! - A path that ends in a slash names a folder or nothing.
 //!
-//! Quotas are the volume's, not the call's ([`space`]): every change of a volume has its turn, and counts what grew.
+//! Quotas are the volume's, not the call's (`space`): every change of a volume has its turn, and counts what grew.
 
 mod bind;
 mod change;

@@ -61,7 +61,7 @@ enum Action {
         connection: Connection,
     },
     /// Say what a tool would be given, by which line, and what would have to change
-    Explain(Explain),
+    Explain(Box<Explain>),
     /// Show the policy in force
     Show {
         #[command(flatten)]
@@ -97,7 +97,7 @@ struct Explain {
     /// Without a file: for this principal of the tenant
     #[arg(long, value_name = "ID", conflicts_with = "file")]
     principal: Option<PrincipalId>,
-    /// A use to decide upon: 'GET https://…', kv:BUCKET[:write], files:/PATH[:write], clock, random, log, config, or JSON
+    /// A use to decide upon: 'GET https://…', kv:BUCKET, files:/PATH (with :write to write), clock, random, log, config, or JSON
     #[arg(long = "use", value_name = "USE", value_parser = asked::read)]
     asked: Option<Use>,
     #[command(flatten)]

@@ -56,7 +56,7 @@ impl Control {
         }
         let staged = self.0.registry.stage(upload, None).await?;
         if let Some(row) = self.0.store.component(&caller.tenant.id, &staged.digest).await? {
-            return Ok(Uploaded { component: view(row)?, new: false });
+            return Ok(Uploaded { component: view(&row)?, new: false });
         }
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
         finish(async move { this.admit(&tenant, by, staged).await }).await
@@ -70,7 +70,7 @@ impl Control {
         };
         let mut turn = self.turn().await?;
         if let Some(row) = self.0.store.component(tenant, &digest).await? {
-            return Ok(Uploaded { component: view(row)?, new: false });
+            return Ok(Uploaded { component: view(&row)?, new: false });
         }
         let admitted = SystemTime::now();
         let row = ComponentRow {
@@ -117,7 +117,7 @@ impl Control {
     /// `denied` to a key that is only an agent's.
     pub async fn components(&self, caller: &Caller) -> Result<Vec<ComponentView>> {
         caller.principal.needs(READERS)?;
-        self.0.store.components(&caller.tenant.id).await?.into_iter().map(view).collect()
+        self.0.store.components(&caller.tenant.id).await?.iter().map(view).collect()
     }
 
     /// One component of the tenant.
@@ -128,11 +128,11 @@ impl Control {
     pub async fn component(&self, caller: &Caller, digest: &Digest) -> Result<ComponentView> {
         caller.principal.needs(READERS)?;
         let row = self.0.store.component(&caller.tenant.id, digest).await?;
-        view(row.ok_or_else(|| Error::not_found("component", digest))?)
+        view(&row.ok_or_else(|| Error::not_found("component", digest))?)
     }
 }
 
-fn view(row: ComponentRow) -> Result<ComponentView> {
+fn view(row: &ComponentRow) -> Result<ComponentView> {
     let admission = serde_json::from_str(&row.facts).map_err(Error::internal)?;
     Ok(ComponentView { admission, admitted: row.admitted })
 }

@@ -42,7 +42,10 @@ pub struct Tenant {
 /// Decisions by version. They follow from the tenant's value and the platform's, so they are kept in the one and marked
 /// with the other.
 #[derive(Debug, Default)]
-pub(super) struct Decisions(RwLock<HashMap<(PackageRef, Version), (u64, Arc<Decision>)>>);
+pub(super) struct Decisions(RwLock<HashMap<(PackageRef, Version), Decided>>);
+
+/// A decision, and the platform's generation that it was made under.
+type Decided = (u64, Arc<Decision>);
 
 impl Decisions {
     pub(super) fn get(&self, key: &(PackageRef, Version), generation: u64) -> Option<Arc<Decision>> {

@@ -122,7 +122,7 @@ fn header_fields_are_bounded_before_they_are_sent() {
         match answer.code() {
             None => assert!(answer.clone().text().parse::<u64>().unwrap() < 1_000, "{answer:?}"),
             Some(code) => {
-                assert!(matches!(code, cofferdam::Code::LimitExceeded | cofferdam::Code::ToolFailed), "{answer:?}")
+                assert!(matches!(code, cofferdam::Code::LimitExceeded | cofferdam::Code::ToolFailed), "{answer:?}");
             }
         }
         assert_eq!(tenant.agent.call("catalogue/noop", json!({})).await.text(), "ok");

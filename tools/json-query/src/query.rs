@@ -74,7 +74,7 @@ fn syntax(query: &str, error: &load::Error<&str>) -> Vec<String> {
             faults.iter().map(|(expected, found)| unexpected(expected.as_str(), head(found))).collect()
         }
         load::Error::Parse(faults) => {
-            faults.iter().map(|(expected, found)| unexpected(&expected.as_str(), found)).collect()
+            faults.iter().map(|(expected, found)| unexpected(expected.as_str(), found)).collect()
         }
     }
 }

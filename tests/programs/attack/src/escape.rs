@@ -55,9 +55,7 @@ pub(crate) fn reach(args: Reach) -> Result<Text, Error> {
     let from = find(&args.mount)?;
     let done = match args.way {
         Way::Rename => from.rename_at(&args.path, find(&args.to_mount)?, &args.to).map(|()| None),
-        Way::HardLink => {
-            from.link_at(flags(args.follow), &args.path, find(&args.to_mount)?, &args.to).map(|()| None)
-        }
+        Way::HardLink => from.link_at(flags(args.follow), &args.path, find(&args.to_mount)?, &args.to).map(|()| None),
         _ => try_one(from, &args),
     };
     Ok(Text(match done {

@@ -3,19 +3,30 @@
 
 mod breaks;
 mod egress;
+mod escape;
 mod memory;
 mod outside;
-mod escape;
 
 use cofferdam_sdk::tools;
 
 use breaks::{break_down, fail, lie};
 use egress::{connect, header_flood, request};
+use escape::reach;
 use memory::{lift, residue_leave, residue_look};
 use outside::{clocks, settings, surroundings};
-use escape::reach;
 
 tools!(
-    break_down, clocks, connect, fail, header_flood, lie, lift, reach, request, residue_leave, residue_look, settings,
+    break_down,
+    clocks,
+    connect,
+    fail,
+    header_flood,
+    lie,
+    lift,
+    reach,
+    request,
+    residue_leave,
+    residue_look,
+    settings,
     surroundings,
 );
