@@ -2,6 +2,8 @@
 //! not hold has to stand in `sweep-exceptions.txt`, which is empty.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeSet;
+
 use cofferdam_tests::handmade::Handmade;
 use cofferdam_tests::{Answer, Client, Server, Tenant, name, run, shared};
 use reqwest::header::CONTENT_TYPE;
@@ -268,7 +270,7 @@ fn a_key_does_what_its_scopes_say_and_no_more() {
             ("operator", acme.operator.clone()),
             ("auditor", acme.auditor.clone()),
         ];
-        let mut sweep = Sweep::default();
+        let (mut sweep, mut refused) = (Sweep::default(), BTreeSet::new());
         for operation in Operation::all(server).await {
             let of_platform = known(&operation.text(), &Ids::of(&acme).await).unwrap().platform;
             for (scope, client) in if of_platform { &platform } else { own.as_slice() } {
@@ -293,6 +295,9 @@ fn a_key_does_what_its_scopes_say_and_no_more() {
                         &answer,
                     );
                 } else {
+                    if !of_platform {
+                        refused.insert(operation.text());
+                    }
                     sweep.expect(
                         denied && known.scopes.iter().all(|scope| says.contains(scope)),
                         &operation,
@@ -303,5 +308,11 @@ fn a_key_does_what_its_scopes_say_and_no_more() {
             }
         }
         sweep.finish();
+        // And the tenant's own record says that it was tried.
+        assert!(refused.remove("POST /v1/calls"), "{refused:?}");
+        acme.entry("call.refused", json!({"code": "denied"})).await;
+        for operation in refused {
+            acme.entry("request.refused", json!({"operation": operation})).await;
+        }
     });
 }

@@ -1,12 +1,13 @@
 //! Who is asking. The key is looked at before anything else of a request is: what there is, is nobody's business who
 //! has none.
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::calls;
 use super::door::Door;
 use super::room::Rooms;
 use crate::error::{Error, Result};
@@ -18,11 +19,19 @@ pub(super) async fn authenticate(State(door): State<Door>, mut request: Request,
     let key = bearer(request.headers()).ok_or_else(unauthenticated)?;
     let caller = door.router.authenticate(key)?;
     let room = Rooms::enter(&door.rooms, &caller.tenant.id)?;
+    let asked = (request.method().clone(), request.extensions().get::<MatchedPath>().cloned());
     let extensions = request.extensions_mut();
-    extensions.insert(caller);
+    extensions.insert(caller.clone());
     extensions.insert(door.body);
     extensions.insert(room.clone());
     let answer = next.run(request).await;
+    if answer.status() == StatusCode::FORBIDDEN
+        && let (method, Some(path)) = asked
+        && path.as_str() != calls::PATH
+    {
+        // As the API describes it: a parameter that may hold slashes is a parameter.
+        door.router.note_refused(&caller, format!("{method} {}", path.as_str().replace("{*", "{")));
+    }
     room.keep_answer(answer)
 }
 

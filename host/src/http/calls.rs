@@ -16,6 +16,9 @@ use crate::id::{CallId, ToolRequest};
 use crate::router::{CallRequest, CallUsage, Failed, Reply};
 use crate::snapshot::Caller;
 
+/// The path of [`call`], as its operation has it.
+pub(super) const PATH: &str = "/v1/calls";
+
 /// Levels of objects and lists in arguments. Whatever reads arguments after this may be recursive.
 const ARGUMENTS_DEPTH_MAX: usize = 64;
 

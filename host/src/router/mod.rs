@@ -69,6 +69,12 @@ impl Router {
         Self(Arc::new(inner))
     }
 
+    /// Counts in the record that the caller's scopes do not allow `operation`, which is not a call: the path of a call
+    /// sees to its own refusals.
+    pub fn note_refused(&self, caller: &Caller, operation: String) {
+        self.0.refusals.note_request(caller, operation);
+    }
+
     /// Who presents `key`, the text behind `Bearer`. Failures are counted in the record of the tenant that the key
     /// names.
     ///

@@ -1,13 +1,14 @@
-//! Calls that were not let in. A denial is an entry of its own, with an id to ask about; what a flood would bring by
-//! the thousand (malformed, unknown, throttled, shed, unauthenticated) is counted, and is one entry a second for each
-//! principal and reason.
+//! What was not let in: calls, keys, and requests that a key's scopes do not allow. A denied call is an entry of its own, with an
+//! id to ask about; what a flood would bring by the thousand (malformed, unknown, throttled, shed, unauthenticated) is
+//! counted, and is one entry a second for each principal and reason.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
 use super::Failed;
-use crate::audit::entry::{CallRefused, LoginFailed};
+use crate::audit::entry::{CallRefused, LoginFailed, RequestRefused};
 use crate::audit::{Audit, Event};
 use crate::error::{Code, Error};
 use crate::id::{CallId, PrincipalId, TenantId, ToolName};
@@ -30,8 +31,30 @@ pub(super) struct Refused<'a> {
 struct Kind {
     tenant: TenantId,
     principal: Option<PrincipalId>,
-    code: Code,
-    tool: Option<ToolName>,
+    what: What,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum What {
+    Login,
+    Call(Code, Option<ToolName>),
+    Request(Cow<'static, str>),
+}
+
+impl Kind {
+    /// The same with fewer differences, for a table that is full.
+    fn coarse(self) -> Self {
+        let what = match self.what {
+            What::Login => What::Login,
+            What::Call(code, _) => What::Call(code, None),
+            What::Request(_) => What::Request(Cow::Borrowed("several")),
+        };
+        Self { tenant: self.tenant, principal: None, what }
+    }
+}
+
+fn of(caller: &Caller, what: What) -> Kind {
+    Kind { tenant: caller.tenant.id.clone(), principal: Some(caller.principal.id), what }
 }
 
 #[derive(Debug)]
@@ -56,13 +79,17 @@ impl Refusals {
     /// Counts a call that was not let in.
     pub(super) fn note(&self, caller: &Caller, refused: Refused<'_>) {
         let Refused { code, tool, reason } = refused;
-        let kind = Kind { tenant: caller.tenant.id.clone(), principal: Some(caller.principal.id), code, tool };
-        self.count(kind, reason);
+        self.count(of(caller, What::Call(code, tool)), reason);
+    }
+
+    /// Counts a request, other than a call, that the caller's scopes do not allow.
+    pub(super) fn note_request(&self, caller: &Caller, operation: String) {
+        self.count(of(caller, What::Request(operation.into())), "the key has not the scope");
     }
 
     /// Counts a key of `tenant` that was not valid.
     pub(super) fn note_login(&self, tenant: TenantId) {
-        self.count(Kind { tenant, principal: None, code: Code::Unauthenticated, tool: None }, "the key is not valid");
+        self.count(Kind { tenant, principal: None, what: What::Login }, "the key is not valid");
     }
 
     /// Records a denial, durably: the answer names its id.
@@ -89,7 +116,7 @@ impl Refusals {
     fn count(&self, kind: Kind, reason: &str) {
         let mut counts = self.counts.lock();
         let full = counts.len() >= KINDS_MAX && !counts.contains_key(&kind);
-        let kind = if full { Kind { principal: None, tool: None, ..kind } } else { kind };
+        let kind = if full { kind.coarse() } else { kind };
         counts.entry(kind).or_insert_with(|| Count { times: 0, reason: reason.to_owned() }).times += 1;
     }
 
@@ -97,17 +124,12 @@ impl Refusals {
     pub(super) fn flush(&self) {
         let counts = std::mem::take(&mut *self.counts.lock());
         for (kind, count) in counts {
-            let Kind { tenant, principal, code, tool } = kind;
-            let event = match code {
-                Code::Unauthenticated => Event::from(LoginFailed { count: count.times, reason: count.reason }),
-                _ => Event::from(CallRefused {
-                    call: None,
-                    code,
-                    count: count.times,
-                    reason: count.reason,
-                    rule: None,
-                    tool,
-                }),
+            let Kind { tenant, principal, what } = kind;
+            let Count { times: count, reason } = count;
+            let event = match what {
+                What::Login => Event::from(LoginFailed { count, reason }),
+                What::Call(code, tool) => CallRefused { call: None, code, count, reason, rule: None, tool }.into(),
+                What::Request(operation) => RequestRefused { count, operation: operation.into_owned(), reason }.into(),
             };
             if let Err(error) = self.audit.append(&tenant, principal, &event) {
                 tracing::warn!(%tenant, ?error, "refusals are not recorded");

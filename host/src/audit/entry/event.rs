@@ -299,6 +299,15 @@ events! {
         /// Why, in words.
         reason: String,
     }
+    /// Requests, other than calls, that the key's scopes did not allow. Many alike are one entry with a count.
+    "request.refused" RequestRefused {
+        /// How many this entry stands for.
+        count: u64,
+        /// What was asked for: method and path, such as `PUT /v1/policy`.
+        operation: String,
+        /// Why, in words.
+        reason: String,
+    }
     /// A host started to serve; in the platform's own log.
     "host.started" HostStarted {
         /// What the engine is, by its compatibility hash.
@@ -367,6 +376,7 @@ impl Event {
             | Self::CapabilityDenied(_)
             | Self::ComponentRejected(_)
             | Self::LoginFailed(_)
+            | Self::RequestRefused(_)
             | Self::HostStarted(_)
             | Self::HostRecovered(_) => None,
         }
@@ -390,6 +400,7 @@ impl Event {
             Self::TenantSuspended(event) => (event.reason.as_mut().into_iter().collect(), None),
             Self::KeyCreated(event) => (vec![&mut event.name], Some(&mut event.scopes)),
             Self::LoginFailed(event) => (vec![&mut event.reason], None),
+            Self::RequestRefused(event) => (vec![&mut event.operation, &mut event.reason], None),
             Self::HostStarted(event) => (vec![&mut event.engine, &mut event.version], None),
             Self::CallEnded(_)
             | Self::ToolPublished(_)

@@ -101,6 +101,7 @@ pub(crate) fn every_event() -> Vec<Event> {
         KeyRotated { change, key }.into(),
         KeyRevoked { change, key }.into(),
         LoginFailed { count: 4, reason: text() }.into(),
+        RequestRefused { count: 2, operation: "PUT /v1/policy".to_owned(), reason: text() }.into(),
         HostStarted { engine: "48.0.8".to_owned(), version: "0.1.0".to_owned() }.into(),
         HostRecovered { interrupted: 3 }.into(),
     ]

@@ -71,6 +71,7 @@ pub(in crate::cli) fn what(event: &Event) -> String {
         Event::KeyRotated(e) => e.key.to_string(),
         Event::KeyRevoked(e) => e.key.to_string(),
         Event::LoginFailed(e) => format!("{}{}", short(&e.reason), times(e.count)),
+        Event::RequestRefused(e) => format!("{}: {}{}", short(&e.operation), short(&e.reason), times(e.count)),
         Event::HostStarted(e) => format!("version {}, engine {}", short(&e.version), short(&e.engine)),
         Event::HostRecovered(e) => format!("{} calls were interrupted", words::count(e.interrupted)),
     }
