@@ -60,6 +60,8 @@ fn main() -> ExitCode {
             }
         }
     }
+    // Clients are made without a default provider, so that only one is compiled.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut report = Report::default();
     if options.wants("engine") {
         inside::engine(&options, &mut report);
