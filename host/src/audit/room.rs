@@ -44,7 +44,8 @@ impl Room {
 
     /// Takes back what was promised beyond what a record took.
     pub(super) fn give_back(&mut self, bytes: u64) {
-        self.pending -= bytes;
+        debug_assert!(bytes <= self.pending, "more is given back than was promised");
+        self.pending = self.pending.saturating_sub(bytes);
     }
 
     pub(super) fn unreserve(&mut self, reserve: u64) {
@@ -53,7 +54,8 @@ impl Room {
 
     /// Records that `promised` had been taken for are written; so much is left of the present segment.
     pub(super) fn written(&mut self, promised: u64, current: u64) {
-        self.pending -= promised;
+        debug_assert!(promised <= self.pending, "more was written than was promised");
+        self.pending = self.pending.saturating_sub(promised);
         self.current = current;
     }
 

@@ -52,7 +52,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
         host.register(Size { tenants: 0, ..large }).await;
         let start = host.restart().await;
         let tools = large.owners * large.tools;
-        let tenant = (with_tenants - empty) / large.tenants;
+        let tenant = with_tenants.saturating_sub(empty) / large.tenants;
         let tool = (host.resident() - with_tenants).saturating_sub(large.owners * tenant) / tools;
         let name = format!("memory of an idle tenant, of {}", large.tenants);
         report.target(&name, tenant as f64 / 1e3, "kB", Target::AtMost(16.0), &[]);
@@ -174,7 +174,7 @@ impl Host {
         };
         let ((), during) = tokio::join!(calls(), measured);
         let name = format!("memory of a live call, of {LIVE}");
-        report.target(&name, ((during - before) / LIVE) as f64 / 1e3, "kB", Target::AtMost(1_049.0), &[]);
+        report.target(&name, (during.saturating_sub(before) / LIVE) as f64 / 1e3, "kB", Target::AtMost(1_049.0), &[]);
     }
 }
 
