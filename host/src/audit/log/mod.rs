@@ -1,0 +1,303 @@
+//! Tenants' logs: the journal's entries as one transparency log for each tenant, in formats that others' tools read.
+//!
+//! A log is tiles (c2sp.org/tlog-tiles) in the blob store, under checkpoints (c2sp.org/tlog-checkpoint) that the host
+//! signs; `cofferdam-auditor` has the formats, this module makes logs in them. The [integrator](integrator) is the one
+//! writer; whoever asks gets full tiles from the files and the rest from the integrator.
+
+mod files;
+mod integrator;
+mod keeper;
+mod live;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use cofferdam_auditor::{Checkpoint, Partial, Receipt, TilePath};
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use self::files::Files;
+use self::integrator::Integrator;
+use self::keeper::Keeper;
+use super::{Audit, Entry};
+use crate::error::{Code, Error, Result};
+use crate::id::TenantId;
+use crate::storage::{Blobs, Store};
+
+/// Entries that are durable and in no log yet: beyond so many, the host lets no further call in.
+const LAG_MAX: u64 = 2_000_000;
+
+/// How logs are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The first part of every log's origin; default `cofferdam`. Whoever compares logs of several hosts gives each a
+    /// name of its own, such as the host's domain.
+    pub name: String,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { name: "cofferdam".to_owned() }
+    }
+}
+
+/// The logs of this host's tenants. Cheap to clone; the last clone ends the integrator.
+#[derive(Debug, Clone)]
+pub struct Logs(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    asks: Mutex<Option<mpsc::Sender<Ask>>>,
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    files: Files,
+    audit: Audit,
+}
+
+/// What the integrator tells everybody.
+#[derive(Debug, Default)]
+struct Shared {
+    /// How far it has come in the journal.
+    integrated: AtomicU64,
+    /// Why it has not come further.
+    stopped: Mutex<Option<Stop>>,
+}
+
+/// Why a log does not grow.
+#[derive(Debug, Clone)]
+enum Stop {
+    /// Something failed that may not fail again.
+    Retry(Error),
+    /// The log would fork: it is never to grow.
+    Fork(Error),
+}
+
+impl Stop {
+    /// What was signed and what the journal holds are not the same log.
+    fn fork(what: impl std::fmt::Display) -> Self {
+        let message = format!("a log does not go on from what was published: {what}");
+        Self::Fork(Error::new(Code::AuditUnavailable, message).next(
+            "stop the host and keep a copy of its data folder: the journal or the log was altered, or put back from an \
+             older copy; `cofferdam audit verify` says which",
+        ))
+    }
+
+    fn error(&self) -> &Error {
+        match self {
+            Self::Retry(error) | Self::Fork(error) => error,
+        }
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Retry(error)
+    }
+}
+
+type Reply<T> = oneshot::Sender<Result<T>>;
+
+/// What the integrator is asked for. It answers as of everything that was durable when it was asked.
+#[derive(Debug)]
+enum Ask {
+    View(TenantId, Reply<View>),
+    Partial(TenantId, TilePath, Reply<Option<Vec<u8>>>),
+    Keys(TenantId, Reply<Vec<String>>),
+}
+
+impl Ask {
+    fn fail(self, error: &Error) {
+        // Who asked may have left.
+        match self {
+            Self::View(_, reply) => drop(reply.send(Err(error.clone()))),
+            Self::Partial(_, _, reply) => drop(reply.send(Err(error.clone()))),
+            Self::Keys(_, reply) => drop(reply.send(Err(error.clone()))),
+        }
+    }
+}
+
+/// A log at one moment.
+#[derive(Debug)]
+struct View {
+    checkpoint: Checkpoint,
+    /// The checkpoint as it was signed.
+    text: String,
+    /// What is not in files yet: at least as far as the checkpoint goes.
+    partial: Vec<Partial>,
+}
+
+impl Logs {
+    /// Starts the integrator for the journal `audit`, which goes on with what is kept in `store`. Has to be called
+    /// within the runtime; `begun` says that the journal is new.
+    ///
+    /// # Errors
+    /// When the store fails or the thread does not start.
+    pub async fn start(audit: &Audit, begun: bool, store: &Store, blobs: &Blobs, settings: LogSettings) -> Result<Self> {
+        let incarnation = match store.incarnation().await?.filter(|_| !begun) {
+            Some(incarnation) => incarnation,
+            None => {
+                let mut id = [0; 8];
+                getrandom::fill(&mut id).map_err(Error::internal)?;
+                let name = format!("{:016x}", u64::from_be_bytes(id));
+                store.begin_incarnation(&name).await?;
+                name
+            }
+        };
+        let files = Files::new(blobs.object_store(), &incarnation);
+        let runtime = Handle::current();
+        let (store, name) = (store.clone(), settings.name);
+        let keeper = Keeper { store, files: files.clone(), runtime, name, incarnation };
+        let integrator = Integrator::new(audit.clone(), keeper);
+        let shared = Arc::<Shared>::default();
+        let (asks, asked) = mpsc::channel();
+        let told = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("integrator".to_owned());
+        let thread = thread.spawn(move || integrator.run(&told, &asked)).map_err(Error::internal)?;
+        let (asks, thread) = (Mutex::new(Some(asks)), Mutex::new(Some(thread)));
+        Ok(Self(Arc::new(Inner { asks, shared, thread, files, audit: audit.clone() })))
+    }
+
+    /// Why no call is to be let in for the logs' sake; `Ok` when calls may be.
+    ///
+    /// # Errors
+    /// `audit-unavailable` when a log would fork, or the logs are far behind the journal.
+    pub fn health(&self) -> Result<()> {
+        let stopped = self.0.shared.stopped.lock().clone();
+        if let Some(Stop::Fork(error)) = stopped {
+            return Err(error);
+        }
+        let behind = self.0.audit.position().0.saturating_sub(self.0.shared.integrated.load(Ordering::Acquire));
+        if behind <= LAG_MAX {
+            return Ok(());
+        }
+        let error = Error::new(Code::AuditUnavailable, "the logs are too far behind the journal");
+        let error = error.next("try again in a minute").fact("entries_behind", behind).fact("maximum", LAG_MAX);
+        Err(match stopped {
+            Some(Stop::Retry(because)) => error.detail(because.operator_detail().unwrap_or(because.message())),
+            _ => error,
+        })
+    }
+
+    /// The tenant's newest checkpoint, signed. It covers what was durable when it was asked for, but for the last 100 ms.
+    ///
+    /// # Errors
+    /// `audit-unavailable` when the log does not grow.
+    pub async fn checkpoint(&self, tenant: &TenantId) -> Result<String> {
+        Ok(self.view(tenant).await?.text)
+    }
+
+    /// The keys that signed the tenant's log, oldest first, as signed notes spell them; the last one signs.
+    ///
+    /// # Errors
+    /// As for a checkpoint.
+    pub async fn keys(&self, tenant: &TenantId) -> Result<Vec<String>> {
+        self.ask(|reply| Ask::Keys(tenant.clone(), reply)).await
+    }
+
+    /// A tile of hashes or a bundle of entries, full or partial; nothing where the log is not that long.
+    ///
+    /// # Errors
+    /// As for a checkpoint.
+    pub async fn tile(&self, tenant: &TenantId, path: &TilePath) -> Result<Option<Bytes>> {
+        if let Some(full) = self.0.files.read(tenant, &path.full().to_string()).await? {
+            return Ok(path.part_of(&full).map(|part| full.slice_ref(part)));
+        }
+        if path.is_full() {
+            return Ok(None);
+        }
+        let partial = self.ask(|reply| Ask::Partial(tenant.clone(), path.clone(), reply)).await?;
+        Ok(partial.map(Bytes::from))
+    }
+
+    /// A checkpoint that hands the log over from its `number`th key to the next, from 1; nothing where there was none.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn handover(&self, tenant: &TenantId, number: u32) -> Result<Option<Bytes>> {
+        self.0.files.read(tenant, &format!("handover/{number}")).await
+    }
+
+    /// The proof that the log holds these entries of a call; waits until it does.
+    ///
+    /// # Errors
+    /// `audit-unavailable` when the log does not grow.
+    pub async fn receipt(&self, tenant: &TenantId, entries: &[Entry]) -> Result<Receipt> {
+        let last = entries.iter().map(|entry| entry.index).max().unwrap_or(0);
+        let mut tries = RECEIPT_TRIES;
+        let view = loop {
+            let view = self.view(tenant).await?;
+            if view.checkpoint.size > last {
+                break view;
+            }
+            tries -= 1;
+            if tries == 0 {
+                return Err(Error::new(Code::AuditUnavailable, "the log does not hold the call yet")
+                    .next("try again in a moment"));
+            }
+            tokio::time::sleep(CHECKPOINT_PAUSE).await;
+        };
+        let (files, tenant, runtime) = (self.0.files.clone(), tenant.clone(), Handle::current());
+        let entries = entries.iter().map(|entry| Ok((entry.index, serde_json::to_vec(entry).map_err(Error::internal)?)));
+        let entries = entries.collect::<Result<Vec<_>>>()?;
+        let prove = move || {
+            let tiles = Tiles { files, tenant, runtime, partial: view.partial };
+            Receipt::prove(&tiles, &view.text, &view.checkpoint, &entries).map_err(files::failed)
+        };
+        tokio::task::spawn_blocking(prove).await.map_err(Error::internal)?
+    }
+
+    async fn view(&self, tenant: &TenantId) -> Result<View> {
+        self.ask(|reply| Ask::View(tenant.clone(), reply)).await
+    }
+
+    async fn ask<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.0.asks.lock().as_ref().is_some_and(|asks| asks.send(ask(reply)).is_ok());
+        let closed = || Error::new(Code::Unavailable, "the host is ending").next("try again when it is there again");
+        if !sent {
+            return Err(closed());
+        }
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Ends the integrator, once it has taken in what is durable and kept it. The journal must still be open.
+    pub fn close(&self) {
+        self.0.close();
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        self.asks.lock().take();
+        if let Some(thread) = self.thread.lock().take() {
+            // A thread that panicked has nothing to say here.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Shared {
+    fn tell(&self, done: Result<(), Stop>) {
+        let mut stopped = self.stopped.lock();
+        match (&*stopped, &done) {
+            (_, Ok(())) => *stopped = None,
+            (before, Err(stop)) => {
+                if before.is_none() {
+                    let error = stop.error();
+                    tracing::error!(%error, detail = error.operator_detail(), "the logs do not grow");
+                }
+                *stopped = Some(stop.clone());
+            }
+        }
+    }
+}
