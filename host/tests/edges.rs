@@ -25,8 +25,8 @@ const EDGES: &[(&str, &str)] = &[
     ("admission", "audit"),
     ("identity", ""),
     ("policy", ""),
+    ("audit", "storage"),
     ("storage", ""),
-    ("audit", ""),
 ];
 
 /// What any module may name: words without behaviour, the one error among them.

@@ -8,8 +8,10 @@
 pub mod entry;
 
 mod chain;
+mod follow;
 mod format;
 mod journal;
+pub mod log;
 pub mod measure;
 mod read;
 mod recover;

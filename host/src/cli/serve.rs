@@ -42,6 +42,9 @@ pub(super) struct Serve {
     /// Where to listen for /healthz and /readyz, which need no key
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7101")]
     health: SocketAddr,
+    /// What the names of this host's audit logs begin with: its domain, where several hosts' logs are compared
+    #[arg(long, value_name = "NAME", default_value = "cofferdam")]
+    audit_name: String,
     #[command(flatten)]
     room: RoomOptions,
     #[command(flatten)]
@@ -112,7 +115,8 @@ struct Started {
 impl Serve {
     pub(super) fn run(self, output: Output) -> Result<Exit> {
         self.log.start()?;
-        let (settings, server) = self.room.settings(HostSettings::new(&self.data));
+        let (mut settings, server) = self.room.settings(HostSettings::new(&self.data));
+        settings.logs.name = self.audit_name;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(front_threads())
             .thread_name("front")

@@ -1,6 +1,7 @@
 //! The tenant's log, for its auditors: checkpoints, tiles, receipts, and the keys that sign.
 
 use bytes::Bytes;
+use cofferdam_auditor::checkpoint::Checkpoint;
 use cofferdam_auditor::receipt::Receipt;
 use cofferdam_auditor::tile::TilePath;
 
@@ -28,7 +29,7 @@ impl Control {
     /// # Errors
     ///
     /// `denied` without the scope auditor; `audit-unavailable` when the log does not grow.
-    pub async fn checkpoint(&self, caller: &Caller) -> Result<String> {
+    pub async fn checkpoint(&self, caller: &Caller) -> Result<Checkpoint> {
         caller.principal.needs(&[Scope::Auditor])?;
         self.0.logs.checkpoint(&caller.tenant.id).await
     }
@@ -77,8 +78,8 @@ impl Control {
         finish(async move {
             let mut turn = this.turn().await?;
             let next = this.0.logs.next_key(&tenant).await?;
-            turn.change.add_log_key(next.origin(), &next.row()).await?;
-            let (before, after) = (next.before(), next.after());
+            turn.change.add_log_key(next.origin.as_str(), &next.row).await?;
+            let (before, after) = (next.before.to_string(), next.after.to_string());
             turn.record(&tenant, Some(by), |change| LogKeyRotated { after, before, change }).await?;
             turn.commit(&tenant).await?;
             this.0.logs.keys(&tenant).await

@@ -7,6 +7,7 @@
 mod bounds;
 mod components;
 mod keys;
+mod log;
 mod packages;
 mod policies;
 mod read;
@@ -27,6 +28,7 @@ pub(crate) use self::turn::replay;
 
 use crate::admission::Ledger;
 use crate::audit::Audit;
+use crate::audit::log::Logs;
 use crate::capability::StorageQuotas;
 use crate::error::{Code, Error, Result};
 use crate::id::TenantId;
@@ -43,6 +45,7 @@ pub struct Control(Arc<Inner>);
 struct Inner {
     store: Store,
     audit: Audit,
+    logs: Logs,
     snapshot: Arc<Snapshot>,
     registry: Registry,
     quotas: Arc<StorageQuotas>,
@@ -56,12 +59,13 @@ impl Control {
     pub fn new(
         store: Store,
         audit: Audit,
+        logs: Logs,
         snapshot: Arc<Snapshot>,
         registry: Registry,
         quotas: Arc<StorageQuotas>,
         ledger: Arc<Mutex<Ledger>>,
     ) -> Self {
-        Self(Arc::new(Inner { store, audit, snapshot, registry, quotas, ledger, turn: Arc::default() }))
+        Self(Arc::new(Inner { store, audit, logs, snapshot, registry, quotas, ledger, turn: Arc::default() }))
     }
 
     /// Reads the tenant's value from the store and swaps it in.

@@ -1,5 +1,7 @@
 //! The tenant's log as static files (c2sp.org/tlog-tiles), and what is proved from it.
 
+use std::str::FromStr;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
@@ -9,10 +11,10 @@ use cofferdam_auditor::receipt::Receipt;
 use cofferdam_auditor::tile::TilePath;
 
 use super::door::Door;
-use super::request::Named;
+use super::request::{Name, Named};
 use super::wire;
-use crate::error::{Error, Result};
-use crate::id::CallId;
+use crate::error::Result;
+use crate::id::{CallId, InvalidId};
 use crate::snapshot::Caller;
 
 /// Shows the log's name and its keys.
@@ -41,7 +43,7 @@ pub(super) async fn rotate(State(door): State<Door>, caller: Caller) -> Result<J
 #[utoipa::path(get, path = "/v1/log/checkpoint", tag = "audit",
     responses((status = 200, description = "The checkpoint.", body = String, content_type = "text/plain")))]
 pub(super) async fn checkpoint(State(door): State<Door>, caller: Caller) -> Result<Response> {
-    Ok(file("text/plain; charset=utf-8", door.control.checkpoint(&caller).await?.into()))
+    Ok(file("text/plain; charset=utf-8", door.control.checkpoint(&caller).await?.to_string().into()))
 }
 
 /// Gives a tile of hashes or a bundle of entries, full or partial (c2sp.org/tlog-tiles).
@@ -51,9 +53,8 @@ pub(super) async fn checkpoint(State(door): State<Door>, caller: Caller) -> Resu
 /// Scopes: auditor.
 #[utoipa::path(get, path = "/v1/log/tile/{*path}", tag = "audit", params(("path" = String, Path)),
     responses((status = 200, description = "The tile.", body = Vec<u8>, content_type = "application/octet-stream")))]
-pub(super) async fn tile(State(door): State<Door>, caller: Caller, Named(path): Named<String>) -> Result<Response> {
-    // What is no path of a tile names nothing that there could be.
-    let path: TilePath = format!("tile/{path}").parse().map_err(|_| Error::not_found("tile", &path))?;
+pub(super) async fn tile(State(door): State<Door>, caller: Caller, Named(path): Named<TileName>) -> Result<Response> {
+    let TileName(path) = path;
     Ok(file("application/octet-stream", door.control.tile(&caller, path).await?))
 }
 
@@ -63,8 +64,8 @@ pub(super) async fn tile(State(door): State<Door>, caller: Caller, Named(path): 
 #[utoipa::path(get, path = "/v1/log/handover/{number}", tag = "audit", params(("number" = u32, Path)),
     responses((status = 200, description = "The checkpoint, signed by both keys.", body = String,
         content_type = "text/plain")))]
-pub(super) async fn handover(State(door): State<Door>, caller: Caller, Named(number): Named<u32>) -> Result<Response> {
-    Ok(file("text/plain; charset=utf-8", door.control.handover(&caller, number).await?))
+pub(super) async fn handover(State(door): State<Door>, caller: Caller, Named(number): Named<Number>) -> Result<Response> {
+    Ok(file("text/plain; charset=utf-8", door.control.handover(&caller, number.0).await?))
 }
 
 /// Gives a call's receipt: what is recorded of it, and the proof that the log holds it.
@@ -80,6 +81,40 @@ pub(super) async fn receipt(
     Named(call): Named<CallId>,
 ) -> Result<Json<Receipt>> {
     Ok(Json(door.control.receipt(&caller, call).await?))
+}
+
+/// A tile as paths name it, behind `tile/`.
+#[derive(Debug)]
+pub(super) struct TileName(TilePath);
+
+impl FromStr for TileName {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let path = format!("tile/{text}").parse().map(Self);
+        path.map_err(|_| InvalidId::new("tile", text, "a tile of c2sp.org/tlog-tiles, such as 0/x001/234.p/5"))
+    }
+}
+
+impl Name for TileName {
+    const WHAT: &'static str = "tile";
+}
+
+/// Which handover, from 1.
+#[derive(Debug)]
+pub(super) struct Number(u32);
+
+impl FromStr for Number {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let number = text.parse().ok().filter(|number: &u32| number.to_string() == text);
+        number.map(Self).ok_or_else(|| InvalidId::new("handover", text, "a number from 1"))
+    }
+}
+
+impl Name for Number {
+    const WHAT: &'static str = "handover";
 }
 
 fn file(media_type: &'static str, bytes: Bytes) -> Response {

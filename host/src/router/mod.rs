@@ -22,6 +22,7 @@ pub use self::list::{Annotations, ListedTool};
 use self::refusals::{Refusals, Refused};
 use crate::admission::Admission;
 use crate::audit::Audit;
+use crate::audit::log::Logs;
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
 use crate::id::{PrincipalId, ToolRequest};
@@ -41,6 +42,7 @@ struct Inner {
     engine: Engine,
     admission: Admission,
     audit: Audit,
+    logs: Logs,
     refusals: Refusals,
     /// What outlives the request that it belongs to: outcomes of calls that were given up.
     tasks: TaskTracker,
@@ -55,6 +57,7 @@ impl Router {
         engine: Engine,
         admission: Admission,
         audit: Audit,
+        logs: Logs,
     ) -> Self {
         let inner = Inner {
             snapshot,
@@ -63,6 +66,7 @@ impl Router {
             admission,
             refusals: Refusals::new(audit.clone()),
             audit,
+            logs,
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
         };
@@ -135,7 +139,8 @@ impl Router {
         if self.0.draining.load(Ordering::Acquire) {
             return Err(Error::new(Code::Unavailable, "this host is stopping").next("send the call again"));
         }
-        self.0.audit.health()
+        self.0.audit.health()?;
+        self.0.logs.health()
     }
 
     /// Waits, within `time_max`, until every call has its outcome in the record, and puts what was counted there.

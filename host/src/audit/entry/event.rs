@@ -292,6 +292,15 @@ events! {
         /// The principal whose key it is.
         key: PrincipalId,
     }
+    /// The log was handed over to another key: the last entry that the one before signs alone.
+    "log.key-rotated" LogKeyRotated {
+        /// The key that signs from now on, as signed notes spell public keys.
+        after: String,
+        /// The key until now.
+        before: String,
+        /// The change, by which it is applied once.
+        change: ChangeId,
+    }
     /// Credentials that named this tenant and were not valid. Many alike are one entry with a count.
     "login.failed" LoginFailed {
         /// How many this entry stands for.
@@ -369,7 +378,8 @@ impl Event {
             | Self::TenantResumed(TenantResumed { change })
             | Self::KeyCreated(KeyCreated { change, .. })
             | Self::KeyRotated(KeyRotated { change, .. })
-            | Self::KeyRevoked(KeyRevoked { change, .. }) => Some(*change),
+            | Self::KeyRevoked(KeyRevoked { change, .. })
+            | Self::LogKeyRotated(LogKeyRotated { change, .. }) => Some(*change),
             Self::CallDecided(_)
             | Self::CallEnded(_)
             | Self::CallRefused(_)
@@ -411,6 +421,7 @@ impl Event {
             | Self::TenantResumed(_)
             | Self::KeyRotated(_)
             | Self::KeyRevoked(_)
+            | Self::LogKeyRotated(_)
             | Self::HostRecovered(_) => (Vec::new(), None),
         }
     }

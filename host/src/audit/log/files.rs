@@ -62,8 +62,8 @@ impl Files {
     }
 
     /// Writes a file in place of the one before.
-    pub(super) async fn replace(&self, tenant: &TenantId, name: &str, text: &str) -> Result<()> {
-        let payload = PutPayload::from(Bytes::copy_from_slice(text.as_bytes()));
+    pub(super) async fn replace(&self, tenant: &TenantId, name: &str, text: String) -> Result<()> {
+        let payload = PutPayload::from(text.into_bytes());
         self.store.put(&self.location(tenant, name), payload).await.map(drop).map_err(failed)
     }
 }

@@ -9,9 +9,11 @@
 //! begins again from what was kept; only a log that does not go on from what was signed is an end.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
+
+use cofferdam_auditor::key::SigningKey;
 
 use super::keeper::Keeper;
 use super::live::Live;
@@ -118,17 +120,21 @@ impl Integrator {
         match ask {
             Ask::View(tenant, reply) => {
                 let viewed = log(&mut self.live, keeper, tenant.as_str()).and_then(|log| {
-                    let (checkpoint, text) = log.checkpoint(keeper)?;
-                    Ok(View { checkpoint, text, partial: log.frontier.partial_tiles() })
+                    let checkpoint = log.checkpoint(keeper)?;
+                    Ok(View { checkpoint, frontier: log.frontier().clone() })
                 });
                 answer(reply, viewed)
             }
             Ask::Partial(tenant, path, reply) => {
-                let partial = log(&mut self.live, keeper, tenant.as_str()).map(|log| log.partial(&path));
+                let partial = log(&mut self.live, keeper, tenant.as_str()).map(|log| log.frontier().tile(&path));
                 answer(reply, partial)
             }
+            Ask::Checkpoint(tenant, reply) => {
+                answer(reply, log(&mut self.live, keeper, tenant.as_str()).and_then(|log| log.checkpoint(keeper)))
+            }
             Ask::Keys(tenant, reply) => {
-                let keys = log(&mut self.live, keeper, tenant.as_str()).map(|log| log.verifier_keys());
+                let keys = log(&mut self.live, keeper, tenant.as_str())
+                    .map(|log| log.keys().iter().map(SigningKey::vkey).collect());
                 answer(reply, keys)
             }
         }
@@ -141,7 +147,7 @@ impl Integrator {
             // Whoever reads the files alone finds them signed.
             log.checkpoint(&self.keeper)?;
         }
-        let grown = self.live.values().filter(|log| log.grew).map(|log| (&log.tenant, &log.frontier));
+        let grown = self.live.values().filter(|log| log.grew).map(|log| (&log.tenant, &log.kept));
         self.keeper.save(follower.position(), grown)?;
         self.live.retain(|_, log| std::mem::take(&mut log.used));
         self.live.values_mut().for_each(|log| log.grew = false);

@@ -1,7 +1,9 @@
 //! What the integrator keeps outside its memory: frontiers and keys in the metadata store, files in the blob store. The
 //! integrator is a thread of its own and waits for each.
 
-use cofferdam_auditor::{Frontier, Origin, SigningKey};
+use cofferdam_auditor::checkpoint::Checkpoint;
+use cofferdam_auditor::key::{Origin, SigningKey};
+use cofferdam_auditor::tree::Frontier;
 use tokio::runtime::Handle;
 
 use super::Stop;
@@ -24,69 +26,70 @@ pub(super) struct Keeper {
     pub(super) incarnation: String,
 }
 
+/// What is kept of a log besides its files.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    pub(super) frontier: Frontier,
+    /// Which of the keys signs.
+    pub(super) generation: usize,
+}
+
 impl Keeper {
     /// What a tenant's log is called: `<name>/<tenant>/<incarnation>`.
     pub(super) fn origin(&self, tenant: &TenantId) -> Result<Origin> {
-        format!("{}/{tenant}/{}", self.name, self.incarnation).parse().map_err(Error::internal)
+        Origin::new(&self.name, tenant.as_str(), &self.incarnation).map_err(Error::internal)
     }
 
-    pub(super) fn frontier(&self, tenant: &TenantId) -> Result<Frontier, Stop> {
-        match self.runtime.block_on(self.store.log(tenant))? {
-            None => Ok(Frontier::new()),
-            Some(row) => match Frontier::from_bytes(&row.frontier) {
-                Ok(frontier) if frontier.size() == row.size => Ok(frontier),
-                Ok(_) => Err(Stop::fork(format_args!("{tenant}: what is kept of the log is of another size"))),
-                Err(error) => Err(Stop::fork(format_args!("{tenant}: what is kept of the log does not parse: {error}"))),
-            },
-        }
+    pub(super) fn kept(&self, tenant: &TenantId) -> Result<Kept, Stop> {
+        let Some(row) = self.runtime.block_on(self.store.log(tenant))? else { return Ok(Kept::default()) };
+        let frontier = Frontier::load(&row.frontier).map_err(Stop::fork)?;
+        Ok(Kept { frontier, generation: row.generation as usize })
     }
 
     /// The keys of the log, oldest first; the first is made when it is needed.
     pub(super) fn keys(&self, tenant: &TenantId) -> Result<Vec<SigningKey>> {
         let origin = self.origin(tenant)?;
-        let mut rows = self.runtime.block_on(self.store.log_keys(&origin.to_string()))?;
+        let mut rows = self.runtime.block_on(self.store.log_keys(origin.as_str()))?;
         if rows.is_empty() {
-            self.add_key(&origin, 0)?;
-            rows = self.runtime.block_on(self.store.log_keys(&origin.to_string()))?;
+            let first = LogKeyRow { generation: 0, seed: seed()? };
+            self.runtime.block_on(self.store.add_log_key(origin.as_str(), &first))?;
+            rows = self.runtime.block_on(self.store.log_keys(origin.as_str()))?;
         }
         Ok(rows.iter().map(|row| SigningKey::from_seed(origin.clone(), &row.seed)).collect())
     }
 
-    /// Makes the key of this generation and keeps it; the key.
-    pub(super) fn add_key(&self, origin: &Origin, generation: u32) -> Result<SigningKey> {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(Error::internal)?;
-        self.runtime.block_on(self.store.add_log_key(&origin.to_string(), &LogKeyRow { generation, seed }))?;
-        Ok(SigningKey::from_seed(origin.clone(), &seed))
-    }
-
     /// The checkpoint that was published last.
-    pub(super) fn published(&self, tenant: &TenantId) -> Result<Option<String>> {
+    pub(super) fn published(&self, tenant: &TenantId) -> Result<Option<Checkpoint>, Stop> {
         let bytes = self.runtime.block_on(self.files.read(tenant, CHECKPOINT))?;
-        bytes.map(|bytes| String::from_utf8(bytes.into()).map_err(super::files::failed)).transpose()
+        bytes.map(|bytes| Checkpoint::parse(&bytes).map_err(Stop::fork)).transpose()
     }
 
-    pub(super) fn publish(&self, tenant: &TenantId, text: &str) -> Result<()> {
-        self.runtime.block_on(self.files.replace(tenant, CHECKPOINT, text))
+    pub(super) fn publish(&self, tenant: &TenantId, checkpoint: &Checkpoint) -> Result<()> {
+        self.runtime.block_on(self.files.replace(tenant, CHECKPOINT, checkpoint.to_string()))
     }
 
     pub(super) fn create(&self, tenant: &TenantId, name: &str, bytes: Vec<u8>) -> Result<(), Stop> {
         self.runtime.block_on(self.files.create(tenant, name, bytes))
     }
 
-    /// Keeps these frontiers as of `position`.
+    /// Keeps these logs as of `position`.
     pub(super) fn save<'a>(
         &self,
         position: Position,
-        logs: impl Iterator<Item = (&'a TenantId, &'a Frontier)>,
+        logs: impl Iterator<Item = (&'a TenantId, &'a Kept)>,
     ) -> Result<()> {
-        let rows: Vec<_> = logs
-            .map(|(tenant, frontier)| LogRow {
-                tenant: tenant.clone(),
-                size: frontier.size(),
-                frontier: frontier.to_bytes(),
-            })
-            .collect();
-        self.runtime.block_on(self.store.save_logs(position.0, &rows))
+        let row = |(tenant, kept): (&TenantId, &Kept)| LogRow {
+            tenant: tenant.clone(),
+            frontier: kept.frontier.save(),
+            generation: kept.generation as u32,
+        };
+        self.runtime.block_on(self.store.save_logs(position.0, &logs.map(row).collect::<Vec<_>>()))
     }
+}
+
+/// A new key's secret.
+pub(super) fn seed() -> Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(Error::internal)?;
+    Ok(seed)
 }

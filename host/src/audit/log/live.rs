@@ -2,113 +2,130 @@
 
 use std::time::{Duration, Instant};
 
-use cofferdam_auditor::{Checkpoint, Frontier, Origin, SigningKey};
+use cofferdam_auditor::checkpoint::Checkpoint;
+use cofferdam_auditor::entry::Entry;
+use cofferdam_auditor::key::SigningKey;
+use cofferdam_auditor::tree::Frontier;
 
 use super::Stop;
-use super::files::Files;
-use super::keeper::Keeper;
-use crate::error::{Error, Result};
+use super::keeper::{Keeper, Kept};
+use crate::error::Error;
 use crate::id::TenantId;
 
-/// From one checkpoint of a log to the next at least: a signature and a write each.
-const CHECKPOINT_PAUSE: Duration = Duration::from_millis(100);
+/// From one checkpoint of a log to the next at least: each is a signature and a write.
+pub(super) const CHECKPOINT_PAUSE: Duration = Duration::from_millis(100);
+/// The kind of the entry that hands the log over to another key.
+const KEY_ROTATED: &str = "log.key-rotated";
 
-/// A log that is in memory because something was asked of it or came to it lately.
+/// A log that is in memory because something came to it, or was asked of it, lately.
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) tenant: TenantId,
-    pub(super) frontier: Frontier,
+    pub(super) kept: Kept,
     /// Whether it grew since it was kept.
     pub(super) grew: bool,
     /// Whether anything happened to it since the logs were kept.
     pub(super) used: bool,
     keys: Vec<SigningKey>,
-    published: Option<Published>,
-}
-
-/// The last checkpoint.
-#[derive(Debug)]
-struct Published {
-    checkpoint: Checkpoint,
-    text: String,
-    at: Instant,
+    published: Option<(Checkpoint, Instant)>,
 }
 
 impl Live {
     /// The log as it was kept; a new one where there is none.
     pub(super) fn open(keeper: &Keeper, tenant: &str) -> Result<Self, Stop> {
         let tenant: TenantId = tenant.parse().map_err(Error::from)?;
-        let frontier = keeper.frontier(&tenant)?;
+        let kept = keeper.kept(&tenant)?;
         let keys = keeper.keys(&tenant)?;
-        let published = match keeper.published(&tenant)? {
-            None => None,
-            Some(text) => {
-                let at = Instant::now();
-                let checkpoint = Checkpoint::unverified(&text).map_err(|error| Stop::fork(&error))?;
-                Some(Published { checkpoint, text, at })
-            }
-        };
-        let live = Self { tenant, frontier, grew: false, used: true, keys, published };
+        let published = keeper.published(&tenant)?.map(|checkpoint| (checkpoint, Instant::now()));
+        let live = Self { tenant, kept, grew: false, used: true, keys, published };
         live.agrees()?;
         Ok(live)
+    }
+
+    pub(super) fn frontier(&self) -> &Frontier {
+        &self.kept.frontier
+    }
+
+    /// The keys so far, oldest first; the last one signs.
+    pub(super) fn keys(&self) -> &[SigningKey] {
+        &self.keys[..=self.kept.generation]
     }
 
     /// Adds the entry at `index`; one that is there already is passed over.
     pub(super) fn push(&mut self, index: u64, entry: &[u8], keeper: &Keeper) -> Result<(), Stop> {
         self.used = true;
-        let size = self.frontier.size();
+        let size = self.frontier().size();
         if index < size {
             return Ok(());
         }
         if index > size {
             return Err(Stop::fork(format_args!("{}: entry {size} is missing, {index} is there", self.tenant)));
         }
-        let full = self.frontier.push(entry).map_err(|error| Stop::fork(&error))?;
-        for (path, bytes) in full {
+        let mut closed = Vec::new();
+        self.kept.frontier.push(entry, &mut |path, bytes| closed.push((path, bytes))).map_err(Stop::fork)?;
+        self.grew = true;
+        for (path, bytes) in closed {
             keeper.create(&self.tenant, &path.to_string(), bytes)?;
         }
-        self.grew = true;
-        self.agrees()
+        self.agrees()?;
+        if hands_over(entry) {
+            self.hand_over(keeper)?;
+        }
+        Ok(())
     }
 
     /// Where the log is as long as its published checkpoint, it has to be that log.
     fn agrees(&self) -> Result<(), Stop> {
-        match &self.published {
-            Some(published)
-                if published.checkpoint.size == self.frontier.size()
-                    && published.checkpoint.root != self.frontier.root() =>
-            {
-                let size = published.checkpoint.size;
-                Err(Stop::fork(format_args!("{}: the first {size} entries are others than those signed", self.tenant)))
-            }
-            _ => Ok(()),
+        let Some((checkpoint, _)) = &self.published else { return Ok(()) };
+        let (signed, head) = (checkpoint.head(), self.frontier().head());
+        if signed.size != head.size || signed == head {
+            return Ok(());
         }
+        let (tenant, size) = (&self.tenant, head.size);
+        Err(Stop::fork(format_args!("{tenant}: the first {size} entries are others than those that were signed")))
+    }
+
+    /// The entry just added names the next key: what comes behind it is signed by that one.
+    fn hand_over(&mut self, keeper: &Keeper) -> Result<(), Stop> {
+        let next = self.kept.generation + 1;
+        if self.keys.len() <= next {
+            self.keys = keeper.keys(&self.tenant)?;
+        }
+        let (Some(before), Some(after)) = (self.keys.get(next - 1), self.keys.get(next)) else {
+            return Err(Stop::fork(format_args!("{}: the key that the log was handed over to is gone", self.tenant)));
+        };
+        let mut checkpoint = Checkpoint::sign(before, self.frontier().head());
+        checkpoint.add_signature(after);
+        keeper.create(&self.tenant, &format!("handover/{next}"), checkpoint.to_string().into_bytes())?;
+        self.kept.generation = next;
+        Ok(())
     }
 
     /// The newest checkpoint: signed anew where the log grew, unless the last one is only just signed.
-    pub(super) fn checkpoint(&mut self, keeper: &Keeper) -> Result<(Checkpoint, String), Stop> {
+    pub(super) fn checkpoint(&mut self, keeper: &Keeper) -> Result<Checkpoint, Stop> {
         self.used = true;
-        let size = self.frontier.size();
-        if let Some(published) = &self.published {
-            if published.checkpoint.size > size {
-                return Err(Stop::fork(format_args!(
-                    "{}: {} entries were signed, and the journal has {size}",
-                    self.tenant, published.checkpoint.size
-                )));
+        let size = self.frontier().size();
+        if let Some((checkpoint, at)) = &self.published {
+            let signed = checkpoint.head().size;
+            if signed > size {
+                let tenant = &self.tenant;
+                return Err(Stop::fork(format_args!("{tenant}: {signed} entries were signed, the journal has {size}")));
             }
-            if published.checkpoint.size == size || published.at.elapsed() < CHECKPOINT_PAUSE {
-                return Ok((published.checkpoint.clone(), published.text.clone()));
+            if signed == size || at.elapsed() < CHECKPOINT_PAUSE {
+                return Ok(checkpoint.clone());
             }
         }
-        self.publish(keeper)
+        let key = self.keys.get(self.kept.generation).ok_or_else(|| Error::internal("a log has no key"))?;
+        let checkpoint = Checkpoint::sign(key, self.frontier().head());
+        // What is handed out is durable first, so that a start finds what was promised.
+        keeper.publish(&self.tenant, &checkpoint)?;
+        self.published = Some((checkpoint.clone(), Instant::now()));
+        Ok(checkpoint)
     }
+}
 
-    /// Signs the log as it is. What is handed out is durable first, so that a start finds what was promised.
-    fn publish(&mut self, keeper: &Keeper) -> Result<(Checkpoint, String), Stop> {
-        let checkpoint = Checkpoint::new(self.origin(keeper), self.frontier.size(), self.frontier.root());
-        let text = self.signing_key(keeper)?.sign(&checkpoint);
-        keeper.publish(&self.tenant, &text)?;
-        self.published = Some(Published { checkpoint: checkpoint.clone(), text: text.clone(), at: Instant::now() });
-        Ok((checkpoint, text))
-    }
+/// Whether an entry is of the kind that hands the log over. Few are, so that they are looked for before they are parsed.
+fn hands_over(entry: &[u8]) -> bool {
+    let named = entry.windows(KEY_ROTATED.len()).any(|part| part == KEY_ROTATED.as_bytes());
+    named && Entry::parse(entry).is_ok_and(|entry| entry.kind == KEY_ROTATED)
 }

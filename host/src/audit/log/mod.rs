@@ -9,13 +9,19 @@ mod integrator;
 mod keeper;
 mod live;
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use cofferdam_auditor::{Checkpoint, Partial, Receipt, TilePath};
+use cofferdam_auditor::checkpoint::Checkpoint;
+use cofferdam_auditor::key::{Origin, SigningKey, VerifierKey};
+use cofferdam_auditor::proof;
+use cofferdam_auditor::receipt::Receipt;
+use cofferdam_auditor::tile::TilePath;
+use cofferdam_auditor::tree::Frontier;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -23,13 +29,17 @@ use tokio::sync::oneshot;
 use self::files::Files;
 use self::integrator::Integrator;
 use self::keeper::Keeper;
+use self::live::CHECKPOINT_PAUSE;
 use super::{Audit, Entry};
 use crate::error::{Code, Error, Result};
-use crate::id::TenantId;
-use crate::storage::{Blobs, Store};
+use crate::id::{CallId, TenantId};
+use crate::storage::{Blobs, LogKeyRow, Store};
 
 /// Entries that are durable and in no log yet: beyond so many, the host lets no further call in.
 const LAG_MAX: u64 = 2_000_000;
+
+/// How often a checkpoint is asked for that covers what a receipt is for.
+const RECEIPT_TRIES: u32 = 20;
 
 /// How logs are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +64,30 @@ struct Inner {
     asks: Mutex<Option<mpsc::Sender<Ask>>>,
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    files: Files,
+    keeper: Keeper,
     audit: Audit,
+}
+
+/// A log's name and its keys.
+#[derive(Debug, Clone)]
+pub struct LogKeys {
+    /// The first line of every checkpoint.
+    pub origin: Origin,
+    /// Oldest first; the last one signs.
+    pub keys: Vec<VerifierKey>,
+}
+
+/// The key that a log can be handed over to, and the one before it.
+#[derive(Debug)]
+pub struct NextKey {
+    /// What is to be kept of it, with the entry that names it.
+    pub row: LogKeyRow,
+    /// The log.
+    pub origin: Origin,
+    /// The key that signs until then.
+    pub before: VerifierKey,
+    /// The key that signs from then on.
+    pub after: VerifierKey,
 }
 
 /// What the integrator tells everybody.
@@ -104,15 +136,17 @@ type Reply<T> = oneshot::Sender<Result<T>>;
 /// What the integrator is asked for. It answers as of everything that was durable when it was asked.
 #[derive(Debug)]
 enum Ask {
+    Checkpoint(TenantId, Reply<Checkpoint>),
     View(TenantId, Reply<View>),
     Partial(TenantId, TilePath, Reply<Option<Vec<u8>>>),
-    Keys(TenantId, Reply<Vec<String>>),
+    Keys(TenantId, Reply<Vec<VerifierKey>>),
 }
 
 impl Ask {
     fn fail(self, error: &Error) {
         // Who asked may have left.
         match self {
+            Self::Checkpoint(_, reply) => drop(reply.send(Err(error.clone()))),
             Self::View(_, reply) => drop(reply.send(Err(error.clone()))),
             Self::Partial(_, _, reply) => drop(reply.send(Err(error.clone()))),
             Self::Keys(_, reply) => drop(reply.send(Err(error.clone()))),
@@ -124,10 +158,26 @@ impl Ask {
 #[derive(Debug)]
 struct View {
     checkpoint: Checkpoint,
-    /// The checkpoint as it was signed.
-    text: String,
-    /// What is not in files yet: at least as far as the checkpoint goes.
-    partial: Vec<Partial>,
+    /// At least as far as the checkpoint goes.
+    frontier: Frontier,
+}
+
+/// A log's tiles, the full ones from its files. Waits for each: not on an async thread.
+#[derive(Debug)]
+struct Tiles {
+    keeper: Keeper,
+    tenant: TenantId,
+    frontier: Frontier,
+}
+
+impl proof::Tiles for Tiles {
+    fn tile(&self, path: &TilePath) -> io::Result<Option<Vec<u8>>> {
+        if let Some(tile) = self.frontier.tile(path) {
+            return Ok(Some(tile));
+        }
+        let file = self.keeper.runtime.block_on(self.keeper.files.read(&self.tenant, &path.to_string()));
+        Ok(file.map_err(io::Error::other)?.map(Vec::from))
+    }
 }
 
 impl Logs {
@@ -148,17 +198,18 @@ impl Logs {
             }
         };
         let files = Files::new(blobs.object_store(), &incarnation);
-        let runtime = Handle::current();
         let (store, name) = (store.clone(), settings.name);
-        let keeper = Keeper { store, files: files.clone(), runtime, name, incarnation };
-        let integrator = Integrator::new(audit.clone(), keeper);
+        let keeper = Keeper { store, files, runtime: Handle::current(), name, incarnation };
+        // Names that no log can have are found here, not by the first call.
+        keeper.origin(&TenantId::platform())?;
+        let integrator = Integrator::new(audit.clone(), keeper.clone());
         let shared = Arc::<Shared>::default();
         let (asks, asked) = mpsc::channel();
         let told = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("integrator".to_owned());
         let thread = thread.spawn(move || integrator.run(&told, &asked)).map_err(Error::internal)?;
         let (asks, thread) = (Mutex::new(Some(asks)), Mutex::new(Some(thread)));
-        Ok(Self(Arc::new(Inner { asks, shared, thread, files, audit: audit.clone() })))
+        Ok(Self(Arc::new(Inner { asks, shared, thread, keeper, audit: audit.clone() })))
     }
 
     /// Why no call is to be let in for the logs' sake; `Ok` when calls may be.
@@ -166,9 +217,9 @@ impl Logs {
     /// # Errors
     /// `audit-unavailable` when a log would fork, or the logs are far behind the journal.
     pub fn health(&self) -> Result<()> {
-        let stopped = self.0.shared.stopped.lock().clone();
-        if let Some(Stop::Fork(error)) = stopped {
-            return Err(error);
+        let stopped = self.0.shared.stopped.lock();
+        if let Some(Stop::Fork(error)) = &*stopped {
+            return Err(error.clone());
         }
         let behind = self.0.audit.position().0.saturating_sub(self.0.shared.integrated.load(Ordering::Acquire));
         if behind <= LAG_MAX {
@@ -176,7 +227,7 @@ impl Logs {
         }
         let error = Error::new(Code::AuditUnavailable, "the logs are too far behind the journal");
         let error = error.next("try again in a minute").fact("entries_behind", behind).fact("maximum", LAG_MAX);
-        Err(match stopped {
+        Err(match &*stopped {
             Some(Stop::Retry(because)) => error.detail(because.operator_detail().unwrap_or(because.message())),
             _ => error,
         })
@@ -186,72 +237,79 @@ impl Logs {
     ///
     /// # Errors
     /// `audit-unavailable` when the log does not grow.
-    pub async fn checkpoint(&self, tenant: &TenantId) -> Result<String> {
-        Ok(self.view(tenant).await?.text)
+    pub async fn checkpoint(&self, tenant: &TenantId) -> Result<Checkpoint> {
+        self.ask(|reply| Ask::Checkpoint(tenant.clone(), reply)).await
     }
 
-    /// The keys that signed the tenant's log, oldest first, as signed notes spell them; the last one signs.
+    /// The tenant's log and its keys.
     ///
     /// # Errors
     /// As for a checkpoint.
-    pub async fn keys(&self, tenant: &TenantId) -> Result<Vec<String>> {
-        self.ask(|reply| Ask::Keys(tenant.clone(), reply)).await
+    pub async fn keys(&self, tenant: &TenantId) -> Result<LogKeys> {
+        let origin = self.0.keeper.origin(tenant)?;
+        Ok(LogKeys { origin, keys: self.ask(|reply| Ask::Keys(tenant.clone(), reply)).await? })
+    }
+
+    /// A key for the log to be handed over to, once it is kept and an entry of the log names it.
+    ///
+    /// # Errors
+    /// As for a checkpoint.
+    pub async fn next_key(&self, tenant: &TenantId) -> Result<NextKey> {
+        let LogKeys { origin, keys } = self.keys(tenant).await?;
+        let (Some(before), Ok(generation)) = (keys.last().cloned(), u32::try_from(keys.len())) else {
+            return Err(Error::internal("a log has no key"));
+        };
+        let row = LogKeyRow { generation, seed: keeper::seed()? };
+        let after = SigningKey::from_seed(origin.clone(), &row.seed).vkey();
+        Ok(NextKey { row, origin, before, after })
     }
 
     /// A tile of hashes or a bundle of entries, full or partial; nothing where the log is not that long.
     ///
     /// # Errors
     /// As for a checkpoint.
-    pub async fn tile(&self, tenant: &TenantId, path: &TilePath) -> Result<Option<Bytes>> {
-        if let Some(full) = self.0.files.read(tenant, &path.full().to_string()).await? {
-            return Ok(path.part_of(&full).map(|part| full.slice_ref(part)));
+    pub async fn tile(&self, tenant: &TenantId, path: TilePath) -> Result<Option<Bytes>> {
+        if let Some(full) = self.0.keeper.files.read(tenant, &path.full().to_string()).await? {
+            return Ok(if path.is_full() { Some(full) } else { path.cut(full.into()).map(Bytes::from) });
         }
         if path.is_full() {
             return Ok(None);
         }
-        let partial = self.ask(|reply| Ask::Partial(tenant.clone(), path.clone(), reply)).await?;
-        Ok(partial.map(Bytes::from))
+        Ok(self.ask(|reply| Ask::Partial(tenant.clone(), path, reply)).await?.map(Bytes::from))
     }
 
-    /// A checkpoint that hands the log over from its `number`th key to the next, from 1; nothing where there was none.
+    /// The checkpoint that hands the log over from its `number`th key to the next, from 1; nothing where there is none.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub async fn handover(&self, tenant: &TenantId, number: u32) -> Result<Option<Bytes>> {
-        self.0.files.read(tenant, &format!("handover/{number}")).await
+        self.0.keeper.files.read(tenant, &format!("handover/{number}")).await
     }
 
-    /// The proof that the log holds these entries of a call; waits until it does.
+    /// The proof that the log holds these entries, which are recorded of `call`; waits until it does.
     ///
     /// # Errors
     /// `audit-unavailable` when the log does not grow.
-    pub async fn receipt(&self, tenant: &TenantId, entries: &[Entry]) -> Result<Receipt> {
-        let last = entries.iter().map(|entry| entry.index).max().unwrap_or(0);
-        let mut tries = RECEIPT_TRIES;
-        let view = loop {
-            let view = self.view(tenant).await?;
-            if view.checkpoint.size > last {
-                break view;
-            }
-            tries -= 1;
-            if tries == 0 {
-                return Err(Error::new(Code::AuditUnavailable, "the log does not hold the call yet")
-                    .next("try again in a moment"));
-            }
-            tokio::time::sleep(CHECKPOINT_PAUSE).await;
-        };
-        let (files, tenant, runtime) = (self.0.files.clone(), tenant.clone(), Handle::current());
-        let entries = entries.iter().map(|entry| Ok((entry.index, serde_json::to_vec(entry).map_err(Error::internal)?)));
-        let entries = entries.collect::<Result<Vec<_>>>()?;
-        let prove = move || {
-            let tiles = Tiles { files, tenant, runtime, partial: view.partial };
-            Receipt::prove(&tiles, &view.text, &view.checkpoint, &entries).map_err(files::failed)
-        };
+    pub async fn receipt(&self, tenant: &TenantId, call: CallId, entries: &[Entry]) -> Result<Receipt> {
+        let indexes: Vec<_> = entries.iter().map(|entry| entry.index).collect();
+        let last = indexes.iter().copied().max().unwrap_or(0);
+        let View { checkpoint, frontier } = self.view_of(tenant, last).await?;
+        let tiles = Tiles { keeper: self.0.keeper.clone(), tenant: tenant.clone(), frontier };
+        let prove = move || Receipt::build(&tiles, &checkpoint, call.uuid(), &indexes).map_err(files::failed);
         tokio::task::spawn_blocking(prove).await.map_err(Error::internal)?
     }
 
-    async fn view(&self, tenant: &TenantId) -> Result<View> {
-        self.ask(|reply| Ask::View(tenant.clone(), reply)).await
+    /// The log once a checkpoint covers the entry at `index`.
+    async fn view_of(&self, tenant: &TenantId, index: u64) -> Result<View> {
+        for _ in 0..RECEIPT_TRIES {
+            let view = self.ask(|reply| Ask::View(tenant.clone(), reply)).await?;
+            if view.checkpoint.head().size > index {
+                return Ok(view);
+            }
+            // The last checkpoint is only just signed.
+            tokio::time::sleep(CHECKPOINT_PAUSE).await;
+        }
+        Err(Error::new(Code::AuditUnavailable, "the log does not hold the call yet").next("try again in a moment"))
     }
 
     async fn ask<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T> {

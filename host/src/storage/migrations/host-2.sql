@@ -1,8 +1,8 @@
 -- Tenants' logs: how far each has been made from the journal, and what its next tiles begin with.
 create table logs (
     tenant      text primary key,
-    size        integer not null,
-    frontier    blob not null                       -- what is not yet in a full tile
+    frontier    blob not null,                      -- its size, and what is not yet in a full tile
+    generation  integer not null                    -- of the key that signs
 ) strict, without rowid;
 
 -- The keys that sign a log's checkpoints, by the log's origin. Generations count from 0; the greatest signs.

@@ -2,7 +2,11 @@
 
 use std::time::SystemTime;
 
-use super::{Store, failed, time};
+use sqlx::Sqlite;
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+
+use super::{Change, Store, failed, time};
 use crate::error::Result;
 use crate::id::TenantId;
 
@@ -16,10 +20,10 @@ const INCARNATION: &str = "journal-incarnation";
 pub struct LogRow {
     /// Whose.
     pub tenant: TenantId,
-    /// Its entries.
-    pub size: u64,
-    /// What is not yet in a full tile, as the logs spell it.
+    /// How long it is and what is not yet in a full tile, as the logs spell it.
     pub frontier: Vec<u8>,
+    /// Which of its keys signs.
+    pub generation: u32,
 }
 
 /// A key that signs a log.
@@ -59,17 +63,17 @@ impl Store {
 
     /// The log of `tenant` as it was kept last; nothing where it has none yet.
     pub async fn log(&self, tenant: &TenantId) -> Result<Option<LogRow>> {
-        let query = sqlx::query_as::<_, (i64, Vec<u8>)>("select size, frontier from logs where tenant = ?");
+        let query = sqlx::query_as::<_, (Vec<u8>, u32)>("select frontier, generation from logs where tenant = ?");
         let row = query.bind(tenant.to_string()).fetch_optional(&self.readers).await.map_err(failed)?;
-        Ok(row.map(|(size, frontier)| LogRow { tenant: tenant.clone(), size: size.cast_unsigned(), frontier }))
+        Ok(row.map(|(frontier, generation)| LogRow { tenant: tenant.clone(), frontier, generation }))
     }
 
     /// Keeps `rows`, all as of the journal's `position`: all of it or nothing.
     pub async fn save_logs(&self, position: u64, rows: &[LogRow]) -> Result<()> {
         let mut writing = self.writer.begin_with("begin immediate").await.map_err(failed)?;
         for row in rows {
-            let query = sqlx::query("insert or replace into logs (tenant, size, frontier) values (?, ?, ?)");
-            let query = query.bind(row.tenant.to_string()).bind(row.size.cast_signed()).bind(&row.frontier);
+            let query = sqlx::query("insert or replace into logs (tenant, frontier, generation) values (?, ?, ?)");
+            let query = query.bind(row.tenant.to_string()).bind(&row.frontier).bind(row.generation);
             query.execute(&mut *writing).await.map_err(failed)?;
         }
         let query = sqlx::query("insert or replace into marks (name, value) values (?, ?)");
@@ -89,11 +93,22 @@ impl Store {
         rows.into_iter().map(key).collect()
     }
 
-    /// Keeps a further key of a log; another one of that generation stays.
+    /// Keeps the first key of a log, unless it has one.
     pub async fn add_log_key(&self, origin: &str, key: &LogKeyRow) -> Result<()> {
-        let query = "insert or ignore into log_keys (origin, generation, seed, since) values (?, ?, ?, ?)";
-        let query = sqlx::query(query).bind(origin).bind(i64::from(key.generation)).bind(&key.seed[..]);
-        let query = query.bind(time::to_micros(SystemTime::now()));
-        query.execute(&self.writer).await.map(drop).map_err(failed)
+        add_key(origin, key).execute(&self.writer).await.map(drop).map_err(failed)
     }
+}
+
+impl Change {
+    /// Keeps a further key of a log.
+    pub async fn add_log_key(&mut self, origin: &str, key: &LogKeyRow) -> Result<()> {
+        self.run(add_key(origin, key)).await
+    }
+}
+
+fn add_key(origin: &str, key: &LogKeyRow) -> Query<'static, Sqlite, SqliteArguments> {
+    // Where two make the first one at once, both go on with the one that stands.
+    let query = "insert or ignore into log_keys (origin, generation, seed, since) values (?, ?, ?, ?)";
+    let query = sqlx::query(query).bind(origin.to_owned()).bind(i64::from(key.generation)).bind(key.seed.to_vec());
+    query.bind(time::to_micros(SystemTime::now()))
 }
