@@ -129,7 +129,7 @@ impl Checkpoint {
     pub fn cosignatures(&self, witnesses: &[WitnessKey]) -> Result<Vec<Cosignature>> {
         let mut found = Vec::new();
         for signature in &self.signatures {
-            for witness in witnesses.iter().filter(|witness| witness.made(signature)) {
+            for witness in witnesses.iter().filter(|witness| witness.is(signature.name(), signature.id())) {
                 found.push(witness.verify(&self.text, signature)?);
             }
         }
@@ -146,6 +146,11 @@ impl Checkpoint {
         Ok(())
     }
 
+    /// The signatures alone, each as a line with its newline.
+    pub fn signature_lines(&self) -> String {
+        self.signatures.iter().map(|signature| String::from_utf8_lossy(&signature.to_bytes()).into_owned()).collect()
+    }
+
     /// The same checkpoint with none but the signatures for which `keep` says so, by key name and key id.
     #[must_use]
     pub fn with_signatures(&self, mut keep: impl FnMut(&str, u32) -> bool) -> Self {
@@ -158,8 +163,7 @@ impl Checkpoint {
 /// The signed note: what is served as `checkpoint`.
 impl fmt::Display for Checkpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.text)?;
-        self.signatures.iter().try_for_each(|signature| f.write_str(&String::from_utf8_lossy(&signature.to_bytes())))
+        write!(f, "{}\n{}", self.text, self.signature_lines())
     }
 }
 

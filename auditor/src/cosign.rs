@@ -48,9 +48,9 @@ impl WitnessKey {
         [&[COSIGNATURE], self.key.as_bytes().as_slice()].concat()
     }
 
-    /// Whether a signature is said to be this key's.
-    pub(crate) fn made(&self, signature: &Signature) -> bool {
-        signature.name() == self.name && signature.id() == self.id()
+    /// Whether this key goes by that name and id.
+    pub(crate) fn is(&self, name: &str, id: u32) -> bool {
+        self.name == name && self.id() == id
     }
 
     /// Checks a cosignature of a checkpoint's text.

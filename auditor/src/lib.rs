@@ -9,13 +9,20 @@
 #![forbid(unsafe_code)]
 
 pub mod checkpoint;
+pub mod consistency;
 pub mod cosign;
 pub mod entry;
 pub mod error;
+pub mod handover;
 pub mod key;
+pub mod log;
 pub mod proof;
+pub mod receipt;
+pub mod source;
 pub mod tile;
+pub mod tlog_proof;
 pub mod tree;
+pub mod witness;
 
 pub use error::{Error, Result};
 pub use tlog_tiles::Hash;
