@@ -8,6 +8,7 @@
 pub mod entry;
 
 mod chain;
+mod filter;
 mod follow;
 mod format;
 mod journal;
@@ -23,6 +24,7 @@ mod writer;
 
 pub use chain::Head;
 pub use entry::{Entry, Event};
+pub use filter::Filter;
 pub use format::{OpenCall, Position, Tip};
 pub use journal::{Audit, Recovered, SYNC_DELAY, Settings};
 pub use read::{find_call, fold, read};

@@ -14,5 +14,7 @@ pub(super) const VERSIONS_MAX: usize = 1_000;
 pub(super) const MESSAGE_BYTES_MAX: usize = 1_000;
 /// Entries that one answer gives.
 pub(super) const ENTRIES_MAX: usize = 1_000;
+/// Entries that are looked at for one answer.
+pub(super) const ENTRIES_SEEN_MAX: usize = 100_000;
 /// Days that one usage report covers.
 pub(super) const USAGE_DAYS_MAX: u64 = 100;

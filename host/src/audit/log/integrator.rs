@@ -14,10 +14,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use cofferdam_auditor::key::SigningKey;
+use tokio::sync::mpsc::Sender;
 
 use super::keeper::Keeper;
 use super::live::Live;
-use super::{Ask, Shared, Stop, View};
+use super::witness::Unwitnessed;
+use super::{Ask, Shared, Stop, Tiles, View};
 use crate::audit::Audit;
 use crate::audit::follow::Follower;
 use crate::audit::format::Position;
@@ -38,11 +40,13 @@ pub(super) struct Integrator {
     follower: Option<Follower>,
     live: HashMap<String, Live>,
     kept: Instant,
+    /// Where checkpoints go to be witnessed, if to anyone.
+    unwitnessed: Option<Sender<Unwitnessed>>,
 }
 
 impl Integrator {
-    pub(super) fn new(audit: Audit, keeper: Keeper) -> Self {
-        Self { audit, keeper, follower: None, live: HashMap::new(), kept: Instant::now() }
+    pub(super) fn new(audit: Audit, keeper: Keeper, unwitnessed: Option<Sender<Unwitnessed>>) -> Self {
+        Self { audit, keeper, follower: None, live: HashMap::new(), kept: Instant::now(), unwitnessed }
     }
 
     /// Runs until nobody can ask any more, then keeps what there is.
@@ -129,6 +133,9 @@ impl Integrator {
                 let partial = log(&mut self.live, keeper, tenant.as_str()).map(|log| log.frontier().tile(&path));
                 answer(reply, partial)
             }
+            Ask::Cosigned(tenant, checkpoint, lines) => {
+                log(&mut self.live, keeper, tenant.as_str())?.cosigned(&checkpoint, &lines, keeper)
+            }
             Ask::Checkpoint(tenant, reply) => {
                 answer(reply, log(&mut self.live, keeper, tenant.as_str()).and_then(|log| log.checkpoint(keeper)))
             }
@@ -145,7 +152,13 @@ impl Integrator {
         let Some(follower) = &self.follower else { return Ok(()) };
         for log in self.live.values_mut().filter(|log| log.grew) {
             // Whoever reads the files alone finds them signed.
-            log.checkpoint(&self.keeper)?;
+            let checkpoint = log.checkpoint(&self.keeper)?;
+            if let Some(unwitnessed) = &self.unwitnessed {
+                let (keeper, tenant) = (self.keeper.clone(), log.tenant.clone());
+                let tiles = Tiles { keeper, tenant: tenant.clone(), frontier: log.frontier().clone() };
+                // One that finds no room is in the next one.
+                let _ = unwitnessed.try_send(Unwitnessed { tenant, checkpoint, tiles });
+            }
         }
         let grown = self.live.values().filter(|log| log.grew).map(|log| (&log.tenant, &log.kept));
         self.keeper.save(follower.position(), grown)?;

@@ -122,6 +122,19 @@ impl Live {
         self.published = Some((checkpoint.clone(), Instant::now()));
         Ok(checkpoint)
     }
+
+    /// Adds what a witness signed, where the checkpoint is the last one still.
+    pub(super) fn cosigned(&mut self, checkpoint: &Checkpoint, lines: &str, keeper: &Keeper) -> Result<(), Stop> {
+        if let Some((last, _)) = &mut self.published
+            && last.head() == checkpoint.head()
+        {
+            let mut cosigned = last.clone();
+            cosigned.add_signature_lines(lines).map_err(super::files::failed)?;
+            keeper.publish(&self.tenant, &cosigned)?;
+            *last = cosigned;
+        }
+        Ok(())
+    }
 }
 
 /// Whether an entry is of the kind that hands the log over. Few are, so that they are looked for before they are parsed.

@@ -8,6 +8,7 @@ mod files;
 mod integrator;
 mod keeper;
 mod live;
+mod witness;
 
 use std::io;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use tokio::sync::oneshot;
 use self::files::Files;
 use self::integrator::Integrator;
 use self::keeper::Keeper;
+pub use self::witness::Witness;
 use self::live::CHECKPOINT_PAUSE;
 use super::{Audit, Entry};
 use crate::error::{Code, Error, Result};
@@ -47,11 +49,13 @@ pub struct LogSettings {
     /// The first part of every log's origin; default `cofferdam`. Whoever compares logs of several hosts gives each a
     /// name of its own, such as the host's domain.
     pub name: String,
+    /// Who is asked to cosign checkpoints, once a minute for logs that grew; default nobody.
+    pub witnesses: Vec<Witness>,
 }
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self { name: "cofferdam".to_owned() }
+        Self { name: "cofferdam".to_owned(), witnesses: Vec::new() }
     }
 }
 
@@ -137,6 +141,8 @@ type Reply<T> = oneshot::Sender<Result<T>>;
 #[derive(Debug)]
 enum Ask {
     Checkpoint(TenantId, Reply<Checkpoint>),
+    /// Not a question: what a witness signed.
+    Cosigned(TenantId, Checkpoint, String),
     View(TenantId, Reply<View>),
     Partial(TenantId, TilePath, Reply<Option<Vec<u8>>>),
     Keys(TenantId, Reply<Vec<VerifierKey>>),
@@ -146,6 +152,7 @@ impl Ask {
     fn fail(self, error: &Error) {
         // Who asked may have left.
         match self {
+            Self::Cosigned(..) => {}
             Self::Checkpoint(_, reply) => drop(reply.send(Err(error.clone()))),
             Self::View(_, reply) => drop(reply.send(Err(error.clone()))),
             Self::Partial(_, _, reply) => drop(reply.send(Err(error.clone()))),
@@ -163,7 +170,7 @@ struct View {
 }
 
 /// A log's tiles, the full ones from its files. Waits for each: not on an async thread.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Tiles {
     keeper: Keeper,
     tenant: TenantId,
@@ -198,13 +205,18 @@ impl Logs {
             }
         };
         let files = Files::new(blobs.object_store(), &incarnation);
-        let (store, name) = (store.clone(), settings.name);
+        let (store, LogSettings { name, witnesses }) = (store.clone(), settings);
         let keeper = Keeper { store, files, runtime: Handle::current(), name, incarnation };
         // Names that no log can have are found here, not by the first call.
         keeper.origin(&TenantId::platform())?;
-        let integrator = Integrator::new(audit.clone(), keeper.clone());
-        let shared = Arc::<Shared>::default();
         let (asks, asked) = mpsc::channel();
+        let unwitnessed = (!witnesses.is_empty()).then(|| {
+            let (unwitnessed, waiting) = tokio::sync::mpsc::channel(witness::WAITING_MAX);
+            tokio::spawn(witness::run(witnesses, waiting, asks.clone()));
+            unwitnessed
+        });
+        let integrator = Integrator::new(audit.clone(), keeper.clone(), unwitnessed);
+        let shared = Arc::<Shared>::default();
         let told = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("integrator".to_owned());
         let thread = thread.spawn(move || integrator.run(&told, &asked)).map_err(Error::internal)?;

@@ -70,6 +70,7 @@ pub(in crate::cli) fn what(event: &Event) -> String {
         Event::KeyCreated(e) => format!("{} ({}), {}", short(&e.name), e.scopes.join(", "), e.key),
         Event::KeyRotated(e) => e.key.to_string(),
         Event::KeyRevoked(e) => e.key.to_string(),
+        Event::LogKeyRotated(e) => format!("signed by {} from here on", short(&e.after)),
         Event::LoginFailed(e) => format!("{}{}", short(&e.reason), times(e.count)),
         Event::RequestRefused(e) => format!("{}: {}{}", short(&e.operation), short(&e.reason), times(e.count)),
         Event::HostStarted(e) => format!("version {}, engine {}", short(&e.version), short(&e.engine)),
