@@ -49,14 +49,14 @@ impl Integrator {
         Self { audit, keeper, follower: None, live: HashMap::new(), kept: Instant::now(), unwitnessed }
     }
 
-    /// Runs until nobody can ask any more, then keeps what there is.
+    /// Runs until it is told to close, then keeps what there is.
     pub(super) fn run(mut self, shared: &Shared, asks: &Receiver<Ask>) {
         let mut pause = Duration::ZERO;
         loop {
             let ask = match asks.recv_timeout(pause) {
+                Ok(Ask::Close) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(ask) => Some(ask),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => break,
             };
             let done = self.turn(ask, shared);
             pause = match &done {
@@ -133,6 +133,7 @@ impl Integrator {
                 let partial = log(&mut self.live, keeper, tenant.as_str()).map(|log| log.frontier().tile(&path));
                 answer(reply, partial)
             }
+            Ask::Close => Ok(()),
             Ask::Cosigned(tenant, checkpoint, lines) => {
                 log(&mut self.live, keeper, tenant.as_str())?.cosigned(&checkpoint, &lines, keeper)
             }
@@ -141,7 +142,7 @@ impl Integrator {
             }
             Ask::Keys(tenant, reply) => {
                 let keys = log(&mut self.live, keeper, tenant.as_str())
-                    .map(|log| log.keys().iter().map(SigningKey::vkey).collect());
+                    .map(|log| (log.keys().iter().map(SigningKey::vkey).collect(), log.frontier().size()));
                 answer(reply, keys)
             }
         }

@@ -79,6 +79,8 @@ pub struct LogKeys {
     pub origin: Origin,
     /// Oldest first; the last one signs.
     pub keys: Vec<VerifierKey>,
+    /// Entries at present.
+    pub size: u64,
 }
 
 /// The key that a log can be handed over to, and the one before it.
@@ -143,16 +145,18 @@ enum Ask {
     Checkpoint(TenantId, Reply<Checkpoint>),
     /// Not a question: what a witness signed.
     Cosigned(TenantId, Checkpoint, String),
+    /// Nor this: nobody asks any more.
+    Close,
     View(TenantId, Reply<View>),
     Partial(TenantId, TilePath, Reply<Option<Vec<u8>>>),
-    Keys(TenantId, Reply<Vec<VerifierKey>>),
+    Keys(TenantId, Reply<(Vec<VerifierKey>, u64)>),
 }
 
 impl Ask {
     fn fail(self, error: &Error) {
         // Who asked may have left.
         match self {
-            Self::Cosigned(..) => {}
+            Self::Cosigned(..) | Self::Close => {}
             Self::Checkpoint(_, reply) => drop(reply.send(Err(error.clone()))),
             Self::View(_, reply) => drop(reply.send(Err(error.clone()))),
             Self::Partial(_, _, reply) => drop(reply.send(Err(error.clone()))),
@@ -259,7 +263,8 @@ impl Logs {
     /// As for a checkpoint.
     pub async fn keys(&self, tenant: &TenantId) -> Result<LogKeys> {
         let origin = self.0.keeper.origin(tenant)?;
-        Ok(LogKeys { origin, keys: self.ask(|reply| Ask::Keys(tenant.clone(), reply)).await? })
+        let (keys, size) = self.ask(|reply| Ask::Keys(tenant.clone(), reply)).await?;
+        Ok(LogKeys { origin, keys, size })
     }
 
     /// A key for the log to be handed over to, once it is kept and an entry of the log names it.
@@ -267,7 +272,7 @@ impl Logs {
     /// # Errors
     /// As for a checkpoint.
     pub async fn next_key(&self, tenant: &TenantId) -> Result<NextKey> {
-        let LogKeys { origin, keys } = self.keys(tenant).await?;
+        let LogKeys { origin, keys, .. } = self.keys(tenant).await?;
         let (Some(before), Ok(generation)) = (keys.last().cloned(), u32::try_from(keys.len())) else {
             return Err(Error::internal("a log has no key"));
         };
@@ -342,7 +347,10 @@ impl Logs {
 
 impl Inner {
     fn close(&self) {
-        self.asks.lock().take();
+        if let Some(asks) = self.asks.lock().take() {
+            // A thread that panicked does not hear it.
+            let _ = asks.send(Ask::Close);
+        }
         if let Some(thread) = self.thread.lock().take() {
             // A thread that panicked has nothing to say here.
             let _ = thread.join();

@@ -13,11 +13,13 @@ pub struct Log {
     /// The keys, as signed notes spell them, oldest first; the last one signs. Keep the first: the others can be proved
     /// from it.
     pub keys: Vec<String>,
+    /// Entries at present.
+    pub size: u64,
 }
 
 impl From<LogKeys> for Log {
     fn from(keys: LogKeys) -> Self {
-        let LogKeys { origin, keys } = keys;
-        Self { origin: origin.to_string(), keys: keys.iter().map(ToString::to_string).collect() }
+        let LogKeys { origin, keys, size } = keys;
+        Self { origin: origin.to_string(), keys: keys.iter().map(ToString::to_string).collect(), size }
     }
 }
