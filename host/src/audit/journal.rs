@@ -9,7 +9,7 @@
 //! unhealthy, every append and every waiter gets `audit-unavailable`, and [`Settings::on_failure`] is called so that
 //! the host ends; the next start reads what is really there.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -114,9 +114,9 @@ pub(super) struct State {
     /// Entries appended so far.
     pub(super) appended: u64,
     pub(super) room: Room,
-    /// The segment to go on with when the present one is full.
-    pub(super) ready: Option<Spare>,
-    /// Why there is none.
+    /// The segments to go on with when the present one is full.
+    pub(super) ready: VecDeque<Spare>,
+    /// Why there are not as many as should be.
     pub(super) spare_failure: Option<String>,
     /// The furthest place that somebody waits for.
     pub(super) wanted: u64,
@@ -199,7 +199,7 @@ impl Audit {
         let room = Room::new(writer.remaining(), open.len() as u64 * OUTCOME_BYTES);
         let header_bytes = SegmentHeader::bytes_max(writer.tips.len(), open.len());
         // Made here, not by the thread: who opens a journal learns at once that the disk is full or not to be written.
-        let ready = spare::make(dir, spare::bytes(&settings, header_bytes))?;
+        let ready = VecDeque::from([spare::make(dir, 0, spare::bytes(&settings, header_bytes))?]);
         let shared = Arc::new(Shared {
             dir: dir.to_owned(),
             settings,
@@ -209,7 +209,7 @@ impl Audit {
                 batch: Batch::new(),
                 appended: recovered.position.0,
                 room,
-                ready: Some(ready),
+                ready,
                 spare_failure: None,
                 wanted: 0,
                 waiters: Vec::new(),
@@ -278,7 +278,11 @@ impl Audit {
         if first {
             state.batch.since = Instant::now();
         }
+        let before = state.batch.bytes.len();
         Record::place(&mut state.batch.bytes, tenant, index, |buffer| unplaced.place(index, buffer));
+        // An index has fewer digits than were reckoned with.
+        let placed = GROUP_HEADER_BYTES + state.batch.bytes.len() - before;
+        state.room.give_back(bytes - placed as u64);
         if let Some(effect) = Effect::of(tenant, principal, time, event, state.appended) {
             state.batch.effects.push((state.appended, effect));
         }
@@ -353,6 +357,12 @@ impl Audit {
         read::fold_until(self.dir(), from, Some(self.position()), each)
     }
 
+    /// Bytes of the disk that are promised to entries, and kept for outcomes.
+    #[cfg(test)]
+    pub(super) fn promised(&self) -> (u64, u64) {
+        self.0.shared.state.lock().room.promised()
+    }
+
     /// Makes everything durable and closes the journal; other clones then get `audit-unavailable`. A journal closed so
     /// has no tail that could be taken for a torn one.
     pub fn close(self) -> Result<()> {
@@ -403,9 +413,11 @@ impl State {
         SegmentHeader::bytes_max(self.next.len() + tenants, self.open.len() + open)
     }
 
-    /// What the spare segment can hold behind its header.
+    /// What the spare segments can hold behind their headers. The end of each may stay empty: records do not span
+    /// segments.
     fn spare_room(&self, header_bytes: u64) -> u64 {
-        self.ready.as_ref().map_or(0, |spare| spare.bytes.saturating_sub(header_bytes))
+        let lost = header_bytes + RECORD_BYTES_MAX as u64;
+        self.ready.iter().map(|spare| spare.bytes.saturating_sub(lost)).sum()
     }
 
     fn full(&self) -> Error {

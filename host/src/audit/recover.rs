@@ -17,11 +17,7 @@ use crate::error::{Code, Error, Result};
 pub(super) fn open(dir: &Path, settings: &Settings) -> Result<(Writer, Recovered)> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| spare::refused(dir, &error))?;
     let lock = lock(dir)?;
-    // What a crash left of a spare: its header may be written, its name never was given.
-    let spare = spare::path(dir);
-    if spare.exists() {
-        std::fs::remove_file(&spare).map_err(|error| spare::refused(&spare, &error))?;
-    }
+    spare::remove(dir)?;
     let segments = segment::list(dir)?;
     for pair in segments.windows(2) {
         if pair[0] + 1 != pair[1] {
@@ -52,12 +48,12 @@ fn lock(dir: &Path) -> Result<File> {
 
 /// The first segment of a journal.
 fn begin(dir: &Path, settings: &Settings, lock: File) -> Result<(Writer, Recovered)> {
-    let spare = spare::make(dir, spare::bytes(settings, SegmentHeader::bytes_max(0, 0)))?;
+    let spare = spare::make(dir, 0, spare::bytes(settings, SegmentHeader::bytes_max(0, 0)))?;
     let mut writer = Writer {
         _lock: lock,
         dir: dir.to_owned(),
         file: spare.file.try_clone().map_err(|error| spare::refused(dir, &error))?,
-        path: spare::path(dir),
+        path: spare.path.clone(),
         salt: [0; 8],
         sequence: 0,
         offset: 0,

@@ -42,13 +42,24 @@ impl Room {
         self.pending += bytes;
     }
 
+    /// Takes back what was promised beyond what a record took.
+    pub(super) fn give_back(&mut self, bytes: u64) {
+        self.pending -= bytes;
+    }
+
     pub(super) fn unreserve(&mut self, reserve: u64) {
         self.reserved = self.reserved.saturating_sub(reserve);
     }
 
     /// Records that `promised` had been taken for are written; so much is left of the present segment.
     pub(super) fn written(&mut self, promised: u64, current: u64) {
-        self.pending = self.pending.saturating_sub(promised);
+        self.pending -= promised;
         self.current = current;
+    }
+
+    /// What is promised and not kept yet.
+    #[cfg(test)]
+    pub(super) fn promised(&self) -> (u64, u64) {
+        (self.pending, self.reserved)
     }
 }

@@ -1,4 +1,4 @@
-//! The next segment, made ready ahead of its time: its blocks are written with zeros, so that a sync of the journal
+//! The next segments, made ready ahead of its time: its blocks are written with zeros, so that a sync of the journal
 //! writes data alone (measured: 0.2 ms in place of 0.35 ms for 16 KiB), and a full disk shows before it matters.
 
 use std::fs::{File, OpenOptions};
@@ -15,16 +15,30 @@ use crate::error::{Error, Result};
 /// From one vain try to the next.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Spares that are kept ready: one can be filled while the next is made.
+pub(super) const SPARES: usize = 2;
+/// What the names of spares begin with.
+const PREFIX: &str = "spare-";
+
 /// A file that is a segment but for its header and its name.
 #[derive(Debug)]
 pub(super) struct Spare {
     pub(super) file: File,
     pub(super) bytes: u64,
+    /// Where it waits for its name.
+    pub(super) path: PathBuf,
 }
 
-/// Where a spare waits for its name.
-pub(super) fn path(dir: &Path) -> PathBuf {
-    dir.join("spare")
+/// Removes what an end left of spares: a header may be written, a segment's name never was given.
+pub(super) fn remove(dir: &Path) -> Result<()> {
+    for file in std::fs::read_dir(dir).map_err(|error| refused(dir, &error))? {
+        let path = file.map_err(|error| refused(dir, &error))?.path();
+        let is_spare = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
+        if is_spare {
+            std::fs::remove_file(&path).map_err(|error| refused(&path, &error))?;
+        }
+    }
+    Ok(())
 }
 
 /// How long a spare must be for a header of this length: headers grow with the number of tenants.
@@ -32,9 +46,9 @@ pub(super) fn bytes(settings: &Settings, header_bytes: u64) -> u64 {
     settings.segment_bytes.max(4 * header_bytes)
 }
 
-/// Makes a spare, or says why the disk does not take it.
-pub(super) fn make(dir: &Path, bytes: u64) -> Result<Spare> {
-    let path = path(dir);
+/// Makes the spare of this number, or says why the disk does not take it.
+pub(super) fn make(dir: &Path, number: u64, bytes: u64) -> Result<Spare> {
+    let path = dir.join(format!("{PREFIX}{number}"));
     let made = || -> io::Result<File> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?;
@@ -43,7 +57,7 @@ pub(super) fn make(dir: &Path, bytes: u64) -> Result<Spare> {
         Ok(file)
     };
     match made() {
-        Ok(file) => Ok(Spare { file, bytes }),
+        Ok(file) => Ok(Spare { file, bytes, path }),
         Err(error) => {
             // What there is of it would keep the disk full.
             let _ = std::fs::remove_file(&path);
@@ -75,21 +89,22 @@ pub(super) fn refused(path: &Path, error: &io::Error) -> Error {
         .detail(format_args!("{}: {error}", path.display()))
 }
 
-/// Keeps one spare ready until the journal closes.
+/// Keeps spares ready until the journal closes.
 pub(super) fn keep(shared: &Shared) {
+    let mut made = 0;
     let mut state = shared.state.lock();
     loop {
-        while state.ready.is_some() && !state.closing && state.failure.is_none() {
+        while state.ready.len() >= SPARES && !state.closing && state.failure.is_none() {
             shared.spare.wait(&mut state);
         }
         if state.closing || state.failure.is_some() {
             return;
         }
         let bytes = bytes(&shared.settings, SegmentHeader::bytes_max(state.next.len(), state.open.len()));
-        let made = parking_lot::MutexGuard::unlocked(&mut state, || make(&shared.dir, bytes));
-        match made {
+        made += 1;
+        match parking_lot::MutexGuard::unlocked(&mut state, || make(&shared.dir, made, bytes)) {
             Ok(spare) => {
-                state.ready = Some(spare);
+                state.ready.push_back(spare);
                 state.spare_failure = None;
                 shared.spare.notify_all();
             }

@@ -73,3 +73,16 @@ async fn what_is_appended_is_read_back_in_order_over_segments_and_restarts() {
     assert_eq!(end.unwrap(), Position(3_000));
     assert!(places.into_iter().eq(1_235..=3_000));
 }
+
+#[tokio::test]
+async fn what_was_promised_to_entries_is_free_again_once_they_are_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let (audit, _) = Audit::open(dir.path(), small()).unwrap();
+    for round in 0..300 {
+        let call = CallId::new();
+        append(&audit, "acme", &decided(call)).await;
+        let position = append(&audit, if round % 2 == 0 { "acme" } else { "globex" }, &ended(call)).await;
+        audit.durable(position).await.unwrap();
+    }
+    assert_eq!(audit.promised(), (0, 0));
+}

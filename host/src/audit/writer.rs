@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
+use parking_lot::MutexGuard;
+
 use super::entry::time::micros;
 use super::format::{
     CHANGES_MAX, GROUP_BYTES_MAX, GROUP_HEADER_BYTES, GroupHeader, OpenCall, Position, RECORD_HEAD, Record, Salt,
@@ -79,6 +81,7 @@ pub(super) fn run(shared: &Shared, mut writer: Writer) {
 /// Waits until there is something to sync, and takes it; false when the journal closes and all of it is written.
 fn take(shared: &Shared, batch: &mut Batch) -> bool {
     let mut state = shared.state.lock();
+    let mut yielded = false;
     loop {
         if state.batch.is_empty() {
             if state.closing {
@@ -89,6 +92,13 @@ fn take(shared: &Shared, batch: &mut Batch) -> bool {
         }
         let due = state.batch.since + SYNC_DELAY;
         if state.closing || state.wanted > shared.durable.load(Ordering::Relaxed) || Instant::now() >= due {
+            // Whoever is about to append may do so first: where the processors are busy, groups grow in place of switches
+            // of threads; where they are not, this costs nothing.
+            if !yielded {
+                yielded = true;
+                MutexGuard::unlocked(&mut state, std::thread::yield_now);
+                continue;
+            }
             std::mem::swap(&mut state.batch, batch);
             return true;
         }
@@ -222,7 +232,7 @@ impl Writer {
         let spare = {
             let mut state = shared.state.lock();
             // Entries are accepted only where the spare is there for them.
-            let Some(spare) = state.ready.take() else {
+            let Some(spare) = state.ready.pop_front() else {
                 return Err(Error::internal("no segment is ready although room was promised"));
             };
             spare
@@ -249,7 +259,7 @@ impl Writer {
         let named = || -> io::Result<()> {
             spare.file.write_all_at(&bytes, 0)?;
             spare.file.sync_all()?;
-            std::fs::rename(spare::path(&self.dir), &path)?;
+            std::fs::rename(&spare.path, &path)?;
             sync_dir(&self.dir)
         };
         named().map_err(|error| spare::refused(&path, &error))?;

@@ -1,5 +1,6 @@
 //! The public listener's application: every operation, behind one check of the key.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
@@ -25,9 +26,12 @@ pub struct DoorSettings {
     pub room: RoomSettings,
 }
 
-/// What operations work with. Cheap to clone.
+/// What operations work with. Cheap to clone: each request does so several times.
 #[derive(Debug, Clone)]
-pub(super) struct Door {
+pub(super) struct Door(Arc<Inside>);
+
+#[derive(Debug)]
+pub(super) struct Inside {
     pub(super) router: router::Router,
     pub(super) control: Control,
     pub(super) drain: Drain,
@@ -37,19 +41,27 @@ pub(super) struct Door {
     pub(super) document: Bytes,
 }
 
+impl Deref for Door {
+    type Target = Inside;
+
+    fn deref(&self) -> &Inside {
+        &self.0
+    }
+}
+
 /// The application for the public listener. It has no anonymous operation: without a valid key, every path and method
 /// there is or is not answers 401.
 pub fn app(host: &Host, drain: &Drain, settings: DoorSettings) -> Router {
     let (operations, document) = operations().split_for_parts();
     let document = openapi::text(&openapi::complete(document));
-    let door = Door {
+    let door = Door(Arc::new(Inside {
         router: host.router.clone(),
         control: host.control.clone(),
         drain: drain.clone(),
         rooms: Arc::new(Rooms::new(settings.room)),
         body: settings.body,
         document: document.into(),
-    };
+    }));
     operations
         .fallback(answer::no_such_path)
         .method_not_allowed_fallback(answer::no_such_method)

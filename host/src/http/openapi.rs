@@ -42,7 +42,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 #[utoipa::path(get, path = "/v1/openapi.json", tag = "openapi",
     responses((status = 200, description = "OpenAPI 3.1.", body = Object)))]
 pub(super) async fn document(State(door): State<Door>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], door.document)
+    ([(header::CONTENT_TYPE, "application/json")], door.document.clone())
 }
 
 /// The document as it is served and checked in.

@@ -2,13 +2,14 @@
 //! fairly over tenants, so that no guest can starve the front door or another tenant.
 
 mod queue;
+mod slice;
 mod standing;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_task::{Runnable, Task};
 use parking_lot::{Condvar, Mutex};
@@ -16,6 +17,7 @@ use parking_lot::{Condvar, Mutex};
 pub(super) use self::standing::Pace;
 
 use self::queue::FairQueue;
+use self::slice::Slice;
 use self::standing::Standings;
 use crate::id::TenantId;
 
@@ -78,9 +80,9 @@ impl Executor {
     ) -> T {
         let mut work = work;
         if pace.is_quick() && self.standings.is_good(tenant) {
-            let started = Instant::now();
+            let slice = Slice::begin();
             let first = futures::poll!(&mut work);
-            let slice = started.elapsed();
+            let slice = slice.end();
             pace.observe(slice);
             self.standings.observe(tenant, slice);
             if let std::task::Poll::Ready(done) = first {
@@ -90,10 +92,11 @@ impl Executor {
             // Measured where it runs, so that a tool that has become quick is let back to the inline path.
             let (pace, mut first) = (pace.clone(), true);
             work = Box::pin(std::future::poll_fn(move |context| {
-                let started = Instant::now();
+                let slice = first.then(Slice::begin);
+                first = false;
                 let polled = work.as_mut().poll(context);
-                if std::mem::take(&mut first) {
-                    pace.observe(started.elapsed());
+                if let Some(slice) = slice {
+                    pace.observe(slice.end());
                 }
                 polled
             }));
@@ -137,10 +140,10 @@ impl Shared {
             };
             state.running += 1;
             let ran = parking_lot::MutexGuard::unlocked(&mut state, || {
-                let started = Instant::now();
+                let slice = Slice::begin();
                 // A defect in a host function must cost its call, not a guest thread; whoever awaits the task sees it.
                 let _ = std::panic::catch_unwind(AssertUnwindSafe(|| runnable.run()));
-                started.elapsed()
+                slice.end()
             });
             state.running -= 1;
             state.queue.charge(&tenant, ran);
