@@ -20,6 +20,7 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
+use super::disk::{Disk, SystemDisk};
 use super::entry::encode::Unplaced;
 use super::entry::{Entry, Event};
 use super::format::{
@@ -47,6 +48,8 @@ pub struct Settings {
     pub segment_bytes: u64,
     /// Called once, from the journal's thread, when a write or a sync failed. The host must end: default nothing.
     pub on_failure: Option<OnFailure>,
+    /// Where appends go.
+    pub(super) disk: Arc<dyn Disk>,
 }
 
 impl Settings {
@@ -56,7 +59,7 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, on_failure: None }
+        Self { segment_bytes: 64 << 20, on_failure: None, disk: Arc::new(SystemDisk) }
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod entry;
 
 mod chain;
+mod disk;
 mod filter;
 mod follow;
 mod format;

@@ -1,5 +1,6 @@
 //! Tests of the journal as a whole.
 
+mod crash;
 pub(crate) mod samples;
 
 use super::*;

@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use cofferdam_auditor::checkpoint::Checkpoint;
 use cofferdam_auditor::key::SigningKey;
 use tokio::sync::mpsc::Sender;
 
@@ -124,7 +125,7 @@ impl Integrator {
         match ask {
             Ask::View(tenant, reply) => {
                 let viewed = log(&mut self.live, keeper, tenant.as_str()).and_then(|log| {
-                    let checkpoint = log.checkpoint(keeper)?;
+                    let checkpoint = signed(log, keeper, &self.unwitnessed)?;
                     Ok(View { checkpoint, frontier: log.frontier().clone() })
                 });
                 answer(reply, viewed)
@@ -138,7 +139,8 @@ impl Integrator {
                 log(&mut self.live, keeper, tenant.as_str())?.cosigned(&checkpoint, &lines, keeper)
             }
             Ask::Checkpoint(tenant, reply) => {
-                answer(reply, log(&mut self.live, keeper, tenant.as_str()).and_then(|log| log.checkpoint(keeper)))
+                let log = log(&mut self.live, keeper, tenant.as_str());
+                answer(reply, log.and_then(|log| signed(log, keeper, &self.unwitnessed)))
             }
             Ask::Keys(tenant, reply) => {
                 let keys = log(&mut self.live, keeper, tenant.as_str())
@@ -153,13 +155,7 @@ impl Integrator {
         let Some(follower) = &self.follower else { return Ok(()) };
         for log in self.live.values_mut().filter(|log| log.grew) {
             // Whoever reads the files alone finds them signed.
-            let checkpoint = log.checkpoint(&self.keeper)?;
-            if let Some(unwitnessed) = &self.unwitnessed {
-                let (keeper, tenant) = (self.keeper.clone(), log.tenant.clone());
-                let tiles = Tiles { keeper, tenant: tenant.clone(), frontier: log.frontier().clone() };
-                // One that finds no room is in the next one.
-                let _ = unwitnessed.try_send(Unwitnessed { tenant, checkpoint, tiles });
-            }
+            signed(log, &self.keeper, &self.unwitnessed)?;
         }
         let grown = self.live.values().filter(|log| log.grew).map(|log| (&log.tenant, &log.kept));
         self.keeper.save(follower.position(), grown)?;
@@ -181,6 +177,18 @@ fn log<'a>(live: &'a mut HashMap<String, Live>, keeper: &Keeper, tenant: &str) -
         live.insert(tenant.to_owned(), Live::open(keeper, tenant)?);
     }
     live.get_mut(tenant).ok_or_else(|| crate::Error::internal("a log is gone").into())
+}
+
+/// The log's newest checkpoint; a new one is sent to be witnessed.
+fn signed(log: &mut Live, keeper: &Keeper, unwitnessed: &Option<Sender<Unwitnessed>>) -> Result<Checkpoint, Stop> {
+    let (checkpoint, new) = log.checkpoint(keeper)?;
+    if let Some(unwitnessed) = unwitnessed.as_ref().filter(|_| new) {
+        let tiles = Tiles { keeper: keeper.clone(), tenant: log.tenant.clone(), frontier: log.frontier().clone() };
+        let (tenant, checkpoint) = (log.tenant.clone(), checkpoint.clone());
+        // What finds no room is part of the next one.
+        let _ = unwitnessed.try_send(Unwitnessed { tenant, checkpoint, tiles });
+    }
+    Ok(checkpoint)
 }
 
 /// Sends what there is, or why there is nothing.

@@ -101,8 +101,8 @@ impl Live {
         Ok(())
     }
 
-    /// The newest checkpoint: signed anew where the log grew, unless the last one is only just signed.
-    pub(super) fn checkpoint(&mut self, keeper: &Keeper) -> Result<Checkpoint, Stop> {
+    /// The newest checkpoint: signed anew where the log grew, unless the last one is only just signed. And whether it was.
+    pub(super) fn checkpoint(&mut self, keeper: &Keeper) -> Result<(Checkpoint, bool), Stop> {
         self.used = true;
         let size = self.frontier().size();
         if let Some((checkpoint, at)) = &self.published {
@@ -112,7 +112,7 @@ impl Live {
                 return Err(Stop::fork(format_args!("{tenant}: {signed} entries were signed, the journal has {size}")));
             }
             if signed == size || at.elapsed() < CHECKPOINT_PAUSE {
-                return Ok(checkpoint.clone());
+                return Ok((checkpoint.clone(), false));
             }
         }
         let key = self.keys.get(self.kept.generation).ok_or_else(|| Error::internal("a log has no key"))?;
@@ -120,7 +120,7 @@ impl Live {
         // What is handed out is durable first, so that a start finds what was promised.
         keeper.publish(&self.tenant, &checkpoint)?;
         self.published = Some((checkpoint.clone(), Instant::now()));
-        Ok(checkpoint)
+        Ok((checkpoint, true))
     }
 
     /// Adds what a witness signed, where the checkpoint is the last one still.
