@@ -8,7 +8,7 @@ use cofferdam_auditor::key::VerifierKey;
 use cofferdam_auditor::receipt::Receipt;
 use cofferdam_auditor::source::Url;
 use cofferdam_auditor::verify::{Options as VerifyOptions, Report, verify};
-use cofferdam_tests::{Client, Options, Server, Tenant, guest, run, shared};
+use cofferdam_tests::{Client, Options, Server, Tenant, Witness, eventually, guest, run, shared};
 use serde_json::json;
 
 /// The keys of a tenant's log, oldest first.
@@ -187,5 +187,41 @@ fn a_log_goes_on_where_it_was_after_every_kind_of_end() {
             receipt(&acme.auditor, call).await.check(&[key.clone()], &[]).unwrap();
         }
         assert_eq!(server.stop().await, Some(0));
+    });
+}
+
+#[test]
+fn a_witness_cosigns_and_one_that_fails_or_forgets_holds_nothing_up() {
+    run(async {
+        let witness = Witness::start().await;
+        let arguments = vec!["--witness".to_owned(), witness.option()];
+        let server = Server::start(Options { arguments, ..Options::default() }).await;
+        let acme = server.tenant("acme").await;
+        acme.push("noop", guest("noop")).await;
+        let cosigned = async || {
+            acme.agent.call("noop.noop", json!({})).await.ok();
+            let mut size = None;
+            eventually("a checkpoint that is cosigned", async || {
+                let checkpoint = checkpoint(&acme).await;
+                let size = *size.get_or_insert(checkpoint.size());
+                let signatures = checkpoint.cosignatures(std::slice::from_ref(&witness.key)).unwrap();
+                (checkpoint.size() == size && signatures.len() == 1).then_some(checkpoint)
+            })
+            .await
+        };
+        let first = cosigned().await;
+        let second = cosigned().await;
+        assert!(second.size() > first.size());
+        witness.fails(true);
+        acme.agent.call("noop.noop", json!({})).await.ok();
+        let unsigned = checkpoint(&acme).await;
+        assert!(unsigned.size() > second.size());
+        assert!(unsigned.cosignatures(std::slice::from_ref(&witness.key)).unwrap().is_empty());
+        // It comes back with nothing of what it saw, and is told from the beginning.
+        witness.fails(false);
+        witness.forget();
+        cosigned().await;
+        let key = keys(&acme).await.remove(0);
+        assert!(verified(&acme.auditor, &key, vec![first, second]).await.ok());
     });
 }
