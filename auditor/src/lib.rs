@@ -22,6 +22,7 @@ pub mod source;
 pub mod tile;
 pub mod tlog_proof;
 pub mod tree;
+pub mod verify;
 pub mod witness;
 
 pub use error::{Error, Result};
