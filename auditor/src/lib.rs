@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod checkpoint;
+pub mod cli;
 pub mod consistency;
 pub mod cosign;
 pub mod entry;
@@ -16,6 +17,7 @@ pub mod error;
 pub mod handover;
 pub mod key;
 pub mod log;
+pub mod mirror;
 pub mod proof;
 pub mod receipt;
 pub mod source;

@@ -6,6 +6,7 @@
 //! tenant, their order, their calls.
 
 mod calls;
+mod choose;
 mod compare;
 mod content;
 mod finding;

@@ -79,7 +79,7 @@ impl Compare {
         let places: HashMap<[u8; 32], usize> = self.wanted.iter().map(|(_, hash)| hash.0).zip(0..).collect();
         let candidates =
             self.found.iter().enumerate().filter_map(|(at, found)| Some((at, *places.get(&found.hash.0)?)));
-        let pairs = longest_rising(candidates.collect());
+        let pairs = longest_rising(&candidates.collect::<Vec<_>>());
         let mut matched = Vec::with_capacity(pairs.len());
         let (mut found_done, mut wanted_done) = (0, 0);
         for (found_at, wanted_at) in pairs {
@@ -178,7 +178,7 @@ fn own_place(found: &Found, tree: &mut Tree<'_, impl Source + ?Sized>) -> Result
 }
 
 /// Of pairs with rising first members, the most that rise in the second too.
-fn longest_rising(pairs: Vec<(usize, usize)>) -> Vec<(usize, usize)> {
+fn longest_rising(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
     // Of all runs of a length, the one that ends lowest; and for each pair the one before it in its run.
     let mut ends: Vec<usize> = Vec::new();
     let mut before = vec![None; pairs.len()];

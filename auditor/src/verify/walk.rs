@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tlog_tiles::{Hash, Tile, record_hash};
 
+use super::choose::{Of, choose};
 use super::compare::{Compare, Found};
 use super::content::Content;
 use super::findings::Findings;
@@ -299,45 +300,9 @@ impl<S: Source + ?Sized> Walk<'_, '_, S> {
     }
 }
 
-/// Which hashes of a bundle are the tree's, and what that says of the others.
-struct Choice {
-    of: Of,
-    is_tile_wrong: bool,
-    /// Neither are what the tiles above, which lead to the root, have.
-    is_rewritten: bool,
-}
-
-enum Of {
-    /// The tile's: the entries are compared with them.
-    Tile,
-    /// The entries' own.
-    Entries,
-    /// One of them, which the root shows once it is reached.
-    Either,
-}
-
-fn choose(path: &TilePath, entries: &[Hash], tile: Option<&[Hash]>, claim: &Claim, above: Above) -> Choice {
-    let choice = |of, is_tile_wrong, is_rewritten| Choice { of, is_tile_wrong, is_rewritten };
-    let is_whole = entries.len() == path.width as usize;
-    let fits_above = || is_whole && above.says(subtree(entries));
-    match tile {
-        // The edge's own tiles are judged with the edge.
-        None => choice(Of::Entries, path.is_full(), above.is_proved() && !fits_above()),
-        Some(_) if claim.is_proved => choice(Of::Tile, false, false),
-        Some(tile) if tile == entries => choice(Of::Entries, false, above.is_proved()),
-        Some(_) if !path.is_full() && is_whole => choice(Of::Either, false, false),
-        Some(_) if path.is_full() && fits_above() => choice(Of::Entries, true, false),
-        Some(_) => choice(Of::Tile, above.is_proved(), false),
-    }
-}
-
 fn rewritten(first: u64, until: u64) -> Finding {
     let message = "among these, entries were changed together with their tiles: they are not what the tiles above say";
     Finding::run(Code::EntriesRewritten, first, until, message)
-}
-
-fn subtree(hashes: &[Hash]) -> Hash {
-    Tile::subtree_hash(&hashes.iter().flat_map(|hash| hash.0).collect::<Vec<_>>())
 }
 
 fn hashes(tile: &[u8]) -> Vec<Hash> {

@@ -1,6 +1,7 @@
 //! A log as a host would write it, in memory, with the means to tamper with it.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "tests, though clippy does not see it here")]
 
 use std::collections::BTreeMap;
 use std::fs;
