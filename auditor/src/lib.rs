@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod checkpoint;
+pub mod cli;
 pub mod consistency;
 pub mod cosign;
 pub mod entry;
@@ -16,12 +17,14 @@ pub mod error;
 pub mod handover;
 pub mod key;
 pub mod log;
+pub mod mirror;
 pub mod proof;
 pub mod receipt;
 pub mod source;
 pub mod tile;
 pub mod tlog_proof;
 pub mod tree;
+pub mod verify;
 pub mod witness;
 
 pub use error::{Error, Result};

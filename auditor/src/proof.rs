@@ -5,6 +5,7 @@ mod verified;
 
 pub use tiles::{Tiles, fetch};
 pub use verified::VerifiedTiles;
+pub(crate) use verified::hash_at;
 
 use tlog_tiles::Hash;
 

@@ -96,12 +96,18 @@ impl<'t, T: Tiles + ?Sized> VerifiedTiles<'t, T> {
 
     /// The entries of the bundle of this number, each compared with its hash.
     pub fn bundle(&self, number: u64) -> Result<Vec<Vec<u8>>> {
+        let bytes = self.bundle_bytes(number)?;
+        entry::bundle_entries(&bytes).map(|entry| entry.map(<[u8]>::to_vec)).collect()
+    }
+
+    /// The same as it lies in its file.
+    pub fn bundle_bytes(&self, number: u64) -> Result<Vec<u8>> {
         let path = TilePath::in_tree(TileKind::Entries, number, self.head.size)
             .ok_or_else(|| Error::Missing { what: TilePath::entries(number, TILE_WIDTH).to_string() })?;
         let read = fetch_whole(self.tiles, &path)?;
         let hashes = self.tile(0, number)?;
         check_bundle(&path, &read, &hashes)?;
-        entry::bundle_entries(&read).map(|entry| entry.map(<[u8]>::to_vec)).collect()
+        Ok(read)
     }
 
     /// The entry at this index.
@@ -169,7 +175,8 @@ pub(crate) fn check_bundle(path: &TilePath, bundle: &[u8], hashes: &[u8]) -> Res
     let mut hashes = hashes.chunks_exact(32);
     for (index, entry) in (first..).zip(entry::bundle_entries(bundle)) {
         let hash = hashes.next().ok_or(Error::TileAltered { tile: *path })?;
-        if record_hash(entry?).0 != hash {
+        // Lengths that do not fit are the bundle's fault, not one entry's.
+        if record_hash(entry.map_err(|_| Error::TileAltered { tile: *path })?).0 != hash {
             return Err(Error::EntryAltered { index });
         }
     }
