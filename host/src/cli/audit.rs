@@ -130,10 +130,10 @@ impl Audit {
                 output.show(&report, found)?;
                 return Ok(if report.ok() { Exit::Ok } else { Exit::Failed });
             }
-            Action::VerifyLog(command) => return log::checked(command.run(), output),
+            Action::VerifyLog(command) => return log::checked(log::with_progress(|say| command.run(say)), output),
             Action::Check(command) => return log::checked(command.run(), output),
             Action::Consistency(command) => return log::checked(command.run(), output),
-            Action::Mirror(command) => return log::checked(command.run(), output),
+            Action::Mirror(command) => return log::checked(log::with_progress(|say| command.run(say)), output),
             Action::Prove(command) => return log::checked(command.run(), output),
             Action::Receipt { id, output: to, connection } => {
                 let receipt = log::receipt(&Client::new(&connection)?, id)?;

@@ -312,7 +312,7 @@ impl Logs {
         let last = indexes.iter().copied().max().unwrap_or(0);
         let View { checkpoint, frontier } = self.view_of(tenant, last).await?;
         let tiles = Tiles { keeper: self.0.keeper.clone(), tenant: tenant.clone(), frontier };
-        let prove = move || Receipt::build(&tiles, &checkpoint, call.uuid(), &indexes).map_err(files::failed);
+        let prove = move || Receipt::make(&tiles, &checkpoint, call.uuid(), &indexes).map_err(files::failed);
         tokio::task::spawn_blocking(prove).await.map_err(Error::internal)?
     }
 

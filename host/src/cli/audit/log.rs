@@ -7,11 +7,18 @@ use cofferdam_auditor::cli::Outcome;
 use cofferdam_auditor::receipt::Receipt;
 
 use crate::cli::client::Client;
+use crate::cli::progress::Progress;
 use crate::cli::style::{QUIET, STRONG, paint};
 use crate::cli::{Exit, Output, Result, words};
 use crate::error::{Code, Error};
 use crate::http::wire;
 use crate::id::CallId;
+
+/// Runs one of the auditor's commands, and shows how far it is.
+pub(super) fn with_progress<T>(command: impl FnOnce(&mut dyn FnMut(String)) -> T) -> T {
+    let progress = Progress::spinner("reading the log");
+    command(&mut |how_far| progress.say(how_far))
+}
 
 /// Shows what one of the auditor's commands came to.
 pub(super) fn checked(outcome: Result<Outcome, Fault>, output: Output) -> Result<Exit> {
