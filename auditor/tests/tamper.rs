@@ -1,5 +1,7 @@
 //! Whatever is done to a log, it is found, called by its name, and told of once.
 
+#![allow(clippy::unwrap_used, reason = "what fails here is the test")]
+
 mod support;
 
 use base64::Engine as _;
@@ -299,4 +301,64 @@ proptest! {
         prop_assume!(files != good);
         prop_assert!(!files.verify(&options()).is_ok());
     }
+}
+
+/// The same where tiles have tiles above them: each full tile of the middle level stands for 65,536 entries.
+#[test]
+fn tamper_with_a_log_of_three_levels() {
+    let size = 66_000;
+    let good = Files::of(&entries(size), &key());
+    assert!(good.verify(&options()).is_ok());
+    let find = |change: &dyn Fn(&mut Files)| {
+        let mut files = good.clone();
+        change(&mut files);
+        files.verify(&options()).findings
+    };
+    for path in ["tile/0/007", "tile/0/256", "tile/1/000", "tile/1/001.p/1", "tile/2/000.p/1", "tile/0/257.p/208"] {
+        let found = find(&|files| files.0.get_mut(path).unwrap()[31] ^= 1);
+        assert_eq!((found.len(), found[0].code, found[0].file.as_deref()), (1, Code::TileAltered, Some(path)));
+        let found = find(&|files| drop(files.0.remove(path)));
+        assert_eq!((found.len(), found[0].code, found[0].file.as_deref()), (1, Code::TileMissing, Some(path)));
+    }
+    // Entries changed together with every tile below the level that nothing can be made to match.
+    let mut other = entries(size);
+    other[1_000] = entry(1_000, "acme", "key.created", serde_json::json!({"name": "x"}));
+    let other = Files::of(&other, &key());
+    for (paths, first, until) in [
+        (["tile/entries/003", "tile/0/003"].as_slice(), 768, 1_024),
+        (&["tile/entries/003", "tile/0/003", "tile/1/000"], 0, 65_536),
+    ] {
+        let found = find(&|files| paths.iter().for_each(|path| files.put(path, other.0[*path].clone())));
+        let found: Vec<_> = found.iter().filter(|finding| finding.code != Code::CallEndedUndecided).collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!((found[0].code, found[0].entry, found[0].until), (Code::EntriesRewritten, Some(first), Some(until)));
+    }
+    let mut shifted = entries(size);
+    shifted.remove(500);
+    let found = find(&|files| files.rebundle(&shifted));
+    assert_eq!((found.len(), found[0].code, found[0].entry), (1, Code::EntryDeleted, Some(500)));
+    // A bundle whose tile is gone too.
+    let found = find(&|files| {
+        files.0.remove("tile/0/003");
+        files.put("tile/entries/003", other.0["tile/entries/003"].clone());
+    });
+    let mut codes: Vec<_> = found.iter().map(|finding| finding.code).collect();
+    codes.retain(|code| *code != Code::CallEndedUndecided);
+    codes.sort();
+    assert_eq!(codes, [Code::EntriesRewritten, Code::TileMissing]);
+}
+
+/// However much is wrong, so much is told, and the rest is counted.
+#[test]
+fn tamper_with_everything() {
+    let files = Files::of(&entries(600), &key());
+    let mut nonsense = files.clone();
+    nonsense.rebundle(&(0..600).map(|i: u32| i.to_be_bytes().to_vec()).collect::<Vec<_>>());
+    let mut options = options();
+    options.findings_max = 10;
+    let report = nonsense.verify(&options);
+    assert_eq!(report.findings.len(), 10);
+    assert_eq!(report.findings_more, 590);
+    assert!(report.findings.iter().all(|finding| finding.code == Code::EntryEdited), "{report}");
+    assert!(report.to_string().ends_with("590 more findings are not shown.\n"), "{report}");
 }

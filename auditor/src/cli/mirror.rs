@@ -16,8 +16,8 @@ use crate::mirror::{Progress, mirror};
 Example:
   cofferdam-auditor mirror https://cofferdam.example/v1/log ./acme-log --key acme.vkey
 
-Run it again to fetch what is new: what is there is read again, and fetched again only where it does not hold. The
-folder is a log as C2SP tlog-tiles has it, which other verifiers read.")]
+Run it again to fetch what is new: what is there is read again, and fetched again only where it does not hold. \
+The folder is a log as C2SP tlog-tiles has it, which other verifiers read.")]
 pub struct Mirror {
     /// A URL or a folder that has the log's `checkpoint`
     pub source: String,

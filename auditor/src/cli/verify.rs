@@ -16,10 +16,10 @@ use crate::verify::{FINDINGS_MAX, Options, Progress, verify};
 #[command(after_help = "\
 Examples:
   cofferdam-auditor verify ./acme-log --key acme.vkey
-  cofferdam-auditor verify https://cofferdam.example/v1/log --key acme.vkey --held last-month.checkpoint --json
+  cofferdam-auditor verify https://cofferdam.example/v1/log --key acme.vkey --held may.checkpoint
 
-Every entry, every tile, the root, the signature and the handovers of the key are checked. With --held, also that the
-log continues the checkpoints that you kept: a host that signs can rewrite what nobody remembers.")]
+Every entry, every tile, the root, the signature and the handovers of the key are checked. With --held, also that \
+the log continues the checkpoints that you kept: a host that signs can rewrite what nobody remembers.")]
 pub struct Verify {
     /// A folder or a URL that has the log's `checkpoint`
     pub source: String,

@@ -1,7 +1,9 @@
 //! A log as a host would write it, in memory, with the means to tamper with it.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
-#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "tests, though clippy does not see it here")]
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "what fails here is the test")]
+
+pub(crate) mod server;
 
 use std::collections::BTreeMap;
 use std::fs;
