@@ -412,6 +412,7 @@ impl Event {
             Self::LoginFailed(event) => (vec![&mut event.reason], None),
             Self::RequestRefused(event) => (vec![&mut event.operation, &mut event.reason], None),
             Self::HostStarted(event) => (vec![&mut event.engine, &mut event.version], None),
+            Self::LogKeyRotated(event) => (vec![&mut event.after, &mut event.before], None),
             Self::CallEnded(_)
             | Self::ToolPublished(_)
             | Self::ToolPromoted(_)
@@ -421,7 +422,6 @@ impl Event {
             | Self::TenantResumed(_)
             | Self::KeyRotated(_)
             | Self::KeyRevoked(_)
-            | Self::LogKeyRotated(_)
             | Self::HostRecovered(_) => (Vec::new(), None),
         }
     }
