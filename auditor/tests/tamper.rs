@@ -95,7 +95,10 @@ proptest! {
         tampered.remove(at as usize);
         let mut files = Files::of(&entries(size), &key());
         files.rebundle(&tampered);
-        prop_assert_eq!(codes(&files.verify(&options())), [(Code::EntryDeleted, Some(at))]);
+        // The only entry of the last bundle goes with its file.
+        let is_last_file = at + 1 == size && size % 256 == 1;
+        let code = if is_last_file { Code::Truncated } else { Code::EntryDeleted };
+        prop_assert_eq!(codes(&files.verify(&options())), [(code, Some(at))]);
     }
 
     #[test]
