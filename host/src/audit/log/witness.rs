@@ -66,6 +66,8 @@ pub(super) async fn run(
     mut waiting: mpsc::Receiver<Unwitnessed>,
     asks: std::sync::mpsc::Sender<Ask>,
 ) {
+    // A second one finds it set already: there is one provider for the process.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = match reqwest::Client::builder().timeout(REQUEST_TIME_MAX).build() {
         Ok(client) => client,
         Err(error) => return tracing::error!(%error, "no checkpoint is witnessed: there is no client"),

@@ -45,7 +45,7 @@ pub(super) async fn run(peers: &Peers, checks: &mut Checks) {
                 let source = Url::new(&from.0, Some(&from.1)).unwrap();
                 mirror(&source, &to, &key, &mut |_| {}).unwrap();
                 let report = verify(&Folder::new(&to), &VerifyOptions::new(key), &mut |_| {}).unwrap();
-                assert!(report.ok(), "{report}");
+                assert!(report.is_ok(), "{report}");
                 report.size
             });
             assert!(size.await.unwrap() >= ENTRIES);
@@ -72,7 +72,7 @@ pub(super) async fn run(peers: &Peers, checks: &mut Checks) {
                 let url = format!("file://{}", copy.display());
                 assert!(!fsck(peers, &url, &key_file, None).await, "fsck accepts it");
                 let report = verify(&Folder::new(&copy), &VerifyOptions::new(key.clone()), &mut |_| {}).unwrap();
-                assert!(!report.ok(), "{report}");
+                assert!(!report.is_ok(), "{report}");
             })
             .await;
     }

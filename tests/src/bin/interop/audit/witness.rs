@@ -82,7 +82,7 @@ async fn start(peers: &Peers, scratch: &Path, log: &str) -> (String, Child) {
 /// The key as Go's notes spell private keys: its id is that of the Ed25519 key itself.
 fn private_key() -> String {
     let vkey = CosigningKey::from_seed(NAME, &SEED).unwrap().vkey().to_string();
-    let public = BASE64_STANDARD.decode(vkey.rsplit_once('+').unwrap().1).unwrap().split_off(1);
+    let public = BASE64_STANDARD.decode(vkey.splitn(3, '+').nth(2).unwrap()).unwrap().split_off(1);
     let id = Sha256::new_with_prefix(NAME).chain_update([b'\n', 1]).chain_update(public).finalize();
     let seed = BASE64_STANDARD.encode([&[1][..], &SEED].concat());
     format!("PRIVATE+KEY+{NAME}+{:02x}{:02x}{:02x}{:02x}+{seed}", id[0], id[1], id[2], id[3])
