@@ -8,7 +8,7 @@ use cofferdam_auditor::tile::TilePath;
 use super::{Control, finish};
 use crate::audit::entry::LogKeyRotated;
 use crate::audit::log::LogKeys;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::CallId;
 use crate::identity::Scope;
 use crate::snapshot::Caller;
@@ -71,13 +71,18 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// `denied` without the scope operator; `audit-unavailable` when the log does not grow.
+    /// `denied` without the scope operator; `conflict` when it is rotated at the same time by someone else;
+    /// `audit-unavailable` when the log does not grow.
     pub async fn rotate_log_key(&self, caller: &Caller) -> Result<LogKeys> {
         caller.principal.needs(&[Scope::Operator])?;
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
         finish(async move {
-            let mut turn = this.turn().await?;
+            // Before the turn: the integrator writes to the store too, and a turn holds the one connection for that.
             let next = this.0.logs.next_key(&tenant).await?;
+            let mut turn = this.turn().await?;
+            if this.0.store.log_keys(next.origin.as_str()).await?.len() != next.row.generation as usize {
+                return Err(Error::new(Code::Conflict, "the key was just rotated").next("rotate it again, if it is to be"));
+            }
             turn.change.add_log_key(next.origin.as_str(), &next.row).await?;
             let (before, after) = (next.before.to_string(), next.after.to_string());
             turn.record(&tenant, Some(by), |change| LogKeyRotated { after, before, change }).await?;
