@@ -21,5 +21,6 @@ pub mod registry;
 pub mod router;
 pub mod snapshot;
 pub mod storage;
+pub mod uses;
 
 pub use error::{Code, Error, Result};
