@@ -22,5 +22,6 @@ pub mod router;
 pub mod snapshot;
 pub mod storage;
 pub mod uses;
+pub mod what_if;
 
 pub use error::{Code, Error, Result};

@@ -12,6 +12,7 @@ mod policies;
 mod read;
 mod tenants;
 mod turn;
+mod what_if;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub use self::policies::{PolicyChecked, PolicyPut, PolicyView};
 pub use self::read::LogPage;
 pub use self::tenants::TenantView;
 pub(crate) use self::turn::replay;
+pub use self::what_if::LookedAt;
 
 use crate::admission::Ledger;
 use crate::audit::Audit;
@@ -49,6 +51,7 @@ struct Inner {
     ledger: Arc<Mutex<Ledger>>,
     /// One change at a time: entries stand in the log in the order in which changes came into force.
     turn: Arc<tokio::sync::Mutex<()>>,
+    readers: what_if::Readers,
 }
 
 impl Control {
@@ -61,7 +64,8 @@ impl Control {
         quotas: Arc<StorageQuotas>,
         ledger: Arc<Mutex<Ledger>>,
     ) -> Self {
-        Self(Arc::new(Inner { store, audit, snapshot, registry, quotas, ledger, turn: Arc::default() }))
+        let (turn, readers) = (Arc::default(), what_if::Readers::default());
+        Self(Arc::new(Inner { store, audit, snapshot, registry, quotas, ledger, turn, readers }))
     }
 
     /// Reads the tenant's value from the store and swaps it in.
