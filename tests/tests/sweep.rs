@@ -57,6 +57,8 @@ fn known(operation: &str, of: &Ids) -> Option<Known> {
         "GET /v1/policy" => scopes(&["operator", "auditor"]),
         "PUT /v1/policy" => with(&["operator"], Value::from("# swept\n")),
         "POST /v1/policy/check" => with(&[], Value::from("# swept\n")),
+        "POST /v1/policy/try" => with(&["operator", "auditor"], Value::from("# swept\n")),
+        "POST /v1/policy/suggest" => with(&["operator", "auditor"], json!({"tool": of.tool})),
         "POST /v1/explain" => with(&[], json!({"tool": of.tool})),
         "GET /v1/usage" => scopes(&["operator", "auditor"]),
         "GET /v1/audit" => scopes(&["auditor"]),

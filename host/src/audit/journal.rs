@@ -35,8 +35,9 @@ use crate::id::{CallId, ChangeId, PrincipalId, TenantId};
 /// From an append that nobody waits for to the sync that makes it durable.
 pub const SYNC_DELAY: Duration = Duration::from_millis(5);
 
-/// Kept for the outcome of each call that was decided upon: more than the longest record of one.
-pub(super) const OUTCOME_BYTES: u64 = 1_024;
+/// Kept for the outcome of each call that was decided upon: more than the longest record of one, of which what the call
+/// used takes the most.
+pub(super) const OUTCOME_BYTES: u64 = 4_096;
 
 /// What is done when the journal has failed.
 pub(super) type OnFailure = Arc<dyn Fn(&Error) + Send + Sync>;
@@ -348,6 +349,17 @@ impl Audit {
     /// [`read()`](read::read) of this journal, as far as it is durable. Reads files: not on an async thread.
     pub fn read(&self, tenant: &TenantId, from: u64) -> Result<impl Iterator<Item = Result<Entry>> + use<>> {
         read::read_until(self.dir(), tenant, from, Some(self.position()))
+    }
+
+    /// The tenant's entries from the time `since` on, as far as they are durable, behind some from before it; ends at the
+    /// first group of entries whose time `goes_on` does not take. Reads files: not on an async thread.
+    pub fn read_since<F: Fn(SystemTime) -> bool>(
+        &self,
+        tenant: &TenantId,
+        since: SystemTime,
+        goes_on: F,
+    ) -> Result<impl Iterator<Item = Result<Entry>> + use<F>> {
+        read::read_since_until(self.dir(), tenant, since, Some(self.position()), goes_on)
     }
 
     /// [`find_call`](read::find_call) in this journal, as far as it is durable. Reads files: not on an async thread.

@@ -13,6 +13,7 @@ mod policies;
 mod read;
 mod tenants;
 mod turn;
+mod what_if;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ pub use self::policies::{PolicyChecked, PolicyPut, PolicyView};
 pub use self::read::LogPage;
 pub use self::tenants::TenantView;
 pub(crate) use self::turn::replay;
+pub use self::what_if::LookedAt;
 
 use crate::admission::Ledger;
 use crate::audit::Audit;
@@ -52,6 +54,7 @@ struct Inner {
     ledger: Arc<Mutex<Ledger>>,
     /// One change at a time: entries stand in the log in the order in which changes came into force.
     turn: Arc<tokio::sync::Mutex<()>>,
+    readers: what_if::Readers,
 }
 
 impl Control {
@@ -65,7 +68,8 @@ impl Control {
         quotas: Arc<StorageQuotas>,
         ledger: Arc<Mutex<Ledger>>,
     ) -> Self {
-        Self(Arc::new(Inner { store, audit, logs, snapshot, registry, quotas, ledger, turn: Arc::default() }))
+        let (turn, readers) = (Arc::default(), what_if::Readers::default());
+        Self(Arc::new(Inner { store, audit, logs, snapshot, registry, quotas, ledger, turn, readers }))
     }
 
     /// Reads the tenant's value from the store and swaps it in.

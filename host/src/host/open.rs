@@ -117,6 +117,8 @@ async fn close_open_calls(audit: &Audit, open: &[OpenCall]) -> Result<()> {
             outcome: Outcome::Failed(Code::Interrupted),
             result: None,
             result_bytes: 0,
+            uses: None,
+            uses_left_out: 0,
         };
         audit.append(&call.tenant, call.principal, &ended.into())?;
     }

@@ -99,6 +99,8 @@ pub(super) fn operations() -> OpenApiRouter<Door> {
         .routes(routes!(log::receipt))
         .routes(routes!(policy::show, policy::put))
         .routes(routes!(policy::check))
+        .routes(routes!(policy::try_on))
+        .routes(routes!(policy::suggest))
         .routes(routes!(policy::explain))
         .routes(routes!(usage::report))
         .routes(routes!(audit::log))

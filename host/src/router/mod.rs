@@ -27,7 +27,7 @@ use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
 use crate::id::{PrincipalId, ToolRequest};
 use crate::identity::Scope;
-use crate::policy::{self, Explanation, Subject, Use};
+use crate::policy::{self, Explanation, Use};
 use crate::registry::Registry;
 use crate::snapshot::{Caller, Snapshot};
 
@@ -115,8 +115,7 @@ impl Router {
             }
         }
         let resolved = caller.resolve(tool)?;
-        let version = &resolved.version;
-        let subject = Subject { package: &resolved.package, needs: &version.needs, limits: &version.limits };
+        let subject = resolved.version.subject(&resolved.package);
         Ok(policy::explain(&caller.platform.ceiling, &caller.tenant.policy, &subject, asked))
     }
 

@@ -53,9 +53,10 @@ impl Integrator {
     /// Runs until it is told to close, then keeps what there is.
     pub(super) fn run(mut self, shared: &Shared, asks: &Receiver<Ask>) {
         let mut pause = Duration::ZERO;
-        loop {
+        let keeps = loop {
             let ask = match asks.recv_timeout(pause) {
-                Ok(Ask::Close) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(Ask::Close(keep)) => break keep,
+                Err(RecvTimeoutError::Disconnected) => break false,
                 Ok(ask) => Some(ask),
                 Err(RecvTimeoutError::Timeout) => None,
             };
@@ -66,6 +67,9 @@ impl Integrator {
                 Err(_) => PAUSE_AFTER_FAILURE,
             };
             shared.tell(done.map(drop));
+        };
+        if !keeps {
+            return;
         }
         if let Err(stop) = self.integrate(shared, u64::MAX).and_then(|_| self.keep()) {
             let error = stop.error();
@@ -134,7 +138,7 @@ impl Integrator {
                 let partial = log(&mut self.live, keeper, tenant.as_str()).map(|log| log.frontier().tile(&path));
                 answer(reply, partial)
             }
-            Ask::Close => Ok(()),
+            Ask::Close(_) => Ok(()),
             Ask::Cosigned(tenant, checkpoint, lines) => {
                 log(&mut self.live, keeper, tenant.as_str())?.cosigned(&checkpoint, &lines, keeper)
             }

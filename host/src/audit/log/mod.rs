@@ -145,8 +145,8 @@ enum Ask {
     Checkpoint(TenantId, Reply<Checkpoint>),
     /// Not a question: what a witness signed.
     Cosigned(TenantId, Checkpoint, String),
-    /// Nor this: nobody asks any more.
-    Close,
+    /// Nor this: nobody asks any more. Whether what there is is to be kept.
+    Close(bool),
     View(TenantId, Reply<View>),
     Partial(TenantId, TilePath, Reply<Option<Vec<u8>>>),
     Keys(TenantId, Reply<(Vec<VerifierKey>, u64)>),
@@ -156,7 +156,7 @@ impl Ask {
     fn fail(self, error: &Error) {
         // Who asked may have left.
         match self {
-            Self::Cosigned(..) | Self::Close => {}
+            Self::Cosigned(..) | Self::Close(_) => {}
             Self::Checkpoint(_, reply) => drop(reply.send(Err(error.clone()))),
             Self::View(_, reply) => drop(reply.send(Err(error.clone()))),
             Self::Partial(_, _, reply) => drop(reply.send(Err(error.clone()))),
@@ -347,20 +347,25 @@ impl Logs {
 
 impl Inner {
     fn close(&self) {
-        if let Some(asks) = self.asks.lock().take() {
-            // A thread that panicked does not hear it.
-            let _ = asks.send(Ask::Close);
-        }
+        self.end(true);
         if let Some(thread) = self.thread.lock().take() {
             // A thread that panicked has nothing to say here.
             let _ = thread.join();
         }
     }
+
+    fn end(&self, keep: bool) {
+        if let Some(asks) = self.asks.lock().take() {
+            // A thread that panicked does not hear it.
+            let _ = asks.send(Ask::Close(keep));
+        }
+    }
 }
 
 impl Drop for Inner {
+    /// As a crash would: the thread waits for the runtime, which this may be holding up, so that nothing is waited for.
     fn drop(&mut self) {
-        self.close();
+        self.end(false);
     }
 }
 
