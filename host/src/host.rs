@@ -16,6 +16,7 @@ pub use self::first_key::FirstKey;
 
 use crate::admission::{AdmissionSettings, Ledger};
 use crate::audit::Audit;
+use crate::audit::log::{LogSettings, Logs};
 use crate::capability::Services;
 use crate::capability::http::BrokerSettings;
 use crate::control::Control;
@@ -41,6 +42,8 @@ pub struct HostSettings {
     pub egress: BrokerSettings,
     /// The record.
     pub journal: crate::audit::Settings,
+    /// The logs that are made of it.
+    pub logs: LogSettings,
 }
 
 impl HostSettings {
@@ -53,6 +56,7 @@ impl HostSettings {
             admission: AdmissionSettings::default(),
             egress: BrokerSettings::default(),
             journal: crate::audit::Settings::default(),
+            logs: LogSettings::default(),
         }
     }
 }
@@ -67,6 +71,7 @@ pub struct Host {
     folder: DataFolder,
     store: Store,
     audit: Audit,
+    logs: Logs,
     snapshot: Arc<Snapshot>,
     ledger: Arc<Mutex<Ledger>>,
     services: Services,
@@ -117,6 +122,8 @@ impl Host {
             let _ = task.await;
         }
         upkeep::keep_usage(&self.store, &self.audit, &self.ledger).await?;
+        let logs = self.logs;
+        tokio::task::spawn_blocking(move || logs.close()).await.map_err(Error::internal)?;
         self.store.close().await;
         let audit = self.audit;
         tokio::task::spawn_blocking(move || audit.close()).await.map_err(Error::internal)?

@@ -210,6 +210,11 @@ macro_rules! uuid {
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }
+
+            /// The UUID.
+            pub const fn uuid(&self) -> uuid::Uuid {
+                self.0
+            }
         }
 
         impl Default for $name {

@@ -21,5 +21,7 @@ pub mod registry;
 pub mod router;
 pub mod snapshot;
 pub mod storage;
+pub mod uses;
+pub mod what_if;
 
 pub use error::{Code, Error, Result};

@@ -14,6 +14,7 @@ mod inside;
 mod server;
 mod tenant;
 mod upstream;
+mod witness;
 mod work;
 
 pub use answer::{Answer, includes};
@@ -24,4 +25,5 @@ pub use inside::Inside;
 pub use server::{Options, Server, shared};
 pub use tenant::Tenant;
 pub use upstream::{Seen, Upstream};
+pub use witness::Witness;
 pub use work::{eventually, name, program, run};

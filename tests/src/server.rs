@@ -143,6 +143,18 @@ impl Server {
             self.platform.post(&format!("/v1/packages/{name}/versions"), &body).await.ok();
         }
     }
+
+    /// Pushes packages of the catalogue, as the platform's team does.
+    pub async fn push(&self, packages: &[&str]) {
+        for package in packages {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("tools").join(package);
+            let mut push = tokio::process::Command::new(program());
+            push.args(["push", "--json"]).arg(folder);
+            push.env("COFFERDAM_URL", self.platform.base()).env("COFFERDAM_KEY", self.platform.key());
+            let output = push.output().await.unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
 }
 
 impl Drop for Server {

@@ -3,12 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use cofferdam::Code;
-use cofferdam_tests::{Options, Server, Tenant, includes, program, run};
+use cofferdam_tests::{Options, Server, Tenant, includes, run};
 use serde_json::{Value, json};
-use tokio::process::Command;
 use tokio::sync::OnceCell;
 
 const PACKAGES: [&str; 6] = ["calculate", "files", "http-fetch", "json-query", "notes", "text"];
@@ -24,9 +22,7 @@ async fn stand() -> &'static Stand {
     STAND
         .get_or_init(async || {
             let server = Server::start(Options::default()).await;
-            for package in PACKAGES {
-                push(&server, package).await;
-            }
+            server.push(&PACKAGES).await;
             let tenant = server.tenant("user").await;
             let port = server.upstream.address.port();
             let http = format!("http = [{{ scheme = \"http\", host = \"127.0.0.1\", port = {port} }}]");
@@ -41,15 +37,6 @@ async fn stand() -> &'static Stand {
             Stand { server, tenant }
         })
         .await
-}
-
-async fn push(server: &Server, package: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("tools").join(package);
-    let mut command = Command::new(program());
-    command.args(["push", "--json"]).arg(folder);
-    command.env("COFFERDAM_URL", server.platform.base()).env("COFFERDAM_KEY", server.platform.key());
-    let output = command.output().await.unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 impl Stand {

@@ -10,6 +10,7 @@ mod docs;
 mod fixtures;
 mod fuzz;
 mod guests;
+mod interop;
 mod lint;
 mod shell;
 mod test;
@@ -32,6 +33,7 @@ enum Command {
     Docs(docs::Docs),
     Bench(bench::Bench),
     Fuzz(fuzz::Fuzz),
+    Interop(interop::Interop),
     Toolchain(toolchain::Toolchain),
     Tools(tools::Tools),
     Fixtures(fixtures::Fixtures),
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Docs(docs) => docs.run(),
         Command::Bench(bench) => bench.run(),
         Command::Fuzz(fuzz) => fuzz.run(),
+        Command::Interop(interop) => interop.run(),
         Command::Toolchain(toolchain) => toolchain.run(),
         Command::Tools(tools) => tools.run(),
         Command::Fixtures(fixtures) => fixtures.run(),

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
+use super::disk::{Disk, SystemDisk};
 use super::entry::encode::Unplaced;
 use super::entry::{Entry, Event};
 use super::format::{
@@ -34,8 +35,9 @@ use crate::id::{CallId, ChangeId, PrincipalId, TenantId};
 /// From an append that nobody waits for to the sync that makes it durable.
 pub const SYNC_DELAY: Duration = Duration::from_millis(5);
 
-/// Kept for the outcome of each call that was decided upon: more than the longest record of one.
-pub(super) const OUTCOME_BYTES: u64 = 1_024;
+/// Kept for the outcome of each call that was decided upon: more than the longest record of one, of which what the call
+/// used takes the most.
+pub(super) const OUTCOME_BYTES: u64 = 4_096;
 
 /// What is done when the journal has failed.
 pub(super) type OnFailure = Arc<dyn Fn(&Error) + Send + Sync>;
@@ -47,6 +49,8 @@ pub struct Settings {
     pub segment_bytes: u64,
     /// Called once, from the journal's thread, when a write or a sync failed. The host must end: default nothing.
     pub on_failure: Option<OnFailure>,
+    /// Where appends go.
+    pub(super) disk: Arc<dyn Disk>,
 }
 
 impl Settings {
@@ -56,7 +60,7 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, on_failure: None }
+        Self { segment_bytes: 64 << 20, on_failure: None, disk: Arc::new(SystemDisk) }
     }
 }
 
@@ -345,6 +349,17 @@ impl Audit {
     /// [`read()`](read::read) of this journal, as far as it is durable. Reads files: not on an async thread.
     pub fn read(&self, tenant: &TenantId, from: u64) -> Result<impl Iterator<Item = Result<Entry>> + use<>> {
         read::read_until(self.dir(), tenant, from, Some(self.position()))
+    }
+
+    /// The tenant's entries from the time `since` on, as far as they are durable, behind some from before it; ends at the
+    /// first group of entries whose time `goes_on` does not take. Reads files: not on an async thread.
+    pub fn read_since<F: Fn(SystemTime) -> bool>(
+        &self,
+        tenant: &TenantId,
+        since: SystemTime,
+        goes_on: F,
+    ) -> Result<impl Iterator<Item = Result<Entry>> + use<F>> {
+        read::read_since_until(self.dir(), tenant, since, Some(self.position()), goes_on)
     }
 
     /// [`find_call`](read::find_call) in this journal, as far as it is durable. Reads files: not on an async thread.

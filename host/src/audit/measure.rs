@@ -52,6 +52,8 @@ fn event() -> Event {
         outcome: Outcome::Ok,
         result: None,
         result_bytes: 44,
+        uses: Some(Vec::new()),
+        uses_left_out: 0,
     }
     .into()
 }

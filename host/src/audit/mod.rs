@@ -8,8 +8,12 @@
 pub mod entry;
 
 mod chain;
+mod disk;
+mod filter;
+mod follow;
 mod format;
 mod journal;
+pub mod log;
 pub mod measure;
 mod read;
 mod recover;
@@ -21,6 +25,7 @@ mod writer;
 
 pub use chain::Head;
 pub use entry::{Entry, Event};
+pub use filter::Filter;
 pub use format::{OpenCall, Position, Tip};
 pub use journal::{Audit, Recovered, SYNC_DELAY, Settings};
 pub use read::{find_call, fold, read};

@@ -5,8 +5,9 @@
 //! what a crash could still undo.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use super::entry::time::micros;
 use super::entry::{Entry, Event};
 use super::format::{Position, Record, SegmentHeader};
 use super::segment::{self, Groups, Segment, Step, corrupt};
@@ -40,18 +41,42 @@ pub(super) fn read_until(
     from: u64,
     until: Option<Position>,
 ) -> Result<impl Iterator<Item = Result<Entry>> + use<>> {
+    let begins = |header: &SegmentHeader| header.tenants.get(tenant.as_str()).is_none_or(|tip| tip.next <= from);
+    Ok(entries(Reader::open(dir, until, begins)?, tenant, from, |_| true))
+}
+
+/// A tenant's entries from the time `since` on, in order, behind some from before it: where the segment begins that it
+/// is in. Ends before the first group whose time `goes_on` does not take: what a tenant that is rarely there has to be
+/// looked for in is everybody's.
+pub(super) fn read_since_until<F: Fn(SystemTime) -> bool>(
+    dir: &Path,
+    tenant: &TenantId,
+    since: SystemTime,
+    until: Option<Position>,
+    goes_on: F,
+) -> Result<impl Iterator<Item = Result<Entry>> + use<F>> {
+    let since_us = micros(since.checked_sub(CLOCK_STEP).unwrap_or(SystemTime::UNIX_EPOCH));
+    let reader = Reader::open(dir, until, |header| header.created_us <= since_us)?;
+    Ok(entries(reader, tenant, 0, move |group_us| goes_on(SystemTime::UNIX_EPOCH + Duration::from_micros(group_us))))
+}
+
+fn entries<F: Fn(u64) -> bool>(
+    mut reader: Reader,
+    tenant: &TenantId,
+    from: u64,
+    goes_on: F,
+) -> impl Iterator<Item = Result<Entry>> + use<F> {
     let tenant = tenant.clone();
-    let mut reader =
-        Reader::open(dir, until, |header| header.tenants.get(tenant.as_str()).is_none_or(|tip| tip.next <= from))?;
     let mut done = false;
-    Ok(std::iter::from_fn(move || {
+    std::iter::from_fn(move || {
         if done {
             return None;
         }
-        let found = reader.find(|_, record| record.tenant == tenant.as_str() && record.index >= from);
+        let sought = |_, record: &Record<'_>| record.tenant == tenant.as_str() && record.index >= from;
+        let found = reader.find_while(&goes_on, sought);
         done = !matches!(found, Ok(Some(_)));
         found.map(|found| found.map(|(_, entry)| entry)).transpose()
-    }))
+    })
 }
 
 pub(super) fn find_call_until(
@@ -62,9 +87,9 @@ pub(super) fn find_call_until(
 ) -> Result<Vec<Entry>> {
     let id = call.as_bytes();
     let made_ms = id[..6].iter().fold(0, |ms, byte| ms << 8 | u64::from(*byte));
-    let micros = |span: Duration| span.as_micros() as u64;
-    let begun_us = (made_ms * 1_000).saturating_sub(micros(CLOCK_STEP));
-    let over_us = made_ms * 1_000 + micros(CALL_SPAN + CLOCK_STEP);
+    let span_us = |span: Duration| span.as_micros() as u64;
+    let begun_us = (made_ms * 1_000).saturating_sub(span_us(CLOCK_STEP));
+    let over_us = made_ms * 1_000 + span_us(CALL_SPAN + CLOCK_STEP);
     let mut reader = Reader::open(dir, until, |header| header.created_us <= begun_us)?;
     let text = call.to_string();
     let mut entries = Vec::new();

@@ -4,13 +4,14 @@ use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::entry::Entry;
 use super::format::{Position, SegmentHeader, Tip};
 use super::journal::{Effect, Recovered, Settings};
 use super::segment::{self, Groups, Segment, Step, corrupt, unreadable};
 use super::spare;
-use super::writer::{Writer, sync_dir};
+use super::writer::Writer;
 use crate::error::{Code, Error, Result};
 
 /// Opens the journal in `dir` for writing.
@@ -26,7 +27,7 @@ pub(super) fn open(dir: &Path, settings: &Settings) -> Result<(Writer, Recovered
     }
     match segments.last() {
         None => begin(dir, settings, lock),
-        Some(last) => recover(dir, *last, lock),
+        Some(last) => recover(dir, *last, settings, lock),
     }
 }
 
@@ -51,6 +52,7 @@ fn begin(dir: &Path, settings: &Settings, lock: File) -> Result<(Writer, Recover
     let spare = spare::make(dir, 0, spare::bytes(settings, SegmentHeader::bytes_max(0, 0)))?;
     let mut writer = Writer {
         _lock: lock,
+        disk: Arc::clone(&settings.disk),
         dir: dir.to_owned(),
         file: spare.file.try_clone().map_err(|error| spare::refused(dir, &error))?,
         path: spare.path.clone(),
@@ -67,7 +69,7 @@ fn begin(dir: &Path, settings: &Settings, lock: File) -> Result<(Writer, Recover
     writer.begin(spare)?;
     // The folder itself may be new too.
     if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        sync_dir(parent).map_err(|error| spare::refused(parent, &error))?;
+        settings.disk.sync_dir(parent).map_err(|error| spare::refused(parent, &error))?;
     }
     let recovered = Recovered {
         open_calls: Vec::new(),
@@ -80,7 +82,7 @@ fn begin(dir: &Path, settings: &Settings, lock: File) -> Result<(Writer, Recover
 }
 
 /// Reads the last segment, cuts what a crash tore, and makes durable what is relied on from now on.
-fn recover(dir: &Path, sequence: u64, lock: File) -> Result<(Writer, Recovered)> {
+fn recover(dir: &Path, sequence: u64, settings: &Settings, lock: File) -> Result<(Writer, Recovered)> {
     let segment = Segment::open(dir, sequence)?;
     let path = segment.path.clone();
     let file = OpenOptions::new().read(true).write(true).open(&path).map_err(|error| spare::refused(&path, &error))?;
@@ -88,6 +90,7 @@ fn recover(dir: &Path, sequence: u64, lock: File) -> Result<(Writer, Recovered)>
     let mut groups = Groups::new(segment, false);
     let mut writer = Writer {
         _lock: lock,
+        disk: Arc::clone(&settings.disk),
         dir: dir.to_owned(),
         file,
         path,
@@ -186,7 +189,7 @@ fn settle(writer: &mut Writer, last_group: u64) -> Result<u64> {
         spare::zero(&writer.file, writer.offset, length).map_err(failed)?;
     }
     writer.file.sync_all().map_err(failed)?;
-    sync_dir(&writer.dir).map_err(failed)?;
+    writer.disk.sync_dir(&writer.dir).map_err(failed)?;
     writer.end = length;
     Ok(cut_bytes)
 }

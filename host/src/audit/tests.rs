@@ -1,5 +1,6 @@
 //! Tests of the journal as a whole.
 
+mod crash;
 pub(crate) mod samples;
 
 use super::*;
@@ -85,4 +86,36 @@ async fn what_was_promised_to_entries_is_free_again_once_they_are_written() {
         audit.durable(position).await.unwrap();
     }
     assert_eq!(audit.promised(), (0, 0));
+}
+
+/// What is kept for the outcome of a call is enough for the longest, so that a disk that is full never keeps one out.
+#[test]
+fn the_longest_outcome_fits_what_is_kept_for_it() {
+    use super::entry::{CallEnded, Mac, Outcome, encode::Unplaced};
+    use crate::capability::uses::USES_BYTES_MAX;
+    use crate::error::Code;
+    use crate::uses::{CapabilityUse, Touch};
+    let name = |bytes| CapabilityUse::Kv { access: Touch::Write, bucket: "b".repeat(bytes) };
+    let spare = serde_json::to_string(&[name(0)]).unwrap().len();
+    let longest = CallEnded {
+        call: CallId::new(),
+        duration_us: u64::MAX,
+        files_bytes_written: u64::MAX,
+        fuel: u64::MAX,
+        http_received_bytes: u64::MAX,
+        http_requests: u64::MAX,
+        http_sent_bytes: u64::MAX,
+        kv_operations: u64::MAX,
+        memory_bytes: u64::MAX,
+        outcome: Outcome::Failed(*Code::ALL.iter().max_by_key(|code| code.as_str().len()).unwrap()),
+        result: Some(Mac::from_bytes([9; 32])),
+        result_bytes: u64::MAX,
+        uses: Some(vec![name(USES_BYTES_MAX - spare)]),
+        uses_left_out: u64::MAX,
+    };
+    let tenant: TenantId = "a".repeat(40).parse().unwrap();
+    let principal = crate::id::PrincipalId::new();
+    let spelt = Unplaced::new(samples::micros_time(), &tenant, Some(&principal), &longest.into()).unwrap();
+    let bytes = format::GROUP_HEADER_BYTES + format::RECORD_HEADER_BYTES + 40 + spelt.bytes_max();
+    assert!(bytes as u64 <= journal::OUTCOME_BYTES, "{bytes}");
 }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
 use parking_lot::MutexGuard;
 
+use super::disk::Disk;
 use super::entry::time::micros;
 use super::format::{
     CHANGES_MAX, GROUP_BYTES_MAX, GROUP_HEADER_BYTES, GroupHeader, OpenCall, Position, RECORD_HEAD, Record, Salt,
@@ -26,6 +27,7 @@ use crate::id::{CallId, ChangeId};
 pub(super) struct Writer {
     /// Held for as long as the journal is open: one writer only.
     pub(super) _lock: File,
+    pub(super) disk: Arc<dyn Disk>,
     pub(super) dir: PathBuf,
     pub(super) file: File,
     pub(super) path: PathBuf,
@@ -217,9 +219,9 @@ impl Writer {
             // Only the closing mark can meet this; it is not needed for what is recorded.
             return Ok(());
         }
-        self.file
-            .write_all_at(group, self.offset)
-            .and_then(|()| Ok(rustix::fs::fdatasync(&self.file)?))
+        self.disk
+            .write(&self.file, group, self.offset)
+            .and_then(|()| self.disk.sync(&self.file))
             .map_err(|error| spare::refused(&self.path, &error))?;
         self.offset += group.len() as u64;
         self.number += 1;
@@ -257,10 +259,10 @@ impl Writer {
         let bytes = header.encode().map_err(Error::internal)?;
         let path = segment::path(&self.dir, header.sequence);
         let named = || -> io::Result<()> {
-            spare.file.write_all_at(&bytes, 0)?;
-            spare.file.sync_all()?;
-            std::fs::rename(&spare.path, &path)?;
-            sync_dir(&self.dir)
+            self.disk.write(&spare.file, &bytes, 0)?;
+            self.disk.sync(&spare.file)?;
+            self.disk.rename(&spare.path, &path)?;
+            self.disk.sync_dir(&self.dir)
         };
         named().map_err(|error| spare::refused(&path, &error))?;
         self.file = spare.file;
@@ -272,11 +274,6 @@ impl Writer {
         self.number = 0;
         Ok(())
     }
-}
-
-/// Makes the names in a folder durable.
-pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 /// A salt that no text can hold: its first byte is in no UTF-8.

@@ -4,27 +4,30 @@
 //! the same time afterwards. A virtual clock that moved by what was waited would show the same on every run too, but
 //! it would show a time that never was, and programs that poll would wait less than they asked for.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
 
+use super::effects::Effects;
 use crate::policy::{Clock, Grant};
 
 /// The step of a coarse clock: too long to time memory accesses with.
 pub const COARSE_STEP: Duration = Duration::from_millis(1);
 
 /// One call's clocks. The monotonic one begins at zero with the call.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ClockCall {
     shows: Clock,
     frozen: SystemTime,
     began: Instant,
+    effects: Arc<Effects>,
 }
 
 impl ClockCall {
     /// What `grant` says, for a call that began at `frozen`.
-    pub fn new(grant: &Grant<Clock>, frozen: SystemTime) -> Self {
-        Self { shows: **grant, frozen, began: Instant::now() }
+    pub fn new(grant: &Grant<Clock>, frozen: SystemTime, effects: Arc<Effects>) -> Self {
+        Self { shows: **grant, frozen, began: Instant::now(), effects }
     }
 
     /// How fine a time may be that the guest comes to see elsewhere: a file's, for one, which would else be the clock
@@ -39,6 +42,7 @@ impl ClockCall {
 
     /// The time, since 1970.
     fn wall(&self) -> Duration {
+        self.effects.used_clock(self.shows);
         let since = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default();
         match self.shows {
             Clock::Frozen => since(self.frozen),
@@ -49,6 +53,7 @@ impl ClockCall {
 
     /// The time since the call began.
     fn monotonic(&self) -> Duration {
+        self.effects.used_clock(self.shows);
         match self.shows {
             Clock::Frozen => Duration::ZERO,
             Clock::Coarse => floor(self.began.elapsed(), COARSE_STEP),
@@ -91,6 +96,8 @@ fn nanoseconds(time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capability::effects::tests::recorded;
+    use crate::uses::CapabilityUse;
 
     fn clock(shows: Clock) -> ClockCall {
         ClockCall {
@@ -98,6 +105,7 @@ mod tests {
             frozen: UNIX_EPOCH + Duration::new(1_790_000_000, 123_456_789),
             // As if the call had been running for a while.
             began: Instant::now().checked_sub(Duration::from_micros(7_300)).unwrap(),
+            effects: recorded().1,
         }
     }
 
@@ -123,6 +131,19 @@ mod tests {
         let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         assert!(HostWallClock::now(&clock) >= before);
         assert!(HostMonotonicClock::now(&clock) >= 7_300_000);
+    }
+
+    #[test]
+    fn only_a_clock_that_moves_is_a_use_and_only_once_it_is_looked_at() {
+        for shows in [Clock::Frozen, Clock::Coarse, Clock::Real] {
+            let clock = clock(shows);
+            HostMonotonicClock::resolution(&clock);
+            assert_eq!(clock.effects.uses().uses, []);
+            HostMonotonicClock::now(&clock);
+            HostWallClock::now(&clock);
+            let moves = (shows != Clock::Frozen).then_some(CapabilityUse::Clock { shows });
+            assert_eq!(clock.effects.uses().uses, Vec::from_iter(moves));
+        }
     }
 
     #[test]

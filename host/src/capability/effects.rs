@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures::future::BoxFuture;
 
+use super::uses::{UsedInCall, Uses};
 use crate::error::{Error, Result};
-use crate::policy::LogLevel;
+use crate::policy::{Clock, LogLevel};
+use crate::uses::CapabilityUse;
 
 /// Denials of one call that are recorded; a guest that goes on trying is only counted. Bounds how much of the record
 /// one call can fill.
@@ -103,6 +105,7 @@ pub struct Effects {
     files_bytes_written: AtomicU64,
     log_bytes: AtomicU64,
     denials: AtomicU64,
+    uses: Uses,
 }
 
 impl fmt::Debug for Effects {
@@ -124,6 +127,7 @@ impl Effects {
             files_bytes_written: AtomicU64::new(0),
             log_bytes: AtomicU64::new(0),
             denials: AtomicU64::new(0),
+            uses: Uses::default(),
         }
     }
 
@@ -182,6 +186,42 @@ impl Effects {
 
     pub(super) fn add_log_bytes(&self, bytes: u64) {
         self.log_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// A granted use happens: `made`, unless one of those noted `is` the same. Behind the gate, where there is one.
+    pub(super) fn used(&self, is: impl Fn(&CapabilityUse) -> bool, made: impl FnOnce() -> CapabilityUse) {
+        self.uses.note(is, made);
+    }
+
+    /// A granted use begins that can turn out to be denied: [`Effects::settle_use`] says so, or that it was not. Until
+    /// then, and where nobody comes to say it, it counts.
+    pub(super) fn using(&self, used: &CapabilityUse) {
+        self.uses.begin(used);
+    }
+
+    /// Whether what began was granted after all.
+    pub(super) fn settle_use(&self, used: &CapabilityUse, granted: bool) {
+        self.uses.settle(used, granted);
+    }
+
+    /// The guest sees a clock that moves.
+    pub(super) fn used_clock(&self, shows: Clock) {
+        self.uses.note_clock(shows);
+    }
+
+    /// The guest gets random bytes that cannot be foreseen.
+    pub(super) fn used_random(&self) {
+        self.uses.note_random();
+    }
+
+    /// A line of this level is kept.
+    pub(super) fn used_log(&self, level: LogLevel) {
+        self.uses.note_log(level);
+    }
+
+    /// What was used so far of what was granted.
+    pub fn uses(&self) -> UsedInCall {
+        self.uses.all()
     }
 
     /// What was done so far.

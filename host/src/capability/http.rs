@@ -34,6 +34,7 @@ use super::effects::{DeniedUse, Effects};
 use crate::id::TenantId;
 use crate::limits::CallLimits;
 use crate::policy::{Grants, HttpTarget, Refusal};
+use crate::uses::CapabilityUse;
 
 /// How long a guest says that it will wait; it can only shorten what the call's limits say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -143,7 +144,8 @@ impl HttpCall {
         // What could not be read may hold anything: nothing of it goes into the record.
         let target = target.map_err(|refusal| deny(&self.effects, "send a request".to_owned(), refusal))?;
         let denied = |refusal| deny(&self.effects, target.to_string(), refusal);
-        grant.decide(&target).map_err(denied)?;
+        let by = grant.decide(&target).map_err(denied)?.tenant;
+        let used = used(&target, by.path_pattern(&target).unwrap_or_default());
         let head = head::request(&target, parts.headers).map_err(denied)?;
 
         let broker = self.broker.clone().ok_or(Fault::NoBroker)?;
@@ -161,9 +163,21 @@ impl HttpCall {
             effects: Arc::clone(&self.effects),
             left,
             target,
+            used,
             patience,
         };
         Ok((exchange, head.map(|()| body)))
+    }
+}
+
+/// What a request is noted as that a rule lets through by `pattern`.
+fn used(target: &HttpTarget, pattern: &str) -> CapabilityUse {
+    CapabilityUse::Http {
+        host: target.host.to_string(),
+        method: target.method.clone(),
+        path: pattern.to_owned(),
+        port: target.port,
+        scheme: target.scheme,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::id::TenantId;
 use crate::limits::CallLimits;
 use crate::policy::{Access, Grants};
 use crate::storage::kv::{Bucket, KeyPage, KvError, KvStore};
+use crate::uses::{CapabilityUse, Touch};
 
 /// A bucket's name in the record, in characters: policy's own are shorter.
 const RECORDED_NAME_CHARS_MAX: usize = 64;
@@ -111,6 +112,8 @@ impl KvCall {
             // Reading has none; a change has the present one.
             tenant_bytes_max: 0,
         };
+        // Nothing is looked at yet, but without the grant the guest would have been refused here.
+        self.used(&bucket.name, Touch::Read);
         Ok(OpenBucket { bucket, access: grant.access })
     }
 
@@ -121,7 +124,7 @@ impl KvCall {
     /// As for every operation: past a limit, when the store fails, or when the record cannot be written.
     pub async fn get(&mut self, bucket: &OpenBucket, key: &str) -> Result<Option<Vec<u8>>, KvFault> {
         self.check_key(key)?;
-        Ok(self.begin(1).await?.get(&bucket.bucket, key).await?)
+        Ok(self.begin(bucket, Touch::Read, 1).await?.get(&bucket.bucket, key).await?)
     }
 
     /// The values of `keys`, in their order.
@@ -138,7 +141,7 @@ impl KvCall {
             self.check_key(key)?;
         }
         let bytes_max = self.answer_bytes_max;
-        let store = self.begin(keys.len()).await?;
+        let store = self.begin(bucket, Touch::Read, keys.len()).await?;
         let mut bytes = 0;
         let mut found = Vec::new();
         // One by one: the store would hold all of them before anyone could say that it is too much.
@@ -160,7 +163,7 @@ impl KvCall {
     /// As for [`KvCall::get`].
     pub async fn exists(&mut self, bucket: &OpenBucket, key: &str) -> Result<bool, KvFault> {
         self.check_key(key)?;
-        Ok(self.begin(1).await?.exists(&bucket.bucket, key).await?)
+        Ok(self.begin(bucket, Touch::Read, 1).await?.exists(&bucket.bucket, key).await?)
     }
 
     /// A page of keys behind `cursor`.
@@ -169,7 +172,7 @@ impl KvCall {
     ///
     /// As for [`KvCall::get`].
     pub async fn list(&mut self, bucket: &OpenBucket, cursor: Option<u64>) -> Result<KeyPage, KvFault> {
-        Ok(self.begin(1).await?.list(&bucket.bucket, cursor).await?)
+        Ok(self.begin(bucket, Touch::Read, 1).await?.list(&bucket.bucket, cursor).await?)
     }
 
     /// Sets every pair, in their order, or none; a pair is an operation.
@@ -185,7 +188,7 @@ impl KvCall {
                 return Err(over("kv_value_bytes", self.value_bytes_max, "store less under one key"));
             }
         }
-        Ok(self.begin(pairs.len()).await?.set_many(&self.changed(bucket), pairs).await?)
+        Ok(self.begin(bucket, Touch::Write, pairs.len()).await?.set_many(&self.changed(bucket), pairs).await?)
     }
 
     /// Deletes those of `keys` that are there, all or none; a key is an operation.
@@ -198,7 +201,7 @@ impl KvCall {
         for key in &keys {
             self.check_key(key)?;
         }
-        Ok(self.begin(keys.len()).await?.delete_many(&self.changed(bucket), keys).await?)
+        Ok(self.begin(bucket, Touch::Write, keys.len()).await?.delete_many(&self.changed(bucket), keys).await?)
     }
 
     /// Adds `delta` to the counter at `key` and gives what it is then.
@@ -209,11 +212,11 @@ impl KvCall {
     pub async fn increment(&mut self, bucket: &OpenBucket, key: String, delta: u64) -> Result<u64, KvFault> {
         self.check_access(bucket, "increment")?;
         self.check_key(&key)?;
-        Ok(self.begin(1).await?.increment(&self.changed(bucket), key, delta).await?)
+        Ok(self.begin(bucket, Touch::Write, 1).await?.increment(&self.changed(bucket), key, delta).await?)
     }
 
-    /// Counts `operations` against the call's, waits for the decision, and gives the store.
-    async fn begin(&mut self, operations: usize) -> Result<KvStore, KvFault> {
+    /// Counts `operations` against the call's, waits for the decision, notes the use, and gives the store.
+    async fn begin(&mut self, bucket: &OpenBucket, access: Touch, operations: usize) -> Result<KvStore, KvFault> {
         // An empty batch asks the store too.
         let operations = (operations as u64).max(1);
         let left = self.operations_left.checked_sub(operations);
@@ -224,7 +227,17 @@ impl KvCall {
         let store = self.store.clone().ok_or_else(|| KvFault::Failed("this host has no key-value store".to_owned()))?;
         self.effects.before_effect().await.map_err(Stop::AuditUnavailable)?;
         self.effects.add_kv_operations(operations);
+        self.used(&bucket.bucket.name, access);
         Ok(store)
+    }
+
+    /// Notes a use of a bucket.
+    fn used(&self, name: &str, access: Touch) {
+        let same = |used: &CapabilityUse| match used {
+            CapabilityUse::Kv { access: known, bucket } => *known == access && bucket == name,
+            _ => false,
+        };
+        self.effects.used(same, || CapabilityUse::Kv { access, bucket: name.to_owned() });
     }
 
     /// The bucket as a change has to have it: with the tenant's quota as it is now, not as it was when it was opened.

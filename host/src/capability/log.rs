@@ -188,6 +188,7 @@ impl Keeper {
             let bytes = ((context.len() + shown.len()).max(1) as u64).min(left);
             kept.bytes += bytes;
             self.effects.add_log_bytes(bytes);
+            self.effects.used_log(level);
             self.effects.show(GuestEvent::Log { level, context: context.to_owned(), message: shown.to_owned() });
         }
         if !fits {
@@ -216,6 +217,7 @@ mod tests {
 
     use super::*;
     use crate::capability::effects::tests::{Record, recorded};
+    use crate::uses::CapabilityUse;
 
     fn log(least: LogLevel, log_bytes: u64) -> (Arc<Record>, Arc<Effects>, LogCall) {
         let (record, effects) = recorded();
@@ -241,6 +243,7 @@ mod tests {
         log.log(LogLevel::Critical, "b".into(), "yes").await.unwrap();
         assert_eq!(shown(&record), ["Info a yes", "Critical b yes"]);
         assert_eq!(effects.usage().log_bytes, 8);
+        assert_eq!(effects.uses().uses, [CapabilityUse::Log { level: LogLevel::Info }]);
     }
 
     #[tokio::test]

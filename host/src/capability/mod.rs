@@ -16,6 +16,7 @@ pub mod log;
 pub mod progress;
 pub mod random;
 mod sockets;
+pub mod uses;
 
 use std::fmt;
 use std::sync::Arc;
@@ -117,20 +118,20 @@ impl CallCapabilities {
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(usize::try_from(limits.resources).unwrap_or(usize::MAX));
-        let clock = ClockCall::new(&grants.clock, frozen_time);
         let effect = || Arc::clone(&effects);
+        let clock = ClockCall::new(&grants.clock, frozen_time, effect());
         Self {
             table,
             wasi: None,
-            clock,
             kv: KvCall::new(services.kv.as_ref(), &services.quotas, grants, limits, tenant, effect()),
             files: FilesCall::new(services.files.as_ref(), grants, limits, tenant, clock.step(), effect()),
+            clock,
             http: HttpCall::new(services.http.as_ref(), grants, limits, tenant, effect()),
             http_context: http::context(limits),
-            config: ConfigCall::new(&grants.config),
+            config: ConfigCall::new(&grants.config, effect()),
             log: LogCall::new(grants.log.as_ref(), limits, effect()),
             progress: ProgressCall::new(limits, effect()),
-            random: RandomCall::new(&grants.random, limits, call),
+            random: RandomCall::new(&grants.random, limits, call, effect()),
             effects,
         }
     }
@@ -138,7 +139,7 @@ impl CallCapabilities {
     fn wasi(&mut self) -> WasiCtxView<'_> {
         let ctx = self.wasi.get_or_insert_with(|| {
             let mut builder = WasiCtx::builder();
-            builder.wall_clock(self.clock).monotonic_clock(self.clock);
+            builder.wall_clock(self.clock.clone()).monotonic_clock(self.clock.clone());
             // Denied by default; said again, because everything rests on it.
             builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
             builder.socket_addr_check(|_, _| Box::pin(async { false }));

@@ -9,11 +9,13 @@ mod bind;
 
 pub use self::bind::{RandomView, add_to_linker};
 
+use std::sync::Arc;
+
 use chacha20::ChaCha12Rng;
 use chacha20::rand_core::{Rng as _, SeedableRng as _};
 use sha2::{Digest as _, Sha256};
 
-use super::effects::Stop;
+use super::effects::{Effects, Stop};
 use crate::error::Error;
 use crate::id::CallId;
 use crate::limits::CallLimits;
@@ -59,12 +61,13 @@ pub struct RandomCall {
     call: CallId,
     bytes_max: u64,
     streams: [Option<Box<ChaCha12Rng>>; 3],
+    effects: Arc<Effects>,
 }
 
 impl RandomCall {
     /// What `grant` says, for the call `call`.
-    pub fn new(grant: &Grant<Random>, limits: &CallLimits, call: CallId) -> Self {
-        Self { source: **grant, call, bytes_max: limits.random_bytes, streams: [None, None, None] }
+    pub fn new(grant: &Grant<Random>, limits: &CallLimits, call: CallId, effects: Arc<Effects>) -> Self {
+        Self { source: **grant, call, bytes_max: limits.random_bytes, streams: [None, None, None], effects }
     }
 
     /// `count` bytes.
@@ -103,6 +106,7 @@ impl RandomCall {
     fn fill(&mut self, wanted: Use, bytes: &mut [u8]) -> Result<(), RandomFault> {
         match self.source {
             Random::Secure => {
+                self.effects.used_random();
                 getrandom::fill(bytes).map_err(|error| Error::internal(format_args!("no random bytes: {error}")).into())
             }
             Random::Seeded => {
@@ -118,10 +122,12 @@ impl RandomCall {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capability::effects::tests::recorded;
+    use crate::uses::CapabilityUse;
 
     fn call(source: Random, id: &str) -> RandomCall {
         let limits = CallLimits { random_bytes: 64, ..CallLimits::default() };
-        RandomCall::new(&Grant::for_test(source), &limits, id.parse().unwrap())
+        RandomCall::new(&Grant::for_test(source), &limits, id.parse().unwrap(), recorded().1)
     }
 
     const ONE: &str = "0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77";
@@ -153,6 +159,10 @@ mod tests {
         assert_ne!(bytes, call(Random::Secure, ONE).bytes(Use::Random, 32).unwrap());
         assert_ne!(bytes, call(Random::Seeded, ONE).bytes(Use::Random, 32).unwrap());
         assert_ne!(secure.seed().unwrap(), call(Random::Secure, ONE).seed().unwrap());
+        assert_eq!(secure.effects.uses().uses, [CapabilityUse::Random {}]);
+        let mut seeded = call(Random::Seeded, ONE);
+        seeded.seed().unwrap();
+        assert_eq!(seeded.effects.uses().uses, []);
     }
 
     #[test]

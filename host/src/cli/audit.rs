@@ -1,10 +1,11 @@
-//! `cofferdam audit`: the record, checked from its files alone or read over the API.
+//! `cofferdam audit`: the record, checked without trusting the host, or read over the API.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use cofferdam_auditor::cli as auditor;
 
+use self::read::{Format, Which};
 use super::client::Client;
 use super::connection::Connection;
 use super::progress::Progress;
@@ -16,22 +17,26 @@ use crate::http::wire;
 use crate::id::CallId;
 
 mod line;
+mod log;
+mod ocsf;
+mod read;
 
 pub(super) use self::line::of as line;
+pub(super) use self::read::entries;
 
-/// Entries in one request.
-const PAGE: u64 = 1_000;
-/// How often `--follow` asks for more.
-const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
-
-/// Verify the record, and read it
+/// Verify the record, prove what is in it, and read it
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   cofferdam audit verify /var/lib/cofferdam
+  cofferdam audit log
+  cofferdam audit mirror https://host.example/v1/log acme-log --key \"$VKEY\"
+  cofferdam audit verify-log acme-log --key \"$VKEY\" --held checkpoint.last-month
+  cofferdam audit receipt 0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77 --output receipt.json
+  cofferdam audit check receipt.json --key \"$VKEY\"
   cofferdam audit show --from 100 --limit 20
-  cofferdam audit show --follow --json | jq -c 'select(.kind == \"call.refused\")'
-  cofferdam audit call 0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77")]
+  cofferdam audit tail --failed --json | jq -c '.event'
+  cofferdam audit export --format ocsf --since 7d --output week.jsonl")]
 pub(super) struct Audit {
     #[command(subcommand)]
     action: Action,
@@ -39,10 +44,35 @@ pub(super) struct Audit {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Check from its files alone that the record is whole, in order and unaltered; exit code 1 when it is not
+    /// Check from a host's files alone that its journal is whole, in order and unaltered; exit code 1 when it is not
     Verify {
         /// A data folder, or the journal's own; a host may be writing to it
         dir: PathBuf,
+    },
+    VerifyLog(auditor::Verify),
+    Check(auditor::Check),
+    Consistency(auditor::Consistency),
+    Mirror(auditor::Mirror),
+    Prove(auditor::Prove),
+    /// Fetch the receipt of a call: what is recorded of it, and the proof that the tenant's log holds it
+    Receipt {
+        /// The call's id
+        id: CallId,
+        /// The file to write it to; without it, standard output
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Show the tenant's log: its name, and the public keys to check it with
+    Log {
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Have the tenant's log signed by a new key from now on
+    RotateKey {
+        #[command(flatten)]
+        connection: Connection,
     },
     /// Show the tenant's entries, oldest first
     Show {
@@ -52,9 +82,34 @@ enum Action {
         /// Entries at most
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: u64,
-        /// Go on with new entries as they come (with --json: one a line); --limit does not hold then
-        #[arg(long)]
-        follow: bool,
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Show the tenant's entries as they come (with --json: one a line), until the command is ended
+    Tail {
+        /// The first entry's index; without it, the next one to come
+        #[arg(long, value_name = "INDEX")]
+        from: Option<u64>,
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Write the tenant's entries out, one a line
+    Export {
+        /// As the log has them, or as other systems read them
+        #[arg(long, value_enum, default_value = "jsonl")]
+        format: Format,
+        /// The first entry's index
+        #[arg(long, value_name = "INDEX", default_value_t = 0)]
+        from: u64,
+        /// The file to write; without it, standard output
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        which: Which,
         #[command(flatten)]
         connection: Connection,
     },
@@ -75,13 +130,40 @@ impl Audit {
                 output.show(&report, found)?;
                 return Ok(if report.ok() { Exit::Ok } else { Exit::Failed });
             }
-            Action::Show { from, follow: true, connection, .. } => follow(&Client::new(&connection)?, from, output)?,
-            Action::Show { from, limit, connection, .. } => {
-                let page = entries(&Client::new(&connection)?, from, limit)?;
+            Action::VerifyLog(command) => return log::checked(log::with_progress(|say| command.run(say)), output),
+            Action::Check(command) => return log::checked(command.run(), output),
+            Action::Consistency(command) => return log::checked(command.run(), output),
+            Action::Mirror(command) => return log::checked(log::with_progress(|say| command.run(say)), output),
+            Action::Prove(command) => return log::checked(command.run(), output),
+            Action::Receipt { id, output: to, connection } => {
+                let receipt = log::receipt(&Client::new(&connection)?, id)?;
+                log::write(&receipt, to.as_deref(), output)?;
+            }
+            Action::Log { connection } => {
+                let log: wire::Log = Client::new(&connection)?.get(&["v1", "log"], &[])?;
+                output.show(&log, log::shown)?;
+            }
+            Action::RotateKey { connection } => {
+                let log: wire::Log = Client::new(&connection)?.post_empty(&["v1", "log", "rotate"])?;
+                output.show(&log, log::shown)?;
+            }
+            Action::Show { from, limit, which, connection } => {
+                let page = read::some(&Client::new(&connection)?, &which, from, limit)?;
                 output.show(&page, |page| page.entries.iter().map(line::of).collect())?;
                 if let Some(next) = page.next {
                     output.note(format_args!("there is more: --from {next}"));
                 }
+            }
+            Action::Tail { from, which, connection } => {
+                let client = Client::new(&connection)?;
+                let from = match from {
+                    Some(from) => from,
+                    None => read::end(&client)?,
+                };
+                read::follow(&client, &which, from, output)?;
+            }
+            Action::Export { format, from, output: to, which, connection } => {
+                read::export(&Client::new(&connection)?, &which, from, format, to.as_ref(), output)?;
             }
             Action::Call { id, connection } => {
                 let record = call(&Client::new(&connection)?, id)?;
@@ -106,37 +188,6 @@ pub(super) fn verify(dir: &Path) -> Result<Report> {
 /// Everything that is recorded of a call.
 pub(super) fn call(client: &Client, id: CallId) -> Result<wire::CallRecord> {
     client.get(&["v1", "calls", &id.to_string()], &[])
-}
-
-/// Up to `limit` entries from index `from` on, in as many requests as that takes.
-pub(super) fn entries(client: &Client, from: u64, limit: u64) -> Result<wire::AuditPage> {
-    let mut all = wire::AuditPage { entries: Vec::new(), next: Some(from) };
-    while let Some(next) = all.next
-        && (all.entries.len() as u64) < limit
-    {
-        let page = page(client, next, (limit - all.entries.len() as u64).min(PAGE))?;
-        // An empty page that points onwards would go on for ever.
-        all.next = page.next.filter(|next| *next > from && !page.entries.is_empty());
-        all.entries.extend(page.entries);
-    }
-    Ok(all)
-}
-
-fn page(client: &Client, from: u64, limit: u64) -> Result<wire::AuditPage> {
-    client.get(&["v1", "audit"], &[("from", from.to_string()), ("limit", limit.to_string())])
-}
-
-fn follow(client: &Client, mut from: u64, output: Output) -> Result<()> {
-    loop {
-        let page = page(client, from, PAGE)?;
-        for entry in &page.entries {
-            from = entry.index + 1;
-            output.line(entry, line::of)?;
-        }
-        if page.entries.is_empty() {
-            std::thread::sleep(FOLLOW_PAUSE);
-        }
-    }
 }
 
 /// What verifying found, for people.

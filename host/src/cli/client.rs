@@ -64,11 +64,7 @@ impl Client {
 
     /// Gets what is at `path` (segments, each any text), with this query.
     pub(super) fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, String)]) -> Result<T> {
-        let mut url = self.url(path);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        self.answer(self.http.request(Method::GET, url))
+        self.answer(self.http.request(Method::GET, self.url_with(path, query)))
     }
 
     /// Posts a JSON body.
@@ -89,7 +85,19 @@ impl Client {
         media_type: &'static str,
         text: String,
     ) -> Result<T> {
-        let request = self.http.request(method, self.url(path)).header(CONTENT_TYPE, media_type);
+        self.send_text_with(method, path, &[], media_type, text)
+    }
+
+    /// The same, with this query.
+    pub(super) fn send_text_with<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        media_type: &'static str,
+        text: String,
+    ) -> Result<T> {
+        let request = self.http.request(method, self.url_with(path, query)).header(CONTENT_TYPE, media_type);
         self.answer(request.body(text))
     }
 
@@ -145,6 +153,14 @@ impl Client {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    fn url_with(&self, path: &[&str], query: &[(&str, String)]) -> Url {
+        let mut url = self.url(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
         }
         url
     }

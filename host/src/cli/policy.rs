@@ -20,13 +20,16 @@ use crate::policy::{
 };
 
 mod asked;
+mod span;
+mod suggest;
+mod trial;
 
 /// A policy's text, in bytes: as the host takes it.
-const POLICY_BYTES_MAX: u64 = 256 << 10;
+const POLICY_BYTES_MAX: u64 = rules::Policy::TEXT_BYTES_MAX as u64;
 /// What policies are sent as.
 const TOML: &str = "application/toml";
 
-/// Check, explain, show and apply the tenant's policy
+/// Check, explain, try, suggest, show and apply the tenant's policy
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -35,10 +38,13 @@ Examples:
   cofferdam policy check --ceiling platform.toml
   cofferdam policy explain policy.toml --manifest tools/http-fetch --use 'GET https://api.github.com/repos/a/b'
   cofferdam policy explain --tool catalogue/notes.add --use kv:notes:write
+  cofferdam policy try policy.toml --since 30d
+  cofferdam policy suggest catalogue/notes
   cofferdam policy show > policy.toml
   cofferdam policy apply policy.toml
 
-docs/policy.md says what can stand in a policy. Exit code 7: a file is not valid; 3: `explain` finds that it is denied.")]
+docs/policy.md says what can stand in a policy. Exit code 7: a file is not valid; 3: `explain` finds
+that it is denied, or `try` that recorded calls would be.")]
 pub(super) struct Policy {
     #[command(subcommand)]
     action: Action,
@@ -62,6 +68,10 @@ enum Action {
     },
     /// Say what a tool would be given, by which line, and what would have to change
     Explain(Box<Explain>),
+    /// Try a policy on recorded calls, before it is in force
+    Try(trial::Try),
+    /// Suggest the smallest grant that covers what a tool's calls really used
+    Suggest(suggest::Suggest),
     /// Show the policy in force
     Show {
         #[command(flatten)]
@@ -121,6 +131,8 @@ impl Policy {
                 let denied = !explanation.allowed || explanation.asked.is_some_and(|answer| !answer.allowed);
                 return Ok(if denied { Exit::Denied } else { Exit::Ok });
             }
+            Action::Try(command) => return command.run(output),
+            Action::Suggest(command) => return command.run(output),
             Action::Show { connection } => {
                 let policy: wire::Policy = Client::new(&connection)?.get(&["v1", "policy"], &[])?;
                 // The text alone: what is redirected into a file is a policy.

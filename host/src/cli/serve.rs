@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::signals::Asked;
 use super::style::{CARE, GOOD, QUIET, STRONG, paint};
 use super::{Exit, Output, Result};
+use crate::audit::log::{LogSettings, Witness};
 use crate::engine::Allocator;
 use crate::error::{Code, Error};
 use crate::host::HostSettings;
@@ -42,6 +43,12 @@ pub(super) struct Serve {
     /// Where to listen for /healthz and /readyz, which need no key
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7101")]
     health: SocketAddr,
+    /// What the names of this host's audit logs begin with: its domain, where several hosts' logs are compared
+    #[arg(long, value_name = "NAME", default_value = "cofferdam")]
+    audit_name: String,
+    /// Who is asked to cosign checkpoints of the audit logs: a public key, a space, an address; may be given more than once
+    #[arg(long, value_name = "KEY URL")]
+    witness: Vec<Witness>,
     #[command(flatten)]
     room: RoomOptions,
     #[command(flatten)]
@@ -112,7 +119,8 @@ struct Started {
 impl Serve {
     pub(super) fn run(self, output: Output) -> Result<Exit> {
         self.log.start()?;
-        let (settings, server) = self.room.settings(HostSettings::new(&self.data));
+        let (mut settings, server) = self.room.settings(HostSettings::new(&self.data));
+        settings.logs = LogSettings { name: self.audit_name, witnesses: self.witness };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(front_threads())
             .thread_name("front")

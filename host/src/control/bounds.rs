@@ -1,5 +1,7 @@
 //! How many of everything one tenant may have: what is kept for it is bounded, whatever it asks for.
 
+use std::time::Duration;
+
 /// Keys of a tenant that are valid at once.
 pub(super) const KEYS_MAX: usize = 1_000;
 /// A key's name, in characters.
@@ -14,5 +16,15 @@ pub(super) const VERSIONS_MAX: usize = 1_000;
 pub(super) const MESSAGE_BYTES_MAX: usize = 1_000;
 /// Entries that one answer gives.
 pub(super) const ENTRIES_MAX: usize = 1_000;
+/// Entries that are looked at for one answer.
+pub(super) const ENTRIES_SEEN_MAX: usize = 100_000;
 /// Days that one usage report covers.
 pub(super) const USAGE_DAYS_MAX: u64 = 100;
+/// Entries that a policy is tried on at most: some hundred thousand calls.
+pub(super) const TRIAL_ENTRIES_MAX: u64 = 1_000_000;
+/// How long that may take; within the time that any operation has.
+pub(super) const TRIAL_TIME_MAX: Duration = Duration::from_secs(30);
+/// Calls that one answer about a trial names.
+pub(super) const CALLS_LISTED_MAX: usize = 50_000;
+/// Tenants whose records are looked through at once: each takes a thread and a core.
+pub(super) const READERS_MAX: usize = 2;

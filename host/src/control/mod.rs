@@ -7,11 +7,13 @@
 mod bounds;
 mod components;
 mod keys;
+mod log;
 mod packages;
 mod policies;
 mod read;
 mod tenants;
 mod turn;
+mod what_if;
 
 use std::sync::Arc;
 
@@ -24,9 +26,11 @@ pub use self::policies::{PolicyChecked, PolicyPut, PolicyView};
 pub use self::read::LogPage;
 pub use self::tenants::TenantView;
 pub(crate) use self::turn::replay;
+pub use self::what_if::LookedAt;
 
 use crate::admission::Ledger;
 use crate::audit::Audit;
+use crate::audit::log::Logs;
 use crate::capability::StorageQuotas;
 use crate::error::{Code, Error, Result};
 use crate::id::TenantId;
@@ -43,12 +47,14 @@ pub struct Control(Arc<Inner>);
 struct Inner {
     store: Store,
     audit: Audit,
+    logs: Logs,
     snapshot: Arc<Snapshot>,
     registry: Registry,
     quotas: Arc<StorageQuotas>,
     ledger: Arc<Mutex<Ledger>>,
     /// One change at a time: entries stand in the log in the order in which changes came into force.
     turn: Arc<tokio::sync::Mutex<()>>,
+    readers: what_if::Readers,
 }
 
 impl Control {
@@ -56,12 +62,14 @@ impl Control {
     pub fn new(
         store: Store,
         audit: Audit,
+        logs: Logs,
         snapshot: Arc<Snapshot>,
         registry: Registry,
         quotas: Arc<StorageQuotas>,
         ledger: Arc<Mutex<Ledger>>,
     ) -> Self {
-        Self(Arc::new(Inner { store, audit, snapshot, registry, quotas, ledger, turn: Arc::default() }))
+        let (turn, readers) = (Arc::default(), what_if::Readers::default());
+        Self(Arc::new(Inner { store, audit, logs, snapshot, registry, quotas, ledger, turn, readers }))
     }
 
     /// Reads the tenant's value from the store and swaps it in.

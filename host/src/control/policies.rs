@@ -7,7 +7,7 @@ use crate::audit::entry::PolicyChanged;
 use crate::error::{Error, Result};
 use crate::id::{Digest, Origin, PackageRef, TenantId};
 use crate::identity::Scope;
-use crate::policy::{self, Ceiling, Explanation, Policy, Subject, Warning};
+use crate::policy::{self, Ceiling, Explanation, Policy, Warning};
 use crate::snapshot::Caller;
 use crate::storage::PolicyKind;
 
@@ -95,8 +95,7 @@ impl Control {
             current.map(move |(name, version)| (PackageRef { origin, name }, version))
         });
         let explained = explained.map(|(package, version)| {
-            let subject = Subject { package: &package, needs: &version.needs, limits: &version.limits };
-            let explanation = policy::explain(ceiling, &policy, &subject, None);
+            let explanation = policy::explain(ceiling, &policy, &version.subject(&package), None);
             (package, explanation)
         });
         let packages = explained.collect();

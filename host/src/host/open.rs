@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::{FirstKey, Host, HostSettings, ceiling, first_key, upkeep};
 use crate::admission::{Admission, AdmissionSettings, Ledger};
 use crate::audit::entry::{CallEnded, HostRecovered, HostStarted, Outcome};
+use crate::audit::log::Logs;
 use crate::audit::{Audit, OpenCall, Recovered};
 use crate::capability::files::Files;
 use crate::capability::http::Broker;
@@ -37,6 +38,8 @@ impl Host {
         let (audit, recovered) = open_journal(&folder, &settings).await?;
         let store = Store::open(&folder.database()).await?;
         control::replay(&audit, &store, &recovered.changes).await?;
+        let blobs = Blobs::open(&folder)?;
+        let logs = Logs::start(&audit, recovered.begun, &store, &blobs, settings.logs).await?;
 
         let kept = store.policy(&TenantId::platform(), PolicyKind::Ceiling).await?;
         let in_force = ceiling::at_start(&folder.ceiling(), kept.as_ref().map(|kept| kept.text.as_str())).await?;
@@ -50,7 +53,7 @@ impl Host {
             quotas: Arc::clone(&quotas),
         };
         let engine = Engine::new(&settings.engine, services.clone())?;
-        let registry = Registry::open(&folder, engine.clone(), Blobs::open(&folder)?, settings.registry)?;
+        let registry = Registry::open(&folder, engine.clone(), blobs, settings.registry)?;
         let admission = Admission::new(AdmissionSettings {
             live_calls_max: settings.admission.live_calls_max.min(settings.engine.live_calls_max),
             ..settings.admission
@@ -62,6 +65,7 @@ impl Host {
         let control = Control::new(
             store.clone(),
             audit.clone(),
+            logs.clone(),
             Arc::clone(&snapshot),
             registry.clone(),
             quotas,
@@ -74,13 +78,13 @@ impl Host {
         let started = HostStarted { engine: engine.compatibility(Class::Small).to_owned(), version };
         audit.durable(audit.append(&TenantId::platform(), None, &started.into())?).await?;
 
-        let router = Router::new(Arc::clone(&snapshot), registry, engine, admission, audit.clone());
+        let router = Router::new(Arc::clone(&snapshot), registry, engine, admission, audit.clone(), logs.clone());
         let upkeep = vec![
             tokio::spawn(ceiling::watch(folder.ceiling(), control.clone())),
             tokio::spawn(upkeep::flush_refusals(router.clone())),
             tokio::spawn(upkeep::keep_usage_now_and_then(store.clone(), audit.clone(), Arc::clone(&ledger))),
         ];
-        Ok((Self { router, control, folder, store, audit, snapshot, ledger, services, upkeep }, first_key))
+        Ok((Self { router, control, folder, store, audit, logs, snapshot, ledger, services, upkeep }, first_key))
     }
 }
 
@@ -113,6 +117,8 @@ async fn close_open_calls(audit: &Audit, open: &[OpenCall]) -> Result<()> {
             outcome: Outcome::Failed(Code::Interrupted),
             result: None,
             result_bytes: 0,
+            uses: None,
+            uses_left_out: 0,
         };
         audit.append(&call.tenant, call.principal, &ended.into())?;
     }

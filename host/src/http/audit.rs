@@ -31,6 +31,6 @@ pub(super) async fn log(
             .fact("limit", "limit")
             .fact("maximum", ENTRIES_MAX));
     }
-    let page = door.control.log(&caller, query.from.unwrap_or(0), limit as usize).await?;
+    let page = door.control.log(&caller, query.from.unwrap_or(0), limit as usize, query.filter()).await?;
     Ok(Json(wire::AuditPage { entries: page.entries, next: page.next }))
 }

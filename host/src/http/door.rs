@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use super::request::BodySettings;
 use super::room::{RoomSettings, Rooms};
 use super::server::Drain;
-use super::{answer, audit, auth, calls, components, identity, keys, openapi, packages, policy, tenants, tools, usage};
+use super::{answer, audit, auth, calls, components, identity, keys, log, openapi, packages, policy, tenants, tools, usage};
 use crate::control::Control;
 use crate::host::Host;
 use crate::router;
@@ -96,10 +96,18 @@ pub(super) fn operations() -> OpenApiRouter<Door> {
         .routes(routes!(tools::list))
         .routes(routes!(tools::show))
         .routes(routes!(calls::record))
+        .routes(routes!(log::receipt))
         .routes(routes!(policy::show, policy::put))
         .routes(routes!(policy::check))
+        .routes(routes!(policy::try_on))
+        .routes(routes!(policy::suggest))
         .routes(routes!(policy::explain))
         .routes(routes!(usage::report))
-        .routes(routes!(audit::log));
+        .routes(routes!(audit::log))
+        .routes(routes!(log::show))
+        .routes(routes!(log::rotate))
+        .routes(routes!(log::checkpoint))
+        .routes(routes!(log::tile))
+        .routes(routes!(log::handover));
     short.route_layer(from_fn(answer::in_time)).merge(long)
 }

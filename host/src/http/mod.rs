@@ -14,6 +14,7 @@ mod events;
 mod health;
 mod identity;
 mod keys;
+mod log;
 pub mod openapi;
 mod packages;
 mod places;

@@ -4,10 +4,16 @@ use axum::Json;
 use axum::extract::State;
 
 use super::door::Door;
-use super::request::{JsonBody, TomlBody};
+use super::request::{Asked, JsonBody, TomlBody};
 use super::wire;
-use crate::error::Result;
+use crate::control::LookedAt;
+use crate::error::{Code, Error, Result};
 use crate::snapshot::Caller;
+
+/// Calls that a change names where no number is asked for.
+const CALLS: u32 = 5;
+/// Calls that can be asked for.
+const CALLS_MAX: u32 = 10_000;
 
 /// Shows the policy in force.
 ///
@@ -50,6 +56,48 @@ pub(super) async fn check(
     Ok(Json(wire::PolicyChecked { digest: checked.digest, warnings: checked.warnings, tools }))
 }
 
+/// Tries a policy on recorded calls: which would be decided differently under it and the present ceiling, and which really
+/// used something that it would not grant. Nothing is changed.
+///
+/// Scopes: operator or auditor.
+#[utoipa::path(post, path = "/v1/policy/try", tag = "policy", params(wire::TrialQuery),
+    request_body(content = String, content_type = "application/toml", description = "The policy, TOML."),
+    responses((status = 200, description = "What would change.", body = wire::PolicyTried)))]
+pub(super) async fn try_on(
+    State(door): State<Door>,
+    caller: Caller,
+    Asked(query): Asked<wire::TrialQuery>,
+    TomlBody(text): TomlBody,
+) -> Result<Json<wire::PolicyTried>> {
+    let wire::TrialQuery { since, until, calls } = query;
+    let calls = calls.unwrap_or(CALLS);
+    if calls > CALLS_MAX {
+        return Err(Error::new(Code::InvalidRequest, format!("calls is from 0 to {CALLS_MAX}"))
+            .next("ask for fewer, or about a shorter time")
+            .fact("limit", "calls")
+            .fact("maximum", CALLS_MAX));
+    }
+    let span = (since.map(|time| time.0), until.map(|time| time.0));
+    let (trial, looked_at) = door.control.try_policy(&caller, &text, span, calls as usize).await?;
+    Ok(Json(wire::PolicyTried { looked_at: looked_at.into(), trial }))
+}
+
+/// Suggests the smallest grant that covers what calls of a package really used. Nothing is changed.
+///
+/// Scopes: operator or auditor.
+#[utoipa::path(post, path = "/v1/policy/suggest", tag = "policy", request_body = wire::SuggestRequest,
+    responses((status = 200, description = "The grant, and what it rests on.", body = wire::PolicySuggested)))]
+pub(super) async fn suggest(
+    State(door): State<Door>,
+    caller: Caller,
+    body: JsonBody<wire::SuggestRequest>,
+) -> Result<Json<wire::PolicySuggested>> {
+    let wire::SuggestRequest { tool, since, until } = body.value;
+    let span = (since.map(|time| time.0), until.map(|time| time.0));
+    let (suggestion, looked_at) = door.control.suggest_policy(&caller, &tool.package, span).await?;
+    Ok(Json(wire::PolicySuggested { looked_at: looked_at.into(), suggestion }))
+}
+
 /// Explains what policy decides of a tool, without running it.
 ///
 /// Scopes: any; operator or auditor to ask for another principal.
@@ -62,4 +110,10 @@ pub(super) async fn explain(
 ) -> Result<Json<wire::Explanation>> {
     let wire::ExplainRequest { tool, principal, asked } = body.value;
     Ok(Json(door.router.explain(&caller, &tool, principal, asked.as_ref())?))
+}
+
+impl From<LookedAt> for wire::LookedAt {
+    fn from(LookedAt { since, until, looked }: LookedAt) -> Self {
+        Self { since: since.into(), until: until.into(), entries: looked.entries, cut: looked.cut.map(Into::into) }
+    }
 }

@@ -1,5 +1,6 @@
 //! What a package gets, by which line of which file, and what would have to change: a decision as data and in words.
 
+mod again;
 mod answer;
 mod uses;
 
@@ -8,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::again::{Lost, lost};
 pub use self::uses::{Use, UseAnswer};
 
 use super::decide::{Subject, Withheld};

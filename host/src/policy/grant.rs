@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::uses::CapabilityUse;
+pub use crate::uses::{Clock, LogLevel};
+
 /// A kind of grant, named as in the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -30,6 +33,19 @@ pub enum GrantKind {
 impl GrantKind {
     /// Every kind, in the order of the reference page.
     pub const ALL: [Self; 7] = [Self::Http, Self::Kv, Self::Files, Self::Clock, Self::Random, Self::Log, Self::Config];
+
+    /// The kind that a use takes.
+    pub const fn of(used: &CapabilityUse) -> Self {
+        match used {
+            CapabilityUse::Http { .. } => Self::Http,
+            CapabilityUse::Kv { .. } => Self::Kv,
+            CapabilityUse::Files { .. } => Self::Files,
+            CapabilityUse::Clock { .. } => Self::Clock,
+            CapabilityUse::Random {} => Self::Random,
+            CapabilityUse::Log { .. } => Self::Log,
+            CapabilityUse::Config { .. } => Self::Config,
+        }
+    }
 
     /// Its name in the policy.
     pub const fn as_str(self) -> &'static str {
@@ -125,18 +141,6 @@ pub struct FilesGrant {
     pub files_max: u64,
 }
 
-/// What the guest's clocks show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Clock {
-    /// The time at which the call began, always.
-    Frozen,
-    /// The time, by the millisecond: too coarse for timing attacks.
-    Coarse,
-    /// The time as the host has it.
-    Real,
-}
-
 /// Where the guest's random bytes come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -145,24 +149,6 @@ pub enum Random {
     Seeded,
     /// From the operating system.
     Secure,
-}
-
-/// How severe a log line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogLevel {
-    /// Every step.
-    Trace,
-    /// For finding a defect.
-    Debug,
-    /// What happened.
-    Info,
-    /// What may need a look.
-    Warn,
-    /// What failed.
-    Error,
-    /// What failed and stops everything.
-    Critical,
 }
 
 /// Everything that one call holds. An empty one (`Grants::none`) gives a pure function: frozen clock, seeded random.

@@ -10,6 +10,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::rule::Coverage;
 pub use self::rule::{HttpRule, InvalidRule};
 pub use self::target::{HttpTarget, Scheme};
 
@@ -80,6 +81,16 @@ impl HttpGrant {
         let tenant = find(&self.tenant, target, "no http rule of the policy allows it")?;
         let ceiling = find(&self.ceiling, target, "no http rule of the platform's ceiling allows it")?;
         Ok(Matched { tenant, ceiling })
+    }
+
+    /// How much of what the pattern `path` stands for the tenant's rules cover, and the ceiling's.
+    pub(super) fn covers(&self, scheme: Scheme, host: &str, port: u16, method: &str, path: &str) -> [Coverage; 2] {
+        // A host that was recorded is in its one spelling; another text is no host that a rule could be about.
+        let host = target::read_host(host).ok();
+        [&self.tenant, &self.ceiling].map(|rules| {
+            let Some(host) = &host else { return Coverage::None };
+            rules.iter().map(|rule| rule.covers(scheme, host, port, method, path)).max().unwrap_or(Coverage::None)
+        })
     }
 
     /// Addresses that requests may go to although they are private or otherwise special.

@@ -14,6 +14,7 @@ mod pattern;
 mod problem;
 mod reference;
 mod rows;
+mod smallest;
 #[cfg(test)]
 mod tests;
 mod weigh;
@@ -26,17 +27,18 @@ use ipnet::IpNet;
 
 pub use self::check::{Warning, check, check_ceiling};
 pub use self::decide::{Allowed, Decision, Denied, Layer, Needs, Subject, Withheld, decide};
-pub use self::explain::{Explanation, Held, InForce, Use, UseAnswer, explain};
+pub use self::explain::{Explanation, Held, InForce, Lost, Use, UseAnswer, explain, lost};
 pub use self::grant::{Access, Clock, FilesGrant, Grant, GrantKind, Grants, KvGrant, LogLevel, Random};
 pub use self::http::{HttpGrant, HttpRule, HttpTarget, InvalidRule, Matched, Refusal, Scheme};
 pub use self::limits::LimitsPatch;
 pub use self::problem::{PolicyError, Problem};
 pub use self::reference::reference;
+pub use self::smallest::{Smallest, smallest};
 
 use self::parse::{CeilingRules, Format, TenantRules, read_ceiling, read_tenant, read_text};
 use self::problem::Problems;
 use self::rows::File;
-use crate::id::Digest;
+use crate::id::{Digest, PackageRef};
 use crate::limits::CallLimits;
 
 /// A tenant's policy, checked. Cheap to clone.
@@ -64,6 +66,9 @@ impl<R> Read<R> {
 }
 
 impl Policy {
+    /// A policy's text, in bytes.
+    pub const TEXT_BYTES_MAX: usize = parse::TEXT_BYTES_MAX;
+
     /// Reads a policy in TOML. The empty text is a policy: every tool may be called, and none holds anything.
     ///
     /// # Errors
@@ -97,6 +102,14 @@ impl Policy {
     /// Its text, as it was given.
     pub fn text(&self) -> &str {
         &self.0.text
+    }
+
+    /// The `[[grant]]`s that name `package`, each by the name that decisions have for it.
+    pub fn rows_of(&self, package: &PackageRef) -> Vec<String> {
+        let name = |row: &rows::Row<rows::TenantGives>| {
+            rows::Source { file: File::Policy, line: row.line, what: row.name(package) }.to_string()
+        };
+        self.rules().grants.of(package).into_iter().map(name).collect()
     }
 
     fn rules(&self) -> &TenantRules {

@@ -33,6 +33,9 @@ log, and no request leaves. A kind that the package does not declare it is never
 
 A change is in force from the next call on. A file with a mistake changes nothing: all its mistakes are told at once,
 each with its line. Keys that are not on this page are mistakes.
+
+Before a policy is in force, `cofferdam policy try` says what it would change for the calls that were recorded, and
+`cofferdam policy suggest` writes the smallest grant that covers what calls of a tool really used.
 ";
 
 /// What the page says between the tenant's file and the platform's.

@@ -14,6 +14,7 @@ use super::{Ceiling, Policy};
 use crate::limits::CallLimits;
 
 pub(super) use self::remedy::{ask_platform, lines, snippet};
+pub(super) use self::stores::Defaults;
 
 /// Things withheld in part that are told. Decisions are kept, and explained.
 const WITHHELD_MAX: usize = 100;

@@ -127,7 +127,7 @@ impl Router {
             Decision::Allowed(allowed) => allowed,
             Decision::Denied(denied) => {
                 let error = Error::from(denied.clone());
-                self.0.refusals.denied(caller, id, &tool, &error, denied).await?;
+                self.0.refusals.denied(caller, id, &resolved, &error, denied).await?;
                 return Err(Failed { call: Some(id), error });
             }
         };

@@ -22,11 +22,12 @@ pub use self::list::{Annotations, ListedTool};
 use self::refusals::{Refusals, Refused};
 use crate::admission::Admission;
 use crate::audit::Audit;
+use crate::audit::log::Logs;
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
 use crate::id::{PrincipalId, ToolRequest};
 use crate::identity::Scope;
-use crate::policy::{self, Explanation, Subject, Use};
+use crate::policy::{self, Explanation, Use};
 use crate::registry::Registry;
 use crate::snapshot::{Caller, Snapshot};
 
@@ -41,6 +42,7 @@ struct Inner {
     engine: Engine,
     admission: Admission,
     audit: Audit,
+    logs: Logs,
     refusals: Refusals,
     /// What outlives the request that it belongs to: outcomes of calls that were given up.
     tasks: TaskTracker,
@@ -55,6 +57,7 @@ impl Router {
         engine: Engine,
         admission: Admission,
         audit: Audit,
+        logs: Logs,
     ) -> Self {
         let inner = Inner {
             snapshot,
@@ -63,6 +66,7 @@ impl Router {
             admission,
             refusals: Refusals::new(audit.clone()),
             audit,
+            logs,
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
         };
@@ -111,8 +115,7 @@ impl Router {
             }
         }
         let resolved = caller.resolve(tool)?;
-        let version = &resolved.version;
-        let subject = Subject { package: &resolved.package, needs: &version.needs, limits: &version.limits };
+        let subject = resolved.version.subject(&resolved.package);
         Ok(policy::explain(&caller.platform.ceiling, &caller.tenant.policy, &subject, asked))
     }
 
@@ -135,7 +138,8 @@ impl Router {
         if self.0.draining.load(Ordering::Acquire) {
             return Err(Error::new(Code::Unavailable, "this host is stopping").next("send the call again"));
         }
-        self.0.audit.health()
+        self.0.audit.health()?;
+        self.0.logs.health()
     }
 
     /// Waits, within `time_max`, until every call has its outcome in the record, and puts what was counted there.

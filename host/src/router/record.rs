@@ -82,7 +82,7 @@ impl Record {
         let effects = self.effects.usage();
         // Taken here, so that dropping this future from here on does not record a second outcome.
         let pass = self.pass.take();
-        let position = self.entries.ended(usage, effects, outcome, result)?;
+        let position = self.entries.ended(usage, &self.effects, outcome, result)?;
         drop(pass);
         self.entries.audit.durable(position).await?;
         Ok(effects)
@@ -96,7 +96,7 @@ impl Drop for Record {
         let started = self.started;
         let end = move || {
             let usage = Usage { fuel: meter.fuel(), memory_bytes: meter.memory_bytes(), duration: started.elapsed() };
-            if let Err(error) = entries.ended(usage, effects.usage(), Outcome::Failed(Code::Cancelled), None) {
+            if let Err(error) = entries.ended(usage, &effects, Outcome::Failed(Code::Cancelled), None) {
                 // The journal has failed and the host is ending: the next start closes this call as interrupted.
                 tracing::error!(call = %entries.call, ?error, "the outcome of a call that was given up is not recorded");
             }
@@ -118,26 +118,23 @@ impl Drop for Record {
 }
 
 impl Entries {
-    fn ended(
-        &self,
-        usage: Usage,
-        effects: EffectUsage,
-        outcome: Outcome,
-        result: Option<(Mac, u64)>,
-    ) -> Result<Position> {
+    fn ended(&self, usage: Usage, effects: &Effects, outcome: Outcome, result: Option<(Mac, u64)>) -> Result<Position> {
+        let (done, used) = (effects.usage(), effects.uses());
         let ended = CallEnded {
             call: self.call,
             duration_us: u64::try_from(usage.duration.as_micros()).unwrap_or(u64::MAX),
-            files_bytes_written: effects.files_bytes_written,
+            files_bytes_written: done.files_bytes_written,
             fuel: usage.fuel,
-            http_received_bytes: effects.http_received_bytes,
-            http_requests: effects.http_requests,
-            http_sent_bytes: effects.http_sent_bytes,
-            kv_operations: effects.kv_operations,
+            http_received_bytes: done.http_received_bytes,
+            http_requests: done.http_requests,
+            http_sent_bytes: done.http_sent_bytes,
+            kv_operations: done.kv_operations,
             memory_bytes: usage.memory_bytes,
             outcome,
             result: result.map(|(mac, _)| mac),
             result_bytes: result.map_or(0, |(_, bytes)| bytes),
+            uses: Some(used.uses),
+            uses_left_out: used.left_out,
         };
         self.audit.append(&self.tenant, Some(self.principal), &ended.into())
     }

@@ -13,7 +13,7 @@ use crate::audit::{Audit, Event};
 use crate::error::{Code, Error};
 use crate::id::{CallId, PrincipalId, TenantId, ToolName};
 use crate::policy::Denied;
-use crate::snapshot::Caller;
+use crate::snapshot::{Caller, Resolved};
 
 /// Different refusals that are told apart within a second; further ones are counted together by tenant.
 const KINDS_MAX: usize = 10_000;
@@ -97,17 +97,21 @@ impl Refusals {
         &self,
         caller: &Caller,
         call: CallId,
-        tool: &ToolName,
+        resolved: &Resolved,
         error: &Error,
         denied: &Denied,
     ) -> Result<(), Failed> {
+        // With what it takes to decide the same again.
         let event = Event::from(CallRefused {
             call: Some(call),
+            ceiling: Some(caller.platform.ceiling.digest()),
             code: error.code(),
             count: 1,
+            policy: Some(caller.tenant.policy.digest()),
             reason: error.message().to_owned(),
             rule: Some(denied.rule.clone()),
-            tool: Some(tool.clone()),
+            tool: Some(resolved.name()),
+            version: Some(resolved.version.version.clone()),
         });
         let position = self.audit.append(&caller.tenant.id, Some(caller.principal.id), &event)?;
         Ok(self.audit.durable(position).await?)
@@ -128,7 +132,7 @@ impl Refusals {
             let Count { times: count, reason } = count;
             let event = match what {
                 What::Login => Event::from(LoginFailed { count, reason }),
-                What::Call(code, tool) => CallRefused { call: None, code, count, reason, rule: None, tool }.into(),
+                What::Call(code, tool) => counted(code, count, reason, tool).into(),
                 What::Request(operation) => RequestRefused { count, operation: operation.into_owned(), reason }.into(),
             };
             if let Err(error) = self.audit.append(&tenant, principal, &event) {
@@ -136,4 +140,9 @@ impl Refusals {
             }
         }
     }
+}
+
+/// The entry of calls that were refused before policy was asked, or for another reason.
+fn counted(code: Code, count: u64, reason: String, tool: Option<ToolName>) -> CallRefused {
+    CallRefused { call: None, ceiling: None, code, count, policy: None, reason, rule: None, tool, version: None }
 }

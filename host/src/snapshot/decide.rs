@@ -6,7 +6,7 @@ use super::package::{Package, PackageVersion, Packages, ToolDefinition};
 use super::{Caller, Platform, Tenant};
 use crate::error::{Error, Result};
 use crate::id::{Origin, PackageRef, ToolName, ToolRequest, VersionRequest};
-use crate::policy::{self, Allowed, Decision, Subject};
+use crate::policy::{self, Allowed, Ceiling, Decision, Policy};
 
 /// A tool that was found: what would run.
 #[derive(Debug, Clone)]
@@ -26,6 +26,12 @@ impl Resolved {
     }
 }
 
+/// What `policy` under `ceiling` says of calls of a version: the one function that decides, a call that is made now as
+/// well as one that was made and is decided again.
+pub fn decide(ceiling: &Ceiling, policy: &Policy, package: &PackageRef, version: &PackageVersion) -> Decision {
+    policy::decide(ceiling, policy, &version.subject(package))
+}
+
 impl Platform {
     fn packages<'a>(&'a self, tenant: &'a Tenant, origin: Origin) -> &'a Packages {
         match origin {
@@ -42,8 +48,7 @@ impl Tenant {
         if let Some(decision) = self.decisions.get(&key, platform.generation) {
             return decision;
         }
-        let subject = Subject { package, needs: &version.needs, limits: &version.limits };
-        let decision = Arc::new(policy::decide(&platform.ceiling, &self.policy, &subject));
+        let decision = Arc::new(decide(&platform.ceiling, &self.policy, package, version));
         self.decisions.put(key, platform.generation, &decision);
         decision
     }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use self::build::build_tenant;
-pub use self::decide::Resolved;
+pub use self::decide::{Resolved, decide};
 pub use self::package::{Package, PackageVersion, Packages, ToolDefinition};
 pub use self::tenant::{DigestKey, Tenant};
 

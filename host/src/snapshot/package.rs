@@ -8,8 +8,8 @@ use semver::Version;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::id::{DefinitionName, Digest, PackageName, TenantId, VersionRequest};
-use crate::policy::{LimitsPatch, Needs};
+use crate::id::{DefinitionName, Digest, PackageName, PackageRef, TenantId, VersionRequest};
+use crate::policy::{LimitsPatch, Needs, Subject};
 use crate::registry::{Admission, Definition, definitions};
 
 /// Packages of one owner, by name.
@@ -70,6 +70,11 @@ pub struct PackageVersion {
 }
 
 impl PackageVersion {
+    /// What policy decides about where this is the version of `package`.
+    pub fn subject<'a>(&'a self, package: &'a PackageRef) -> Subject<'a> {
+        Subject { package, needs: &self.needs, limits: &self.limits }
+    }
+
     /// The component that it runs.
     pub fn component(&self) -> &Digest {
         &self.admission.digest

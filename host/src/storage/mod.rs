@@ -14,7 +14,7 @@ mod volumes;
 pub use self::blobs::Blobs;
 pub use self::folder::DataFolder;
 pub use self::store::{
-    Change, ComponentRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, Store, TenantRow, TenantRows,
+    Change, ComponentRow, LogKeyRow, LogRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, Store, TenantRow, TenantRows,
     VersionRow,
 };
 pub use self::volumes::{Volume, VolumeUsage, Volumes};

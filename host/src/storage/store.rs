@@ -2,6 +2,7 @@
 //! carries its own entries for the record.
 
 mod change;
+mod logs;
 mod read;
 mod rows;
 
@@ -10,6 +11,7 @@ use std::path::Path;
 use sqlx::SqlitePool;
 
 pub use self::change::Change;
+pub use self::logs::{LogKeyRow, LogRow};
 pub use self::rows::{
     ComponentRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, TenantRow, TenantRows, VersionRow,
 };
@@ -20,7 +22,7 @@ use crate::error::Result;
 use crate::id::ChangeId;
 
 /// The schema: the file that makes it, then each step from the one before.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/host-1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/host-1.sql"), include_str!("migrations/host-2.sql")];
 
 /// Connections that read. Calls read the snapshot, so that only administration is here.
 const READERS: u32 = 2;

@@ -126,7 +126,7 @@ async fn a_key_that_was_not_shown_is_made_anew_and_the_old_one_stops() {
     second.shown().await.unwrap();
     // The key that stopped was tried once: the record of the tenant that it names says so.
     host.router.flush_refusals();
-    let entries = host.control.log(&platform, 0, 100).await.unwrap().entries;
+    let entries = host.control.log(&platform, 0, 100, Default::default()).await.unwrap().entries;
     assert!(entries.iter().any(|entry| entry.event.kind() == "host.started"), "{entries:?}");
     host.close(Duration::from_secs(1)).await.unwrap();
 }

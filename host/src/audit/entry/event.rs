@@ -14,6 +14,7 @@ use super::{Mac, Outcome, schema, time};
 use crate::error::Code;
 use crate::id::{CallId, ChangeId, Digest, PackageName, PrincipalId, ToolName};
 use crate::limits::CallLimits;
+use crate::uses::CapabilityUse;
 
 macro_rules! events {
     ($(
@@ -132,17 +133,30 @@ events! {
         result: Option<Mac>,
         /// The result's length: all its contents together.
         result_bytes: u64,
+        /// What it really used of what it was granted, each use once, in order and at most 64; absent where nobody
+        /// knows: a crash ended it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        uses: Option<Vec<CapabilityUse>>,
+        /// How often it used something that `uses` has no room for; absent for never.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        uses_left_out: u64,
     }
     /// Calls that were not let in: denied, throttled, shed or not valid. Many alike are one entry with a count.
     "call.refused" CallRefused {
         /// The call, where it had got an id.
         #[serde(skip_serializing_if = "Option::is_none")]
         call: Option<CallId>,
+        /// The digest of the platform's ceiling that it was decided under, where it was policy that denied it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ceiling: Option<Digest>,
         /// The error code that the caller got.
         #[schemars(with = "schema::CodeText")]
         code: Code,
         /// How many this entry stands for.
         count: u64,
+        /// The digest of the tenant's policy that it was decided under, where it was policy that denied it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy: Option<Digest>,
         /// Why, in words.
         reason: String,
         /// The rule that refused it.
@@ -151,6 +165,10 @@ events! {
         /// The tool asked for, where one was named.
         #[serde(skip_serializing_if = "Option::is_none")]
         tool: Option<ToolName>,
+        /// The version that would have run, where it was policy that denied it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<schema::SemanticVersion>")]
+        version: Option<Version>,
     }
     /// A running call asked for something that it was not granted.
     "capability.denied" CapabilityDenied {
@@ -292,6 +310,15 @@ events! {
         /// The principal whose key it is.
         key: PrincipalId,
     }
+    /// The log was handed over to another key: the last entry that the one before signs alone.
+    "log.key-rotated" LogKeyRotated {
+        /// The key that signs from now on, as signed notes spell public keys.
+        after: String,
+        /// The key until now.
+        before: String,
+        /// The change, by which it is applied once.
+        change: ChangeId,
+    }
     /// Credentials that named this tenant and were not valid. Many alike are one entry with a count.
     "login.failed" LoginFailed {
         /// How many this entry stands for.
@@ -320,6 +347,10 @@ events! {
         /// Calls that had been decided upon and had not ended.
         interrupted: u64,
     }
+}
+
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The limits of a call that say what it may cost.
@@ -369,7 +400,8 @@ impl Event {
             | Self::TenantResumed(TenantResumed { change })
             | Self::KeyCreated(KeyCreated { change, .. })
             | Self::KeyRotated(KeyRotated { change, .. })
-            | Self::KeyRevoked(KeyRevoked { change, .. }) => Some(*change),
+            | Self::KeyRevoked(KeyRevoked { change, .. })
+            | Self::LogKeyRotated(LogKeyRotated { change, .. }) => Some(*change),
             Self::CallDecided(_)
             | Self::CallEnded(_)
             | Self::CallRefused(_)
@@ -402,6 +434,7 @@ impl Event {
             Self::LoginFailed(event) => (vec![&mut event.reason], None),
             Self::RequestRefused(event) => (vec![&mut event.operation, &mut event.reason], None),
             Self::HostStarted(event) => (vec![&mut event.engine, &mut event.version], None),
+            Self::LogKeyRotated(event) => (vec![&mut event.after, &mut event.before], None),
             Self::CallEnded(_)
             | Self::ToolPublished(_)
             | Self::ToolPromoted(_)

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::audit::entry::*;
 use crate::error::Code;
 use crate::id::{CallId, ChangeId, Digest, PrincipalId};
+use crate::uses::{CapabilityUse, Clock, LogLevel, Scheme, Touch};
 
 /// A time that microseconds spell exactly.
 pub(crate) fn micros_time() -> SystemTime {
@@ -44,8 +45,30 @@ pub(crate) fn ended(call: CallId) -> Event {
         outcome: Outcome::Ok,
         result: Some(Mac::from_bytes([9; 32])),
         result_bytes: 44,
+        uses: Some(vec![CapabilityUse::Kv { access: Touch::Read, bucket: "notes".to_owned() }]),
+        uses_left_out: 0,
     }
     .into()
+}
+
+/// One use of every kind.
+pub(crate) fn every_use() -> Vec<CapabilityUse> {
+    let name = || "notes".to_owned();
+    vec![
+        CapabilityUse::Clock { shows: Clock::Coarse },
+        CapabilityUse::Config { key: "said \"so\"\n".to_owned() },
+        CapabilityUse::Files { access: Touch::Write, mount: "/work".to_owned(), volume: name() },
+        CapabilityUse::Http {
+            host: "api.example.com".to_owned(),
+            method: "GET".to_owned(),
+            path: "/repos/*".to_owned(),
+            port: 443,
+            scheme: Scheme::Https,
+        },
+        CapabilityUse::Kv { access: Touch::Read, bucket: name() },
+        CapabilityUse::Log { level: LogLevel::Warn },
+        CapabilityUse::Random {},
+    ]
 }
 
 pub(crate) fn every_event() -> Vec<Event> {
@@ -70,18 +93,34 @@ pub(crate) fn every_event() -> Vec<Event> {
             outcome: Outcome::Failed(Code::DeadlineExceeded),
             result: None,
             result_bytes: u64::MAX,
+            uses: Some(every_use()),
+            uses_left_out: u64::MAX,
         }
         .into(),
         CallRefused {
             call: Some(call),
+            ceiling: Some(Digest::of(b"ceiling")),
             code: Code::Denied,
             count: 1,
+            policy: Some(Digest::of(b"policy")),
             reason: text(),
             rule: Some(text()),
             tool: Some(tool),
+            version: Some(version.clone()),
         }
         .into(),
-        CallRefused { call: None, code: Code::Throttled, count: 31, reason: text(), rule: None, tool: None }.into(),
+        CallRefused {
+            call: None,
+            ceiling: None,
+            code: Code::Throttled,
+            count: 31,
+            policy: None,
+            reason: text(),
+            rule: None,
+            tool: None,
+            version: None,
+        }
+        .into(),
         CapabilityDenied { action: text(), call, capability: "http".to_owned(), nearest: Some(text()), rule: text() }
             .into(),
         ComponentAdmitted { bytes: 80_000, change, component, imports: texts(), tool_kind: "native".to_owned() }.into(),
@@ -100,6 +139,7 @@ pub(crate) fn every_event() -> Vec<Event> {
         KeyCreated { change, key, name: text(), scopes: vec!["agent".to_owned()] }.into(),
         KeyRotated { change, key }.into(),
         KeyRevoked { change, key }.into(),
+        LogKeyRotated { after: "log.example/acme+1d2c3b4a+AXyz".to_owned(), before: text(), change }.into(),
         LoginFailed { count: 4, reason: text() }.into(),
         RequestRefused { count: 2, operation: "PUT /v1/policy".to_owned(), reason: text() }.into(),
         HostStarted { engine: "48.0.8".to_owned(), version: "0.1.0".to_owned() }.into(),

@@ -12,6 +12,7 @@ use super::folder::OpenHow;
 use super::mount::Mount;
 use super::space::{Quota, Space, Turn, blocking};
 use super::{Fault, Handle, Metadata};
+use crate::uses::Touch;
 
 /// Bytes that one read gives at most: what it takes of the host's memory.
 pub const READ_BYTES_MAX: usize = 64 << 10;
@@ -210,6 +211,7 @@ impl OpenFile {
     pub async fn set_times(&self, accessed: NewTime, modified: NewTime) -> Result<(), Fault> {
         let set = async {
             self.mount.check_writable()?;
+            self.mount.used(Touch::Write);
             let times = timestamps(accessed, modified)?;
             let held = Arc::clone(&self.held);
             blocking(move || Ok(futimens(&held.file, &times)?)).await

@@ -13,6 +13,7 @@ use super::mount::{Mount, Opened};
 use super::path::Path;
 use super::space::blocking;
 use super::{Fault, Handle, Kind, Metadata, Node};
+use crate::uses::Touch;
 
 /// Entries of a folder that are read at once: what a listing holds of the host's memory.
 const LISTED_AT_ONCE: usize = 64;
@@ -91,8 +92,9 @@ impl Folder {
             }
             let path = Path::read(path)?;
             let handle = self.mount.handles.take()?;
+            let access = if how.changes() { Touch::Write } else { Touch::Read };
             // The turn also for reading: whether a file is open decides how its removal counts.
-            self.change(path, move |change, spot| change.open(&spot, how, handle)).await
+            self.change(access, path, move |change, spot| change.open(&spot, how, handle)).await
         };
         self.mount.witness("open", opened.await)
     }
@@ -118,7 +120,7 @@ impl Folder {
     pub(super) async fn look(&self, path: &str) -> Result<Stat, Fault> {
         let found = async {
             let path = Path::read(path)?;
-            self.with(path, Spot::look).await
+            self.with(Touch::Read, path, Spot::look).await
         };
         self.mount.witness("look", found.await)
     }
@@ -131,7 +133,7 @@ impl Folder {
     pub async fn make_folder(&self, path: &str) -> Result<(), Fault> {
         let made = async {
             self.mount.check_writable()?;
-            self.change(Path::read(path)?, |change, spot| change.make_folder(&spot)).await
+            self.change(Touch::Write, Path::read(path)?, |change, spot| change.make_folder(&spot)).await
         };
         self.mount.witness("make a folder", made.await)
     }
@@ -144,7 +146,7 @@ impl Folder {
     pub async fn remove_folder(&self, path: &str) -> Result<(), Fault> {
         let removed = async {
             self.mount.check_writable()?;
-            self.change(Path::read(path)?, |change, spot| change.remove_folder(&spot)).await
+            self.change(Touch::Write, Path::read(path)?, |change, spot| change.remove_folder(&spot)).await
         };
         self.mount.witness("remove a folder", removed.await)
     }
@@ -157,7 +159,7 @@ impl Folder {
     pub async fn remove_file(&self, path: &str) -> Result<(), Fault> {
         let removed = async {
             self.mount.check_writable()?;
-            self.change(Path::read(path)?, |change, spot| change.remove_file(&spot)).await
+            self.change(Touch::Write, Path::read(path)?, |change, spot| change.remove_file(&spot)).await
         };
         self.mount.witness("remove a file", removed.await)
     }
@@ -175,8 +177,8 @@ impl Folder {
                 return Err(Fault::CrossDevice);
             }
             let (path, to_path) = (Path::read(path)?, Path::read(to_path)?);
-            let to = to.folder(&*to.mount.opened().await?);
-            self.change(path, move |change, from| change.rename(&from, &Spot::find(&to, to_path)?)).await
+            let to = to.folder(&*to.mount.opened(Touch::Write).await?);
+            self.change(Touch::Write, path, move |change, from| change.rename(&from, &Spot::find(&to, to_path)?)).await
         };
         self.mount.witness("rename", renamed.await)
     }
@@ -213,7 +215,7 @@ impl Folder {
                 spot.look()?;
                 Ok(utimensat(&*spot.folder, spot.name(), &times, AtFlags::SYMLINK_NOFOLLOW)?)
             };
-            self.with(Path::read(path)?, set).await
+            self.with(Touch::Write, Path::read(path)?, set).await
         };
         self.mount.witness("set times", set.await)
     }
@@ -227,7 +229,7 @@ impl Folder {
         if !self.is_writable() {
             return Ok(());
         }
-        self.with(Path::read(".")?, |spot| Ok(spot.folder.open(".")?.sync_all()?)).await
+        self.with(Touch::Write, Path::read(".")?, |spot| Ok(spot.folder.open(".")?.sync_all()?)).await
     }
 
     /// What is in it.
@@ -237,7 +239,7 @@ impl Folder {
     /// [`Fault::Quota`] with too much open.
     pub async fn list(&self) -> Result<Listing, Fault> {
         let handle = self.mount.handles.take()?;
-        let entries = self.with(Path::read(".")?, |spot| Ok(spot.folder.entries()?)).await?;
+        let entries = self.with(Touch::Read, Path::read(".")?, |spot| Ok(spot.folder.entries()?)).await?;
         Ok(Listing { entries: Some(entries), ready: VecDeque::new(), _handle: handle })
     }
 
@@ -248,20 +250,22 @@ impl Folder {
     /// Does `work` where `path` leads, changing nothing that is counted.
     async fn with<T: Send + 'static>(
         &self,
+        access: Touch,
         path: Path,
         work: impl FnOnce(&Spot) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let folder = self.folder(&*self.mount.opened().await?);
+        let folder = self.folder(&*self.mount.opened(access).await?);
         blocking(move || work(&Spot::find(&folder, path)?)).await
     }
 
     /// Does `work` where `path` leads, in the volume's turn.
     async fn change<T: Send + 'static>(
         &self,
+        access: Touch,
         path: Path,
         work: impl FnOnce(&Change, Spot) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let opened = self.mount.opened().await?;
+        let opened = self.mount.opened(access).await?;
         let folder = self.folder(&opened);
         let turn = opened.space.turn().await;
         let change = Change { mount: Arc::clone(&self.mount), quota: self.mount.quota(), opened, turn };

@@ -12,6 +12,7 @@ use super::{Facts, Fault, Files, Handles};
 use crate::capability::effects::{DeniedUse, Effects, Stop};
 use crate::id::TenantId;
 use crate::policy::{Access, FilesGrant, Grant};
+use crate::uses::{CapabilityUse, Touch};
 
 /// A volume as one call has it. Opened at its first use, after the decision.
 pub struct Mount {
@@ -61,18 +62,29 @@ impl Mount {
         self.grant.access == Access::ReadWrite
     }
 
-    /// The volume; waits for the decision, so nothing that comes from here is touched before it.
-    pub(super) async fn opened(&self) -> Result<Arc<Opened>, Fault> {
+    /// The volume, for a use of it; waits for the decision, so nothing that comes from here is touched before it.
+    pub(super) async fn opened(&self, access: Touch) -> Result<Arc<Opened>, Fault> {
         let opened = self
             .opened
             .get_or_try_init(|| async {
                 self.effects.before_effect().await.map_err(Stop::AuditUnavailable)?;
                 let (space, root) = self.files.open(&self.tenant, &self.grant.volume).await?;
                 let root_path_bytes = host_path_bytes(&root)?;
-                Ok(Arc::new(Opened { space, root: Arc::new(root), root_path_bytes }))
+                Ok::<_, Fault>(Arc::new(Opened { space, root: Arc::new(root), root_path_bytes }))
             })
-            .await;
-        opened.cloned()
+            .await?;
+        self.used(access);
+        Ok(Arc::clone(opened))
+    }
+
+    /// Notes a use of the volume, which is open.
+    pub(super) fn used(&self, access: Touch) {
+        let (place, name) = (&self.grant.mount, &self.grant.volume);
+        let same = |used: &CapabilityUse| match used {
+            CapabilityUse::Files { access: known, mount, .. } => *known == access && mount == place,
+            _ => false,
+        };
+        self.effects.used(same, || CapabilityUse::Files { access, mount: place.clone(), volume: name.clone() });
     }
 
     pub(super) fn quota(&self) -> Quota {

@@ -22,6 +22,7 @@ use super::{Fault, Left, Patience, address, deny};
 use crate::capability::effects::Effects;
 use crate::id::TenantId;
 use crate::policy::{Grants, HttpTarget, Refusal, Scheme};
+use crate::uses::CapabilityUse;
 
 /// Addresses that are tried before the host counts as unavailable.
 const TRIED_MAX: usize = 4;
@@ -36,6 +37,7 @@ pub(super) struct Exchange {
     pub(super) effects: Arc<Effects>,
     pub(super) left: Arc<Left>,
     pub(super) target: HttpTarget,
+    pub(super) used: CapabilityUse,
     pub(super) patience: Patience,
 }
 
@@ -49,13 +51,16 @@ impl Exchange {
         // A lookup can be noticed too: by whoever answers for the name.
         self.effects.before_effect().await.map_err(Fault::AuditUnavailable)?;
         self.effects.add_http_request();
+        self.effects.using(&self.used);
 
         let timeout = self.left.limits.timeout;
         let end = Instant::now() + timeout;
         let within = |patience: Option<Duration>| end.min(Instant::now() + patience.unwrap_or(timeout).min(timeout));
         let connected_by = within(self.patience.connect);
         let room = by(connected_by, Fault::ConnectionLimit, self.broker.room(&self.tenant)).await?;
-        let addresses = by(connected_by, Fault::DnsTimeout, self.addresses()).await?;
+        let addresses = by(connected_by, Fault::DnsTimeout, self.addresses()).await;
+        self.effects.settle_use(&self.used, !matches!(addresses, Err(Fault::AddressProhibited)));
+        let addresses = addresses?;
         let stream = self.connect(&addresses, connected_by).await?;
         if self.target.scheme == Scheme::Https {
             let stream = by(connected_by, Fault::ConnectTimeout, self.secure(stream)).await?;

@@ -93,6 +93,22 @@ async fn a_bucket_that_is_not_granted_is_denied_whether_it_is_there_or_not() {
 }
 
 #[tokio::test]
+async fn what_was_granted_and_used_is_noted_and_nothing_else() {
+    let world = World::new().await;
+    let mut call = world.call("acme", vec![grant("notes", Access::ReadWrite), grant("other", Access::ReadOnly)]);
+    let used = |call: &Call| call.effects.uses().uses.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(is_denied(&call.kv.open("none")));
+    assert_eq!(used(&call), [""; 0]);
+    let other = call.kv.open("other").unwrap();
+    assert!(is_denied(&call.set(&other, "k", "v").await));
+    assert_eq!(used(&call), ["read bucket \"other\""], "what is denied is not used");
+    let notes = call.kv.open("notes").unwrap();
+    call.set(&notes, "k", "v").await.unwrap();
+    call.kv.get(&notes, "k").await.unwrap();
+    assert_eq!(used(&call), ["read bucket \"notes\"", "read bucket \"other\"", "write bucket \"notes\""]);
+}
+
+#[tokio::test]
 async fn a_name_in_the_record_is_cut() {
     let call = World::new().await.call("acme", Vec::new());
     assert!(is_denied(&call.kv.open(&"ä".repeat(10_000))));

@@ -70,6 +70,7 @@ impl insecure_seed::Host for RandomView<'_> {
 mod tests {
     use super::*;
     use crate::capability::effects::Stop;
+    use crate::capability::effects::tests::recorded;
     use crate::limits::CallLimits;
     use crate::policy::{Grant, Random};
 
@@ -77,7 +78,7 @@ mod tests {
     fn the_three_interfaces_have_a_stream_each_and_one_limit() {
         let limits = CallLimits { random_bytes: 16, ..CallLimits::default() };
         let id = "0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77".parse().unwrap();
-        let mut call = RandomCall::new(&Grant::for_test(Random::Seeded), &limits, id);
+        let mut call = RandomCall::new(&Grant::for_test(Random::Seeded), &limits, id, recorded().1);
         let mut view = RandomView { call: &mut call };
         let random = random::Host::get_random_bytes(&mut view, 16).unwrap();
         let insecure = insecure::Host::get_insecure_random_bytes(&mut view, 16).unwrap();

@@ -6,6 +6,7 @@ use crate::audit::Entry;
 use crate::audit::entry::{Event, Outcome};
 use crate::cli::style::{BAD, CARE, GOOD, QUIET, one_line, paint};
 use crate::cli::words;
+use crate::uses::CapabilityUse;
 
 /// A text of an entry on the line, in characters.
 const TEXT: usize = 100;
@@ -42,7 +43,8 @@ pub(in crate::cli) fn what(event: &Event) -> String {
                 Outcome::Failed(_) => paint(BAD, e.outcome),
             };
             let took = words::span(Duration::from_micros(e.duration_us));
-            format!("{outcome} after {took}, {} fuel, call {}", words::count(e.fuel), e.call)
+            let uses = uses(e.uses.as_deref().unwrap_or_default(), e.uses_left_out);
+            format!("{outcome} after {took}, {} fuel{uses}, call {}", words::count(e.fuel), e.call)
         }
         Event::CallRefused(e) => {
             let tool = e.tool.as_ref().map(|tool| format!("{tool} ")).unwrap_or_default();
@@ -70,11 +72,24 @@ pub(in crate::cli) fn what(event: &Event) -> String {
         Event::KeyCreated(e) => format!("{} ({}), {}", short(&e.name), e.scopes.join(", "), e.key),
         Event::KeyRotated(e) => e.key.to_string(),
         Event::KeyRevoked(e) => e.key.to_string(),
+        Event::LogKeyRotated(e) => format!("signed by {} from here on", short(&e.after)),
         Event::LoginFailed(e) => format!("{}{}", short(&e.reason), times(e.count)),
         Event::RequestRefused(e) => format!("{}: {}{}", short(&e.operation), short(&e.reason), times(e.count)),
         Event::HostStarted(e) => format!("version {}, engine {}", short(&e.version), short(&e.engine)),
         Event::HostRecovered(e) => format!("{} calls were interrupted", words::count(e.interrupted)),
     }
+}
+
+/// What a call really used, in words.
+fn uses(uses: &[CapabilityUse], left_out: u64) -> String {
+    if uses.is_empty() && left_out == 0 {
+        return String::new();
+    }
+    let mut told: Vec<String> = uses.iter().map(ToString::to_string).collect();
+    if left_out > 0 {
+        told.push(format!("{} uses more", words::count(left_out)));
+    }
+    format!(", used: {}", one_line(&told.join(", "), TEXT))
 }
 
 fn before(before: Option<&impl std::fmt::Display>) -> String {
@@ -101,11 +116,14 @@ mod tests {
         let call = "0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77".parse().unwrap();
         let refused = CallRefused {
             call: None,
+            ceiling: None,
             code: Code::Throttled,
             count: 1_200,
+            policy: None,
             reason: "more than 32 calls at once".to_owned(),
             rule: None,
             tool: Some("notes.add".parse().unwrap()),
+            version: None,
         };
         let denied = CapabilityDenied {
             action: "GET https://example.com/\u{1b}[2J".to_owned(),

@@ -1,11 +1,14 @@
 //! Policies, and why a call would be allowed or denied.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Time;
-use crate::id::{Digest, PrincipalId, ToolRequest};
+use crate::id::{Digest, PrincipalId, ToolName, ToolRequest};
 pub use crate::policy::{Explanation, LimitsPatch, Needs, Use, Warning};
+pub use crate::what_if::{
+    CallsOf, Change, ChangeKind, ChangedLimit, Incomparable, Most, NotCompared, Suggestion, Trial, UseCount,
+};
 
 /// The policy in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -54,4 +57,69 @@ pub struct ExplainRequest {
     /// A use of a grant to decide upon, such as `{"kind": "http", "method": "GET", "url": "https://example.com/"}`.
     #[serde(default, rename = "use", skip_serializing_if = "Option::is_none")]
     pub asked: Option<Use>,
+}
+
+/// Which recorded calls a policy is tried on, and how many of them an answer names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TrialQuery {
+    /// Calls decided upon from this moment on; absent: from seven days before `until` on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// Calls decided upon before this moment; absent: until now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+    /// Calls that each change names, from 0 to 10000; absent: 5. All changes together name 50000 at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u32>,
+}
+
+/// Which package to suggest a grant for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SuggestRequest {
+    /// One of its tools, or its name: rules are for whole packages.
+    pub tool: ToolName,
+    /// From its calls decided upon from this moment on; absent: from seven days before `until` on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// From its calls decided upon before this moment; absent: until now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+}
+
+/// The part of the record that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LookedAt {
+    /// Its first moment.
+    pub since: Time,
+    /// The first moment behind it.
+    pub until: Time,
+    /// Entries of it that were looked at.
+    pub entries: u64,
+    /// Where it was given up, because it was too much: from this moment on, nothing was looked at. Ask again with
+    /// `since` at it; calls of the same second may then be there again. Absent where all of it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Time>,
+}
+
+/// What a policy would change for recorded calls, if it were in force. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PolicyTried {
+    /// What was looked at.
+    pub looked_at: LookedAt,
+    /// What came of it.
+    #[serde(flatten)]
+    pub trial: Trial,
+}
+
+/// The smallest grant that covers what calls really used. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PolicySuggested {
+    /// What was looked at.
+    pub looked_at: LookedAt,
+    /// What came of it.
+    #[serde(flatten)]
+    pub suggestion: Suggestion,
 }

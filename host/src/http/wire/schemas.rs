@@ -43,7 +43,6 @@ fn limits() -> ObjectBuilder {
 
 const ACCESS: [Access; 2] = [Access::ReadOnly, Access::ReadWrite];
 const KINDS: [&str; 4] = ["native", "command", "http", "functions"];
-const LOG_LEVELS: [&str; 6] = ["trace", "debug", "info", "warn", "error", "critical"];
 
 macro_rules! schemas {
     ($($type:ty: $schema:expr;)*) => {$(
@@ -71,7 +70,7 @@ schemas! {
     Access: one_of("Whether what is granted may be changed.", ACCESS.map(Access::as_str));
     Class: one_of("Which engine a component runs in, by how much data it starts with.", Class::ALL.map(Class::as_str));
     Kind: one_of("How a component's exports become tools.", KINDS);
-    LogLevel: one_of("How severe a line is.", LOG_LEVELS);
+    LogLevel: one_of("How severe a line is.", LogLevel::ALL.map(LogLevel::as_str));
     LimitsPatch: limits();
 }
 
@@ -85,12 +84,12 @@ mod tests {
         fn written<T: serde::Serialize, const N: usize>(values: &[T; N]) -> Vec<String> {
             values.iter().map(|value| serde_json::to_value(value).unwrap().as_str().unwrap().to_owned()).collect()
         }
-        use {Kind as K, LogLevel as L};
+        use Kind as K;
         assert_eq!(written(&Scope::ALL), Scope::ALL.map(Scope::as_str));
         assert_eq!(written(&Class::ALL), Class::ALL.map(Class::as_str));
         assert_eq!(written(&GrantKind::ALL), GrantKind::ALL.map(GrantKind::as_str));
         assert_eq!(written(&ACCESS), ACCESS.map(Access::as_str));
         assert_eq!(written(&[K::Native, K::Command, K::Http, K::Functions]), KINDS);
-        assert_eq!(written(&[L::Trace, L::Debug, L::Info, L::Warn, L::Error, L::Critical]), LOG_LEVELS);
+        assert_eq!(written(&LogLevel::ALL), LogLevel::ALL.map(LogLevel::as_str));
     }
 }

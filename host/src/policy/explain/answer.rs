@@ -11,9 +11,9 @@ use crate::policy::weigh::{Given, Layers, Weighed, ask_platform, lines};
 use crate::policy::words;
 
 /// What was found out, before it is put together with what was asked.
-struct Found {
-    allowed: bool,
-    rule: String,
+pub(super) struct Found {
+    pub(super) allowed: bool,
+    pub(super) rule: String,
     nearest: Option<String>,
     remedy: Option<String>,
 }
@@ -43,7 +43,7 @@ pub(super) fn answer(asked: &Use, weighed: &Weighed<'_>, denied: Option<&Denied>
     UseAnswer { asked: asked.clone(), allowed, rule, note, nearest, remedy }
 }
 
-fn find(asked: &Use, weighed: &Weighed<'_>) -> Found {
+pub(super) fn find(asked: &Use, weighed: &Weighed<'_>) -> Found {
     let target = match asked {
         Use::Http { method, url } => match read_target(method, url) {
             Ok(target) => Some(target),

@@ -55,6 +55,15 @@ pub(super) enum Differs {
     Path,
 }
 
+/// How much of what a pattern of paths stands for is covered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::policy) enum Coverage {
+    None,
+    /// Some paths, or perhaps all of them by several patterns.
+    Some,
+    All,
+}
+
 impl HttpRule {
     /// Whether every method that it lets through is a safe one (RFC 9110, section 9.2.1): a request that asks and does
     /// not change.
@@ -108,12 +117,13 @@ impl HttpRule {
         Self::new(Scheme::parse(scheme).unwrap(), host, port, &[method.to_owned()], &[path.to_owned()]).unwrap()
     }
 
+    /// The pattern of paths by which it covers `target`; of several the first.
+    pub fn path_pattern(&self, target: &HttpTarget) -> Option<&str> {
+        self.paths.iter().find(|pattern| path_covers(pattern, &target.path)).map(String::as_str)
+    }
+
     /// What of `target` it does not cover; `None` where it covers all of it.
     pub(super) fn differs(&self, target: &HttpTarget) -> Option<Differs> {
-        let covers = |path: &String| match path.strip_suffix('*') {
-            Some(beginning) => target.path.starts_with(beginning),
-            None => *path == target.path,
-        };
         if !self.host.covers(&target.host) {
             Some(Differs::Host)
         } else if self.scheme != target.scheme {
@@ -122,10 +132,28 @@ impl HttpRule {
             Some(Differs::Port)
         } else if !self.methods.iter().any(|method| method == "*" || *method == target.method) {
             Some(Differs::Method)
-        } else if !self.paths.iter().any(covers) {
+        } else if self.path_pattern(target).is_none() {
             Some(Differs::Path)
         } else {
             None
+        }
+    }
+
+    /// How much it covers of the requests by `method` to paths of the pattern `path`.
+    pub(super) fn covers(&self, scheme: Scheme, host: &Host<String>, port: u16, method: &str, path: &str) -> Coverage {
+        let about = self.scheme == scheme
+            && self.port.unwrap_or(self.scheme.port()) == port
+            && self.host.covers(host)
+            && self.methods.iter().any(|own| own == "*" || own == method);
+        let whole = |own: &String| match (own.strip_suffix('*'), path.strip_suffix('*')) {
+            (Some(own), Some(path)) => path.starts_with(own),
+            (None, Some(_)) => false,
+            (_, None) => path_covers(own, path),
+        };
+        match about {
+            true if self.paths.iter().any(whole) => Coverage::All,
+            true if self.paths.iter().any(|own| paths_overlap(own, path)) => Coverage::Some,
+            _ => Coverage::None,
         }
     }
 
@@ -138,6 +166,13 @@ impl HttpRule {
             && self.host.overlaps(&other.host)
             && self.methods.iter().any(methods)
             && self.paths.iter().any(paths)
+    }
+}
+
+fn path_covers(pattern: &str, path: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => path.starts_with(beginning),
+        None => pattern == path,
     }
 }
 

@@ -2,52 +2,14 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use url::Host;
+
+pub use crate::uses::Scheme;
 
 use super::{Refusal, path};
 
 /// The longest host name that DNS knows, in bytes.
 const NAME_BYTES_MAX: usize = 253;
-
-/// How a request travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scheme {
-    /// In clear text.
-    Http,
-    /// Through TLS.
-    Https,
-}
-
-impl Scheme {
-    /// The port where none is named.
-    pub const fn port(self) -> u16 {
-        match self {
-            Self::Http => 80,
-            Self::Https => 443,
-        }
-    }
-
-    /// Its text.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-
-    /// The scheme that `text` stands for.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Http, Self::Https].into_iter().find(|scheme| text.eq_ignore_ascii_case(scheme.as_str()))
-    }
-}
-
-impl fmt::Display for Scheme {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// A request in its one spelling. Shown without its path: that is the guest's own text, and nothing for the record.
 #[derive(Debug, Clone, PartialEq, Eq)]

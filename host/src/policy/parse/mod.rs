@@ -22,7 +22,7 @@ use super::problem::Problems;
 use super::words;
 
 /// The length of a file, in bytes.
-const TEXT_BYTES_MAX: usize = 256 << 10;
+pub(super) const TEXT_BYTES_MAX: usize = 256 << 10;
 /// The `[[grant]]`s of a file. With the lists below it bounds what one decision has to look at.
 const GRANTS_MAX: usize = 1_000;
 /// The rules for requests in a file, all grants together; and the buckets; the volumes; the settings. Bounds what one

@@ -10,12 +10,17 @@ use crate::policy::parse::size_words;
 use crate::policy::rows::{At, CeilingGives, Quota, Row, Store, TenantGives};
 use crate::policy::words;
 
-/// A bucket's quotas where the policy states none.
-const BUCKET_BYTES: u64 = 10 << 20;
-const BUCKET_KEYS: u64 = 10_000;
-/// A volume's.
-const VOLUME_BYTES: u64 = 100 << 20;
-const VOLUME_FILES: u64 = 10_000;
+/// Quotas where the policy states none.
+pub(in crate::policy) struct Defaults {
+    pub(in crate::policy) bytes: u64,
+    /// Keys, or files and folders.
+    pub(in crate::policy) items: u64,
+}
+
+impl Defaults {
+    pub(in crate::policy) const BUCKET: Self = Self { bytes: 10 << 20, items: 10_000 };
+    pub(in crate::policy) const VOLUME: Self = Self { bytes: 100 << 20, items: 10_000 };
+}
 
 /// What rows of the tenant's file say of one thing.
 type Said<'a> = Vec<(&'a Row<TenantGives>, &'a At<Store>)>;
@@ -31,8 +36,8 @@ impl<'a> Scale<'a> {
             let grant = KvGrant {
                 bucket: name.clone(),
                 access: quota.access.min(cap.access),
-                bytes_max: least(quota.bytes_max.unwrap_or(BUCKET_BYTES), cap.bytes_max),
-                keys_max: least(quota.items_max.unwrap_or(BUCKET_KEYS), cap.items_max),
+                bytes_max: least(quota.bytes_max.unwrap_or(Defaults::BUCKET.bytes), cap.bytes_max),
+                keys_max: least(quota.items_max.unwrap_or(Defaults::BUCKET.items), cap.items_max),
             };
             let (bytes, keys) = (size_words(grant.bytes_max), words::count(grant.keys_max));
             let what = format!("bucket {name:?}, {}, at most {bytes} and {keys} keys", grant.access.as_str());
@@ -54,8 +59,8 @@ impl<'a> Scale<'a> {
                 volume: volume.clone(),
                 mount: mount.clone(),
                 access: quota.access.min(cap.access),
-                bytes_max: least(quota.bytes_max.unwrap_or(VOLUME_BYTES), cap.bytes_max),
-                files_max: least(quota.items_max.unwrap_or(VOLUME_FILES), cap.items_max),
+                bytes_max: least(quota.bytes_max.unwrap_or(Defaults::VOLUME.bytes), cap.bytes_max),
+                files_max: least(quota.items_max.unwrap_or(Defaults::VOLUME.items), cap.items_max),
             };
             let (bytes, files) = (size_words(grant.bytes_max), words::count(grant.files_max));
             let access = grant.access.as_str();

@@ -132,7 +132,7 @@ impl Change {
         self.transaction.commit().await.map_err(failed)
     }
 
-    async fn run(&mut self, query: Query<'_, Sqlite, SqliteArguments>) -> Result<()> {
+    pub(super) async fn run(&mut self, query: Query<'_, Sqlite, SqliteArguments>) -> Result<()> {
         query.execute(&mut *self.transaction).await.map(drop).map_err(failed)
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a measurement that fails has nothing to report")]
 #![allow(clippy::print_stdout, reason = "the report")]
 
+mod audit;
 mod bare;
 mod calls;
 mod inside;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use report::Report;
 
 /// What is measured, by name.
-const BENCHES: &[&str] = &["calls", "engine", "scale"];
+const BENCHES: &[&str] = &["audit", "calls", "engine", "scale"];
 
 /// What was asked for.
 struct Options {
@@ -68,6 +69,9 @@ fn main() -> ExitCode {
     }
     if options.wants("calls") {
         calls::measure(&options, &mut report);
+    }
+    if options.wants("audit") {
+        audit::measure(&options, &mut report);
     }
     if options.wants("scale") {
         scale::measure(&options, &mut report);

@@ -40,6 +40,23 @@ async fn without_a_grant_there_is_no_folder() {
 }
 
 #[tokio::test]
+async fn what_was_granted_and_used_is_noted_and_nothing_else() {
+    let world = World::new();
+    let used = |call: &Call| call.effects.uses().uses.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let (call, root) = world.reader();
+    assert_eq!(used(&call), [""; 0], "to have a volume is not to use it");
+    assert_eq!(fault(root.make_folder("sub").await), "ReadOnly");
+    assert_eq!(used(&call), [""; 0], "what is denied is not used");
+    assert_eq!(fault(root.metadata("none").await), "NoEntry");
+    assert_eq!(used(&call), ["read volume \"work\" at /work"], "that there is nothing is worth knowing");
+    let (call, root) = world.writer();
+    write(&root, "mine", b"mine").await.unwrap();
+    assert_eq!(used(&call), ["write volume \"work\" at /work"]);
+    root.list().await.unwrap();
+    assert_eq!(used(&call), ["read volume \"work\" at /work", "write volume \"work\" at /work"]);
+}
+
+#[tokio::test]
 async fn no_path_leads_out_of_a_mount_and_each_try_is_recorded() {
     let world = World::new();
     let (call, root) = world.writer();

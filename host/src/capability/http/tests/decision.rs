@@ -33,6 +33,9 @@ async fn a_request_that_is_allowed_leaves_and_is_counted() {
     let usage = call.effects.usage();
     assert_eq!((usage.http_requests, usage.http_sent_bytes, usage.http_received_bytes, usage.denials), (1, 5, 3, 0));
     assert_eq!(call.record.asked.load(Ordering::Relaxed), 1);
+    // By the rule's pattern; nothing of the path or the query.
+    let used: Vec<_> = call.effects.uses().uses.iter().map(ToString::to_string).collect();
+    assert_eq!(used, [format!("POST http://a.example:{port}/in/*")]);
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ async fn no_spelling_of_a_special_address_is_reached_and_each_try_is_recorded() 
         let prohibited = call.get(&format!("http://{host}:{port}/")).await;
         assert!(matches!(prohibited, Err(Fault::AddressProhibited)), "{host}: {prohibited:?}");
         assert_eq!(call.denials(), [format!("the host leads to {kind}, which the platform does not except")], "{host}");
+        assert_eq!(call.effects.uses().uses, [], "{host}: it was not granted after all");
     }
     assert_eq!(origin.seen.connections(), 0);
 }

@@ -1,0 +1,144 @@
+//! One tenant's log while it grows: its frontier, what was published of it, and the keys that sign it.
+
+use std::time::{Duration, Instant};
+
+use cofferdam_auditor::checkpoint::Checkpoint;
+use cofferdam_auditor::entry::Entry;
+use cofferdam_auditor::key::SigningKey;
+use cofferdam_auditor::tree::Frontier;
+
+use super::Stop;
+use super::keeper::{Keeper, Kept};
+use crate::error::Error;
+use crate::id::TenantId;
+
+/// From one checkpoint of a log to the next at least: each is a signature and a write.
+pub(super) const CHECKPOINT_PAUSE: Duration = Duration::from_millis(100);
+/// The kind of the entry that hands the log over to another key.
+const KEY_ROTATED: &str = "log.key-rotated";
+
+/// A log that is in memory because something came to it, or was asked of it, lately.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) tenant: TenantId,
+    pub(super) kept: Kept,
+    /// Whether it grew since it was kept.
+    pub(super) grew: bool,
+    /// Whether anything happened to it since the logs were kept.
+    pub(super) used: bool,
+    keys: Vec<SigningKey>,
+    published: Option<(Checkpoint, Instant)>,
+}
+
+impl Live {
+    /// The log as it was kept; a new one where there is none.
+    pub(super) fn open(keeper: &Keeper, tenant: &str) -> Result<Self, Stop> {
+        let tenant: TenantId = tenant.parse().map_err(Error::from)?;
+        let kept = keeper.kept(&tenant)?;
+        let keys = keeper.keys(&tenant)?;
+        let published = keeper.published(&tenant)?.map(|checkpoint| (checkpoint, Instant::now()));
+        let live = Self { tenant, kept, grew: false, used: true, keys, published };
+        live.agrees()?;
+        Ok(live)
+    }
+
+    pub(super) fn frontier(&self) -> &Frontier {
+        &self.kept.frontier
+    }
+
+    /// The keys so far, oldest first; the last one signs.
+    pub(super) fn keys(&self) -> &[SigningKey] {
+        &self.keys[..=self.kept.generation]
+    }
+
+    /// Adds the entry at `index`; one that is there already is passed over.
+    pub(super) fn push(&mut self, index: u64, entry: &[u8], keeper: &Keeper) -> Result<(), Stop> {
+        self.used = true;
+        let size = self.frontier().size();
+        if index < size {
+            return Ok(());
+        }
+        if index > size {
+            return Err(Stop::fork(format_args!("{}: entry {size} is missing, {index} is there", self.tenant)));
+        }
+        let mut closed = Vec::new();
+        self.kept.frontier.push(entry, &mut |path, bytes| closed.push((path, bytes))).map_err(Stop::fork)?;
+        self.grew = true;
+        for (path, bytes) in closed {
+            keeper.create(&self.tenant, &path.to_string(), bytes)?;
+        }
+        self.agrees()?;
+        if hands_over(entry) {
+            self.hand_over(keeper)?;
+        }
+        Ok(())
+    }
+
+    /// Where the log is as long as its published checkpoint, it has to be that log.
+    fn agrees(&self) -> Result<(), Stop> {
+        let Some((checkpoint, _)) = &self.published else { return Ok(()) };
+        let (signed, head) = (checkpoint.head(), self.frontier().head());
+        if signed.size != head.size || signed == head {
+            return Ok(());
+        }
+        let (tenant, size) = (&self.tenant, head.size);
+        Err(Stop::fork(format_args!("{tenant}: the first {size} entries are others than those that were signed")))
+    }
+
+    /// The entry just added names the next key: what comes behind it is signed by that one.
+    fn hand_over(&mut self, keeper: &Keeper) -> Result<(), Stop> {
+        let next = self.kept.generation + 1;
+        if self.keys.len() <= next {
+            self.keys = keeper.keys(&self.tenant)?;
+        }
+        let (Some(before), Some(after)) = (self.keys.get(next - 1), self.keys.get(next)) else {
+            return Err(Stop::fork(format_args!("{}: the key that the log was handed over to is gone", self.tenant)));
+        };
+        let mut checkpoint = Checkpoint::sign(before, self.frontier().head());
+        checkpoint.add_signature(after);
+        keeper.create(&self.tenant, &format!("handover/{next}"), checkpoint.to_string().into_bytes())?;
+        self.kept.generation = next;
+        Ok(())
+    }
+
+    /// The newest checkpoint: signed anew where the log grew, unless the last one is only just signed. And whether it was.
+    pub(super) fn checkpoint(&mut self, keeper: &Keeper) -> Result<(Checkpoint, bool), Stop> {
+        self.used = true;
+        let size = self.frontier().size();
+        if let Some((checkpoint, at)) = &self.published {
+            let signed = checkpoint.head().size;
+            if signed > size {
+                let tenant = &self.tenant;
+                return Err(Stop::fork(format_args!("{tenant}: {signed} entries were signed, the journal has {size}")));
+            }
+            if signed == size || at.elapsed() < CHECKPOINT_PAUSE {
+                return Ok((checkpoint.clone(), false));
+            }
+        }
+        let key = self.keys.get(self.kept.generation).ok_or_else(|| Error::internal("a log has no key"))?;
+        let checkpoint = Checkpoint::sign(key, self.frontier().head());
+        // What is handed out is durable first, so that a start finds what was promised.
+        keeper.publish(&self.tenant, &checkpoint)?;
+        self.published = Some((checkpoint.clone(), Instant::now()));
+        Ok((checkpoint, true))
+    }
+
+    /// Adds what a witness signed, where the checkpoint is the last one still.
+    pub(super) fn cosigned(&mut self, checkpoint: &Checkpoint, lines: &str, keeper: &Keeper) -> Result<(), Stop> {
+        if let Some((last, _)) = &mut self.published
+            && last.head() == checkpoint.head()
+        {
+            let mut cosigned = last.clone();
+            cosigned.add_signature_lines(lines).map_err(super::files::failed)?;
+            keeper.publish(&self.tenant, &cosigned)?;
+            *last = cosigned;
+        }
+        Ok(())
+    }
+}
+
+/// Whether an entry is of the kind that hands the log over. Few are, so that they are looked for before they are parsed.
+fn hands_over(entry: &[u8]) -> bool {
+    let named = entry.windows(KEY_ROTATED.len()).any(|part| part == KEY_ROTATED.as_bytes());
+    named && Entry::parse(entry).is_ok_and(|entry| entry.kind == KEY_ROTATED)
+}

@@ -1,0 +1,157 @@
+//! A recorded decision, made again from what it followed from.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::history::{Decided, Inputs, Recorded};
+use crate::error::Result;
+use crate::id::{Digest, PackageRef};
+use crate::policy::{Ceiling, Decision, Policy};
+use crate::snapshot::{Caller, PackageVersion, decide};
+
+/// Texts that are kept at once, of each kind: a tenant that changes its policy every minute costs time and no memory.
+const TEXTS_MAX: usize = 16;
+/// Decisions that are remembered.
+const DECISIONS_MAX: usize = 100_000;
+
+/// A text that was in force once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// The tenant's policy.
+    Policy,
+    /// The platform's ceiling.
+    Ceiling,
+}
+
+/// Where former texts come from, by their digest; nothing for one that is not kept.
+pub type Texts<'a> = dyn FnMut(Kept, &Digest) -> Result<Option<String>> + 'a;
+
+/// Why a decision cannot be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Incomparable {
+    /// The record does not say what it followed from: an earlier host wrote it.
+    NotRecorded,
+    /// There is no such version any more.
+    VersionGone,
+    /// Its ceiling is not kept, or cannot be read any more.
+    CeilingGone,
+    /// Its policy is not kept, or cannot be read any more.
+    PolicyGone,
+    /// This host decides otherwise under the very same policy and ceiling.
+    DecidedOtherwise,
+}
+
+impl fmt::Display for Incomparable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotRecorded => "the record does not say what the decision followed from: an earlier host wrote it",
+            Self::VersionGone => "the version that was called does not exist any more",
+            Self::CeilingGone => "the ceiling that it was decided under is not kept, or cannot be read any more",
+            Self::PolicyGone => "the policy that it was decided under is not kept, or cannot be read any more",
+            Self::DecidedOtherwise => "this host decides otherwise under the very same policy and ceiling",
+        })
+    }
+}
+
+/// Decides again.
+pub(super) struct Again<'a> {
+    caller: &'a Caller,
+    texts: &'a mut Texts<'a>,
+    policies: Recent<Policy>,
+    ceilings: Recent<Ceiling>,
+    decided: HashMap<(PackageRef, Inputs), std::result::Result<Decided, Incomparable>>,
+}
+
+impl<'a> Again<'a> {
+    /// For calls of the tenant of `caller`.
+    pub(super) fn new(caller: &'a Caller, texts: &'a mut Texts<'a>) -> Self {
+        let (policies, ceilings) = (Recent(Vec::new()), Recent(Vec::new()));
+        Self { caller, texts, policies, ceilings, decided: HashMap::new() }
+    }
+
+    /// The version that was called, where deciding again gives what is recorded: the same rule, and the same limits.
+    ///
+    /// # Errors
+    ///
+    /// When the texts cannot be read.
+    pub(super) fn version(
+        &mut self,
+        recorded: &Recorded,
+    ) -> Result<std::result::Result<Arc<PackageVersion>, Incomparable>> {
+        let Some(inputs) = &recorded.inputs else { return Ok(Err(Incomparable::NotRecorded)) };
+        let package = &recorded.tool.package;
+        let found = self.caller.package(package).ok().and_then(|found| found.versions.get(&inputs.version));
+        let Some(version) = found.cloned() else { return Ok(Err(Incomparable::VersionGone)) };
+        let key = (package.clone(), inputs.clone());
+        if !self.decided.contains_key(&key) {
+            let decided = self.decide(package, &version, inputs)?;
+            if self.decided.len() >= DECISIONS_MAX {
+                self.decided.clear();
+            }
+            self.decided.insert(key.clone(), decided);
+        }
+        Ok(match self.decided.get(&key) {
+            Some(Ok(decided)) if *decided == recorded.decided => Ok(version),
+            Some(Err(reason)) => Err(*reason),
+            Some(Ok(_)) | None => Err(Incomparable::DecidedOtherwise),
+        })
+    }
+
+    fn decide(
+        &mut self,
+        package: &PackageRef,
+        version: &PackageVersion,
+        inputs: &Inputs,
+    ) -> Result<std::result::Result<Decided, Incomparable>> {
+        let texts = &mut *self.texts;
+        let ceiling = self.ceilings.get(&inputs.ceiling, || {
+            let builtin = Ceiling::builtin();
+            if builtin.digest() == inputs.ceiling {
+                return Ok(Some(builtin));
+            }
+            Ok(texts(Kept::Ceiling, &inputs.ceiling)?.and_then(|text| Ceiling::parse(&text).ok()))
+        })?;
+        let Some(ceiling) = ceiling else { return Ok(Err(Incomparable::CeilingGone)) };
+        let policy = self.policies.get(&inputs.policy, || {
+            // A tenant begins with the empty one, which nobody put in force.
+            let empty = Policy::default();
+            if empty.digest() == inputs.policy {
+                return Ok(Some(empty));
+            }
+            Ok(texts(Kept::Policy, &inputs.policy)?.and_then(|text| Policy::parse(&text).ok()))
+        })?;
+        let Some(policy) = policy else { return Ok(Err(Incomparable::PolicyGone)) };
+        Ok(Ok(decide(&ceiling, &policy, package, version).into()))
+    }
+}
+
+impl From<Decision> for Decided {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Allowed(allowed) => Self::Allowed { rule: allowed.rule, limits: (&*allowed.limits).into() },
+            Decision::Denied(denied) => Self::Denied { rule: denied.rule },
+        }
+    }
+}
+
+/// The last few texts that were asked for.
+struct Recent<T>(Vec<(Digest, Option<T>)>);
+
+impl<T: Clone> Recent<T> {
+    fn get(&mut self, digest: &Digest, load: impl FnOnce() -> Result<Option<T>>) -> Result<Option<T>> {
+        if let Some((_, found)) = self.0.iter().find(|(known, _)| known == digest) {
+            return Ok(found.clone());
+        }
+        let loaded = load()?;
+        if self.0.len() >= TEXTS_MAX {
+            self.0.remove(0);
+        }
+        self.0.push((*digest, loaded.clone()));
+        Ok(loaded)
+    }
+}
