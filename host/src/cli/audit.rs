@@ -49,10 +49,35 @@ enum Action {
         /// A data folder, or the journal's own; a host may be writing to it
         dir: PathBuf,
     },
+    /// Check a tenant's log, from a folder or a URL and its public key, without trusting the host; exit code 1 when
+    /// something is found
+    #[command(after_help = "\
+Examples:
+  cofferdam audit verify-log ./acme-log --key acme.vkey
+  cofferdam audit verify-log https://cofferdam.example/v1/log --key acme.vkey --held may.checkpoint
+
+Every entry, every tile, the root, the signature and the handovers of the key are checked. With --held, also that the log \
+continues the checkpoints that you kept: a host that signs can rewrite what nobody remembers.")]
     VerifyLog(auditor::Verify),
+    /// Check a call's receipt with the log's public key alone
+    #[command(after_help = "\
+Examples:
+  cofferdam audit check receipt.json --key acme.vkey")]
     Check(auditor::Check),
+    /// Check that two checkpoints are of one log that only grew
+    #[command(after_help = "\
+Examples:
+  cofferdam audit consistency may.checkpoint june.checkpoint ./acme-log --key acme.vkey")]
     Consistency(auditor::Consistency),
+    /// Copy a log into a folder, verified, in a form that other verifiers read
+    #[command(after_help = "\
+Examples:
+  cofferdam audit mirror https://cofferdam.example/v1/log ./acme-log --key acme.vkey")]
     Mirror(auditor::Mirror),
+    /// Prove that the entry at an index is in a log
+    #[command(after_help = "\
+Examples:
+  cofferdam audit prove ./acme-log 42 --key acme.vkey")]
     Prove(auditor::Prove),
     /// Fetch the receipt of a call: what is recorded of it, and the proof that the tenant's log holds it
     Receipt {
