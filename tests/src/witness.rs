@@ -80,7 +80,8 @@ async fn add(State(inner): State<Arc<Inner>>, body: String) -> Response {
     let last = seen.get(checkpoint.origin().as_str()).copied();
     let size = last.map_or(0, |last| last.size);
     if old != size {
-        return (StatusCode::CONFLICT, [(header::CONTENT_TYPE, "text/x.tlog.size")], format!("{size}\n")).into_response();
+        return (StatusCode::CONFLICT, [(header::CONTENT_TYPE, "text/x.tlog.size")], format!("{size}\n"))
+            .into_response();
     }
     if last.is_some_and(|last| check_consistency(&proof, last, checkpoint.head()).is_err()) {
         return StatusCode::UNPROCESSABLE_ENTITY.into_response();

@@ -189,7 +189,7 @@ fn a_log_goes_on_where_it_was_after_every_kind_of_end() {
         let report = verified(&acme.auditor, &key, held).await;
         assert!(report.is_ok(), "{report}");
         for call in calls.iter().step_by(57) {
-            receipt(&acme.auditor, call).await.check(&[key.clone()], &[]).unwrap();
+            receipt(&acme.auditor, call).await.check(std::slice::from_ref(&key), &[]).unwrap();
         }
         assert_eq!(server.stop().await, Some(0));
     });

@@ -127,7 +127,7 @@ mod tests {
         assert!(!admits(Filter { principal: Some(PrincipalId::new()), ..Filter::default() }));
         assert!(!admits(Filter { failed: true, ..Filter::default() }));
         assert!(!Filter { failed: true, ..Filter::default() }.admits(&entry(ended(call))));
-        let failed = every_event().into_iter().filter(|event| failed(event)).count();
+        let failed = every_event().into_iter().filter(failed).count();
         assert!(failed >= 5, "{failed}");
     }
 }

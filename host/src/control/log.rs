@@ -81,7 +81,9 @@ impl Control {
             let next = this.0.logs.next_key(&tenant).await?;
             let mut turn = this.turn().await?;
             if this.0.store.log_keys(next.origin.as_str()).await?.len() != next.row.generation as usize {
-                return Err(Error::new(Code::Conflict, "the key was just rotated").next("rotate it again, if it is to be"));
+                return Err(
+                    Error::new(Code::Conflict, "the key was just rotated").next("rotate it again, if it is to be")
+                );
             }
             turn.change.add_log_key(next.origin.as_str(), &next.row).await?;
             let (before, after) = (next.before.to_string(), next.after.to_string());

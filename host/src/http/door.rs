@@ -12,7 +12,9 @@ use utoipa_axum::routes;
 use super::request::BodySettings;
 use super::room::{RoomSettings, Rooms};
 use super::server::Drain;
-use super::{answer, audit, auth, calls, components, identity, keys, log, openapi, packages, policy, tenants, tools, usage};
+use super::{
+    answer, audit, auth, calls, components, identity, keys, log, openapi, packages, policy, tenants, tools, usage,
+};
 use crate::control::Control;
 use crate::host::Host;
 use crate::router;

@@ -64,7 +64,11 @@ pub(super) async fn tile(State(door): State<Door>, caller: Caller, Named(path): 
 #[utoipa::path(get, path = "/v1/log/handover/{number}", tag = "audit", params(("number" = u32, Path)),
     responses((status = 200, description = "The checkpoint, signed by both keys.", body = String,
         content_type = "text/plain")))]
-pub(super) async fn handover(State(door): State<Door>, caller: Caller, Named(number): Named<Number>) -> Result<Response> {
+pub(super) async fn handover(
+    State(door): State<Door>,
+    caller: Caller,
+    Named(number): Named<Number>,
+) -> Result<Response> {
     Ok(file("text/plain; charset=utf-8", door.control.handover(&caller, number.0).await?))
 }
 

@@ -14,8 +14,8 @@ mod volumes;
 pub use self::blobs::Blobs;
 pub use self::folder::DataFolder;
 pub use self::store::{
-    Change, ComponentRow, LogKeyRow, LogRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, Store, TenantRow, TenantRows,
-    VersionRow,
+    Change, ComponentRow, LogKeyRow, LogRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, Store,
+    TenantRow, TenantRows, VersionRow,
 };
 pub use self::volumes::{Volume, VolumeUsage, Volumes};
 

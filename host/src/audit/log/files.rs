@@ -71,6 +71,8 @@ impl Files {
 /// A log's files cannot be read or written. The journal has everything, so that trying again loses nothing.
 pub(super) fn failed(error: impl std::fmt::Display) -> Error {
     Error::new(Code::AuditUnavailable, "the log's files cannot be read or written")
-        .next("see that the disk which holds the data folder has room and may be written; the host tries again by itself")
+        .next(
+            "see that the disk which holds the data folder has room and may be written; the host tries again by itself",
+        )
         .detail(error)
 }

@@ -66,7 +66,7 @@ impl Integrator {
                 Ok(false) => PAUSE,
                 Err(_) => PAUSE_AFTER_FAILURE,
             };
-            shared.tell(done.map(drop));
+            shared.tell(done.err());
         };
         if !keeps {
             return;

@@ -30,8 +30,8 @@ use tokio::sync::oneshot;
 use self::files::Files;
 use self::integrator::Integrator;
 use self::keeper::Keeper;
-pub use self::witness::Witness;
 use self::live::CHECKPOINT_PAUSE;
+pub use self::witness::Witness;
 use super::{Audit, Entry};
 use crate::error::{Code, Error, Result};
 use crate::id::{CallId, TenantId};
@@ -197,7 +197,13 @@ impl Logs {
     ///
     /// # Errors
     /// When the store fails or the thread does not start.
-    pub async fn start(audit: &Audit, begun: bool, store: &Store, blobs: &Blobs, settings: LogSettings) -> Result<Self> {
+    pub async fn start(
+        audit: &Audit,
+        begun: bool,
+        store: &Store,
+        blobs: &Blobs,
+        settings: LogSettings,
+    ) -> Result<Self> {
         let incarnation = match store.incarnation().await?.filter(|_| !begun) {
             Some(incarnation) => incarnation,
             None => {
@@ -370,17 +376,13 @@ impl Drop for Inner {
 }
 
 impl Shared {
-    fn tell(&self, done: Result<(), Stop>) {
+    /// Tells what came of a turn.
+    fn tell(&self, stop: Option<Stop>) {
         let mut stopped = self.stopped.lock();
-        match (&*stopped, &done) {
-            (_, Ok(())) => *stopped = None,
-            (before, Err(stop)) => {
-                if before.is_none() {
-                    let error = stop.error();
-                    tracing::error!(%error, detail = error.operator_detail(), "the logs do not grow");
-                }
-                *stopped = Some(stop.clone());
-            }
+        if let Some(stop) = stop.as_ref().filter(|_| stopped.is_none()) {
+            let error = stop.error();
+            tracing::error!(%error, detail = error.operator_detail(), "the logs do not grow");
         }
+        *stopped = stop;
     }
 }

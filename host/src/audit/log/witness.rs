@@ -45,7 +45,8 @@ impl FromStr for Witness {
             .split_once(char::is_whitespace)
             .ok_or_else(|| bad("there is no space between a key and an address".to_owned()))?;
         let key = key.parse().map_err(|error| bad(format!("{error}")))?;
-        let url = Url::parse(&format!("{}/", url.trim().trim_end_matches('/'))).map_err(|error| bad(error.to_string()))?;
+        let url =
+            Url::parse(&format!("{}/", url.trim().trim_end_matches('/'))).map_err(|error| bad(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(bad("its address is not one of HTTP".to_owned()));
         }
@@ -113,7 +114,10 @@ impl Witness {
                     return Ok(lines);
                 }
                 Answer::Conflict { size } if size > checkpoint.size() => {
-                    return Err(failed(format_args!("it has signed {size} entries, and this is of {}", checkpoint.size())));
+                    return Err(failed(format_args!(
+                        "it has signed {size} entries, and this is of {}",
+                        checkpoint.size()
+                    )));
                 }
                 Answer::Conflict { size } => *old = size,
             }

@@ -191,7 +191,8 @@ async fn a_thousand_losses_of_power_lose_nothing_that_was_acknowledged() {
                 // It failed, which is what closing it says.
                 let _ = audit.close();
             }
-            let (audit, _) = Audit::open(dir.path(), small()).unwrap_or_else(|error| panic!("{history}.{loss}: {error:?}"));
+            let (audit, _) =
+                Audit::open(dir.path(), small()).unwrap_or_else(|error| panic!("{history}.{loss}: {error:?}"));
             audit.close().unwrap();
             if loss % 10 == 9 {
                 let report = verify(dir.path()).unwrap();

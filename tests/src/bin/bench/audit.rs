@@ -30,7 +30,13 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
         let title = format!("durable entries, {waiters} waiting");
         row(report, &title, &durable);
         if waiters == WAITERS[2] {
-            report.target(&format!("{title}, rate"), durable.per_second(), "entries/s", Target::AtLeast(1_500.0), &[name]);
+            report.target(
+                &format!("{title}, rate"),
+                durable.per_second(),
+                "entries/s",
+                Target::AtLeast(1_500.0),
+                &[name],
+            );
             let ratio = durable.per_second() / synced.per_second();
             report.target(&format!("{title}, over a sync for each"), ratio, "×", Target::AtLeast(10.0), &[name]);
         }
@@ -51,7 +57,8 @@ fn calls(options: &Options, report: &mut Report, runtime: &tokio::runtime::Runti
     const BODY: &str = r#"{"tool":"noop.noop","arguments":{}}"#;
     pin(std::process::id(), CORES[1]);
     let memory = tempfile::tempdir_in(MEMORY).unwrap();
-    let hosts = [HostOptions::default(), HostOptions { data: Some(memory.path().to_owned()), ..HostOptions::default() }];
+    let hosts =
+        [HostOptions::default(), HostOptions { data: Some(memory.path().to_owned()), ..HostOptions::default() }];
     let hosts = hosts.map(|options| {
         runtime.block_on(async {
             let server = Server::start(options).await;
