@@ -1,7 +1,7 @@
 //! Tenants' logs: the journal's entries as one transparency log for each tenant, in formats that others' tools read.
 //!
 //! A log is tiles (c2sp.org/tlog-tiles) in the blob store, under checkpoints (c2sp.org/tlog-checkpoint) that the host
-//! signs; `cofferdam-auditor` has the formats, this module makes logs in them. The [integrator](integrator) is the one
+//! signs; `cofferdam-auditor` has the formats, this module makes logs in them. The integrator is the one
 //! writer; whoever asks gets full tiles from the files and the rest from the integrator.
 
 mod files;
