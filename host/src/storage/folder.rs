@@ -48,6 +48,11 @@ impl DataFolder {
         self.0.join("kv.db")
     }
 
+    /// Calls' payloads, sealed.
+    pub fn payloads(&self) -> PathBuf {
+        self.0.join("payloads.db")
+    }
+
     /// The journal's segments.
     pub fn journal(&self) -> PathBuf {
         self.0.join("journal")

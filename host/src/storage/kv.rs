@@ -11,6 +11,7 @@ mod tests;
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
 
 use self::write::{Write, Writer};
@@ -74,7 +75,7 @@ impl From<sqlx::Error> for KvError {
 }
 
 /// A page of keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyPage {
     /// In the order in which they came.
     pub keys: Vec<String>,

@@ -6,6 +6,7 @@
 mod blobs;
 mod folder;
 pub mod kv;
+mod payloads;
 mod sqlite;
 mod store;
 mod time;
@@ -13,9 +14,10 @@ mod volumes;
 
 pub use self::blobs::Blobs;
 pub use self::folder::DataFolder;
+pub use self::payloads::{KeptPayload, NewPayload, PayloadKind, Payloads, Piece};
 pub use self::store::{
-    Change, ComponentRow, LogKeyRow, LogRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, Store,
-    TenantRow, TenantRows, VersionRow,
+    Change, ComponentRow, LogKeyRow, LogRow, OutboxRow, PackageRow, PayloadKeyRow, PolicyKind, PolicyRow, PrincipalRow,
+    Store, TenantRow, TenantRows, VersionRow,
 };
 pub use self::volumes::{Volume, VolumeUsage, Volumes};
 

@@ -50,6 +50,12 @@ pub(super) async fn open(path: &Path, migrations: &[&'static str], readers: u32)
     Ok(Connections { writer, readers })
 }
 
+/// Writes all changes into the file itself and empties the log of them, where deleted bytes would still be. Where somebody
+/// reads, that is done by a later one.
+pub(super) async fn truncate_log(writer: &SqlitePool) -> Result<()> {
+    sqlx::raw_sql("pragma wal_checkpoint(truncate)").execute(writer).await.map(drop).map_err(failed)
+}
+
 async fn migrate(writer: &SqlitePool, path: &Path, migrations: &[&'static str]) -> Result<()> {
     let mut writing = writer.begin_with("begin immediate").await.map_err(failed)?;
     let come: i64 = sqlx::query_scalar("pragma user_version").fetch_one(&mut *writing).await.map_err(failed)?;

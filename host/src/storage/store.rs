@@ -3,6 +3,7 @@
 
 mod change;
 mod logs;
+mod payloads;
 mod read;
 mod rows;
 
@@ -12,6 +13,7 @@ use sqlx::SqlitePool;
 
 pub use self::change::Change;
 pub use self::logs::{LogKeyRow, LogRow};
+pub use self::payloads::PayloadKeyRow;
 pub use self::rows::{
     ComponentRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, TenantRow, TenantRows, VersionRow,
 };
@@ -22,7 +24,11 @@ use crate::error::Result;
 use crate::id::ChangeId;
 
 /// The schema: the file that makes it, then each step from the one before.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/host-1.sql"), include_str!("migrations/host-2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/host-1.sql"),
+    include_str!("migrations/host-2.sql"),
+    include_str!("migrations/host-3.sql"),
+];
 
 /// Connections that read. Calls read the snapshot, so that only administration is here.
 const READERS: u32 = 2;
@@ -41,6 +47,8 @@ impl Store {
     /// When the file cannot be used, is damaged, or was written by a newer host.
     pub async fn open(path: &Path) -> Result<Self> {
         let Connections { writer, readers } = sqlite::open(path, MIGRATIONS, READERS).await?;
+        // The one connection that writes keeps this: an erased key is overwritten.
+        sqlx::raw_sql("pragma secure_delete = on").execute(&writer).await.map_err(failed)?;
         Ok(Self { writer, readers })
     }
 
