@@ -1,15 +1,16 @@
 //! What is lawful in a policy and does not do what it looks like: for whoever writes one, before it is in force.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::grant::GrantKind;
 use super::limits::{LIMITS, LimitsPatch};
-use super::parse::{LimitLines, size_words};
+use super::parse::{LimitLines, duration_words, size_words};
 use super::pattern::Pattern;
-use super::rows::{At, CeilingGives, Quota, Row, Rows, Store, TenantGives, Tools};
+use super::rows::{At, AuditCap, AuditRules, CeilingGives, Quota, Row, Rows, Store, TenantGives, Tools};
 use super::{Ceiling, Policy, words};
 use crate::id::{Origin, PackageRef};
 use crate::limits::CallLimits;
@@ -50,6 +51,7 @@ pub fn check(ceiling: &Ceiling, policy: &Policy) -> Vec<Warning> {
         warnings.idle(row, &rules.tools, &ceiling.rules().tools);
         warnings.row(row, &covers);
     }
+    warnings.audit(&rules.audit, &ceiling.rules().host.audit);
     warnings.sorted()
 }
 
@@ -142,6 +144,24 @@ impl Warnings {
                 let message = format!("{} is cut to the ceiling's {}", limit.words(value), limit.words(most));
                 self.add(lines.get(&nth).copied().flatten(), format!("limits.{}", limit.name), message);
             }
+        }
+    }
+
+    /// What is not kept, or not for so long.
+    fn audit(&mut self, asked: &AuditRules, cap: &AuditCap) {
+        let words = |time: Duration| duration_words(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+        match (&asked.payloads, cap.payloads) {
+            (Some(at), Some(Duration::ZERO)) => {
+                self.add(at.line, "audit.payloads", "the ceiling lets no payloads be kept".to_owned());
+            }
+            (Some(at), Some(most)) if at.value > most => {
+                let message = format!("{} is cut to the ceiling's {}", words(at.value), words(most));
+                self.add(at.line, "audit.payloads", message);
+            }
+            _ => {}
+        }
+        if let Some(at) = asked.record.as_ref().filter(|_| !cap.record) {
+            self.add(at.line, "audit.record", "the ceiling lets no host answers be kept".to_owned());
         }
     }
 

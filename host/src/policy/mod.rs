@@ -8,6 +8,7 @@ mod decide;
 mod explain;
 pub mod grant;
 pub mod http;
+mod keeping;
 mod limits;
 mod parse;
 mod pattern;
@@ -30,6 +31,7 @@ pub use self::decide::{Allowed, Decision, Denied, Layer, Needs, Subject, Withhel
 pub use self::explain::{Explanation, Held, InForce, Lost, Use, UseAnswer, explain, lost};
 pub use self::grant::{Access, Clock, FilesGrant, Grant, GrantKind, Grants, KvGrant, LogLevel, Random};
 pub use self::http::{HttpGrant, HttpRule, HttpTarget, InvalidRule, Matched, Refusal, Scheme};
+pub use self::keeping::{Keeping, keeping, retention};
 pub use self::limits::LimitsPatch;
 pub use self::problem::{PolicyError, Problem};
 pub use self::reference::reference;
@@ -185,6 +187,11 @@ impl Ceiling {
     /// What all volumes of a tenant together may hold, in bytes.
     pub fn volumes_bytes_max(&self) -> u64 {
         self.rules().host.volumes_bytes_max
+    }
+
+    /// What all payloads of a tenant together may hold, in bytes.
+    pub fn payloads_bytes_max(&self) -> u64 {
+        self.rules().host.payloads_bytes_max
     }
 
     /// Private and other special addresses that requests may go to all the same.

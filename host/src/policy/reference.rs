@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use super::BUILT_IN;
 use super::limits::{LIMITS, Limit};
 use super::parse::keys::{
-    BUCKET, BUCKET_CAP, CEILING, CEILING_GRANT, EGRESS, GRANT, HTTP, Key, LIMITS_SECTION, STORAGE, Section, TENANT,
-    TOOLS, VOLUME, VOLUME_CAP,
+    AUDIT, AUDIT_CAP, BUCKET, BUCKET_CAP, CEILING, CEILING_GRANT, EGRESS, GRANT, HTTP, Key, LIMITS_SECTION, STORAGE,
+    Section, TENANT, TOOLS, VOLUME, VOLUME_CAP,
 };
 use crate::limits::CallLimits;
 
@@ -58,6 +58,10 @@ clock = "coarse"
 random = "secure"
 log = "info"
 config = { greeting = "hello" }
+
+[audit]
+payloads = "7d"
+record = true
 ```
 "#;
 
@@ -76,6 +80,7 @@ pub fn reference() -> String {
     section(&mut page, "#### `kv`: buckets", &BUCKET);
     section(&mut page, "#### `files`: volumes", &VOLUME);
     section(&mut page, "#### `http`: rules for requests", &HTTP);
+    section(&mut page, "### `[audit]`", &AUDIT);
     page.push_str("\n## The platform's ceiling\n");
     paragraph(&mut page, CEILING.doc);
     _ = write!(page, "The built-in one is:\n```toml\n{BUILT_IN}```\n\n");
@@ -86,6 +91,7 @@ pub fn reference() -> String {
     section(&mut page, "#### `files` of the ceiling", &VOLUME_CAP);
     section(&mut page, "### `[egress]`", &EGRESS);
     section(&mut page, "### `[storage]`", &STORAGE);
+    section(&mut page, "### `[audit]` of the ceiling", &AUDIT_CAP);
     page
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -225,16 +226,47 @@ impl CeilingGives {
     }
 }
 
-/// `[egress]` and `[storage]`.
+/// `[audit]` of a tenant's file.
+#[derive(Debug, Clone, Default)]
+pub(super) struct AuditRules {
+    /// How long payloads are kept; absent: none are.
+    pub(super) payloads: Option<At<Duration>>,
+    /// Host answers are kept with them.
+    pub(super) record: Option<At<()>>,
+}
+
+/// `[audit]` of the platform's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AuditCap {
+    /// How long payloads may be kept; absent: as long as a tenant says; nothing of a time: not at all.
+    pub(super) payloads: Option<Duration>,
+    pub(super) record: bool,
+}
+
+impl Default for AuditCap {
+    fn default() -> Self {
+        Self { payloads: None, record: true }
+    }
+}
+
+/// `[audit]`, `[egress]` and `[storage]`.
 #[derive(Debug, Clone)]
 pub(super) struct HostRules {
     pub(super) private_addresses: Vec<IpNet>,
     pub(super) buckets_bytes_max: u64,
     pub(super) volumes_bytes_max: u64,
+    pub(super) payloads_bytes_max: u64,
+    pub(super) audit: AuditCap,
 }
 
 impl Default for HostRules {
     fn default() -> Self {
-        Self { private_addresses: Vec::new(), buckets_bytes_max: 1 << 30, volumes_bytes_max: 10 << 30 }
+        Self {
+            private_addresses: Vec::new(),
+            buckets_bytes_max: 1 << 30,
+            volumes_bytes_max: 10 << 30,
+            payloads_bytes_max: 1 << 30,
+            audit: AuditCap::default(),
+        }
     }
 }

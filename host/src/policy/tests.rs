@@ -29,6 +29,10 @@ clock = "coarse"
 random = "secure"
 log = "info"
 config = { greeting = "hello" }
+
+[audit]
+payloads = "7d"
+record = true
 "#;
 
 /// A ceiling that cuts something of everything.
@@ -52,6 +56,10 @@ private_addresses = ["10.0.0.7/32"]
 
 [storage]
 buckets_bytes_max = "2GiB"
+
+[audit]
+payloads = "2d"
+record = false
 "#;
 
 fn policy(text: &str) -> Policy {

@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 
 use super::ENTRIES_MAX;
+use super::audit::read_audit_cap;
 use super::grants::{self, read_grants};
 use super::keys::{CEILING, CEILING_GRANT, EGRESS, STORAGE};
 use super::node::Node;
@@ -36,7 +37,7 @@ pub(in crate::policy) fn read_ceiling(problems: &mut Problems, node: &Node) -> C
 }
 
 fn read_host_rules(problems: &mut Problems, file: &Fields<'_>) -> HostRules {
-    let mut rules = HostRules::default();
+    let mut rules = HostRules { audit: read_audit_cap(problems, file), ..HostRules::default() };
     let egress = file.get("egress").and_then(|node| problems.fields(node, "egress", &EGRESS));
     if let Some(node) = egress.as_ref().and_then(|fields| fields.get("private_addresses")) {
         let place = "egress.private_addresses";
@@ -45,9 +46,11 @@ fn read_host_rules(problems: &mut Problems, file: &Fields<'_>) -> HostRules {
         }
     }
     let storage = file.get("storage").and_then(|node| problems.fields(node, "storage", &STORAGE));
-    for (key, value) in
-        [("buckets_bytes_max", &mut rules.buckets_bytes_max), ("volumes_bytes_max", &mut rules.volumes_bytes_max)]
-    {
+    for (key, value) in [
+        ("buckets_bytes_max", &mut rules.buckets_bytes_max),
+        ("volumes_bytes_max", &mut rules.volumes_bytes_max),
+        ("payloads_bytes_max", &mut rules.payloads_bytes_max),
+    ] {
         if let Some(node) = storage.as_ref().and_then(|fields| fields.get(key)) {
             *value = problems.size(node, &format!("storage.{key}"), 0, SIZE_MAX).unwrap_or(*value);
         }

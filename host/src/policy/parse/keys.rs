@@ -81,8 +81,9 @@ pub(in crate::policy) static TENANT: Section = Section {
             "no tool holds anything",
             "What calls of some packages hold.",
         ),
+        key("audit", "a table", "nothing is kept", "What of the calls is kept beside the record."),
     ]),
-    below: &[],
+    below: &[&AUDIT],
     renamed: &[
         ("limit", "limits"),
         ("grants", "grant"),
@@ -108,9 +109,10 @@ pub(in crate::policy) static CEILING: Section = Section {
             "What calls of some packages may hold at most.",
         ),
         key("egress", "a table", "no exceptions", "Exceptions to what is always refused on the network."),
-        key("storage", "a table", "1 GiB and 10 GiB", "What each tenant may store."),
+        key("storage", "a table", "1 GiB, 10 GiB and 1 GiB", "What each tenant may store."),
+        key("audit", "a table", "as tenants say", "What of its calls a tenant may have kept."),
     ]),
-    below: &[&TOOLS, &LIMITS_SECTION, &CEILING_GRANT, &EGRESS, &STORAGE],
+    below: &[&TOOLS, &LIMITS_SECTION, &CEILING_GRANT, &EGRESS, &STORAGE, &AUDIT_CAP],
     renamed: &[("limit", "limits"), ("grants", "grant"), ("network", "egress"), ("quotas", "storage")],
 };
 
@@ -372,6 +374,48 @@ pub(in crate::policy) static VOLUME_CAP: Section = Section {
     renamed: VOLUME_RENAMED,
 };
 
+/// `[audit]` of a tenant's file.
+pub(in crate::policy) static AUDIT: Section = Section {
+    title: "[audit]",
+    doc: "The record itself holds digests alone. With `payloads`, arguments and results of calls are kept beside it, sealed \
+          with a key of the tenant's own, until their time is over or an operator erases them; what was kept under a \
+          longer time goes with a shorter one. Without it what was kept stays to its end.",
+    keys: Keys::These(&[
+        key(
+            "payloads",
+            "a time such as `\"7d\"`, from `\"1s\"` to `\"10years\"`",
+            "none are kept",
+            "How long payloads of calls are kept.",
+        ),
+        key(
+            "record",
+            "`true` or `false`",
+            "`false`",
+            "Whether what the host answers to a call is kept with its payload, so that calls with effects can be replayed, \
+             too. Needs `payloads`. At most 16 MiB a call; of a call with more nothing of that is kept.",
+        ),
+    ]),
+    below: &[],
+    renamed: &[("payload", "payloads"), ("retention", "payloads"), ("recording", "record")],
+};
+
+/// `[audit]` of the platform's file.
+pub(in crate::policy) static AUDIT_CAP: Section = Section {
+    title: "[audit] of the ceiling",
+    doc: "What is kept already goes by a shorter time, too, and with `payloads = false` at once.",
+    keys: Keys::These(&[
+        key(
+            "payloads",
+            "`true`, `false` or a time",
+            "`true`",
+            "Whether tenants may have payloads kept, and how long at most.",
+        ),
+        key("record", "`true` or `false`", "`true`", "Whether they may have host answers kept."),
+    ]),
+    below: &[],
+    renamed: &[("payload", "payloads"), ("retention", "payloads"), ("recording", "record")],
+};
+
 /// `[egress]`.
 pub(in crate::policy) static EGRESS: Section = Section {
     title: "[egress]",
@@ -394,6 +438,12 @@ pub(in crate::policy) static STORAGE: Section = Section {
     keys: Keys::These(&[
         key("buckets_bytes_max", "a size", "`\"1GiB\"`", "All buckets of a tenant together."),
         key("volumes_bytes_max", "a size", "`\"10GiB\"`", "All volumes of a tenant together."),
+        key(
+            "payloads_bytes_max",
+            "a size",
+            "`\"1GiB\"`",
+            "All payloads of a tenant together; what has no room is not kept, and says so.",
+        ),
     ]),
     below: &[],
     renamed: &[("kv_bytes_max", "buckets_bytes_max"), ("files_bytes_max", "volumes_bytes_max")],

@@ -93,6 +93,14 @@ impl Problems {
         found.map(|(_, choice)| *choice)
     }
 
+    /// Yes or no.
+    pub(super) fn truth(&mut self, node: &Node, place: &str) -> Option<bool> {
+        match node.value {
+            Value::Boolean(truth) => Some(truth),
+            _ => self.wrong(node, place, "true or false"),
+        }
+    }
+
     /// A whole number within bounds.
     pub(super) fn count(&mut self, node: &Node, place: &str, least: u64, most: u64) -> Option<u64> {
         let Value::Integer(number) = node.value else { return self.wrong(node, place, "a whole number") };

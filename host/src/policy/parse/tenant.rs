@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::audit::read_audit;
 use super::conflicts::conflicts;
 use super::grants::read_grants;
 use super::keys::{GRANT, LIMITS_SECTION, TENANT, TOOLS};
@@ -11,7 +12,7 @@ use super::{PATTERNS_MAX, grants};
 use crate::policy::limits::{LIMITS, LimitsPatch, Unit};
 use crate::policy::pattern::Pattern;
 use crate::policy::problem::Problems;
-use crate::policy::rows::{At, Rows, TenantGives, Tools};
+use crate::policy::rows::{At, AuditRules, Rows, TenantGives, Tools};
 
 /// Lines of limits, by their place in the table.
 pub(in crate::policy) type LimitLines = BTreeMap<usize, Option<usize>>;
@@ -23,6 +24,7 @@ pub(in crate::policy) struct TenantRules {
     pub(in crate::policy) limits: LimitsPatch,
     pub(in crate::policy) limit_lines: LimitLines,
     pub(in crate::policy) grants: Rows<TenantGives>,
+    pub(in crate::policy) audit: AuditRules,
 }
 
 /// Reads a tenant's file.
@@ -32,7 +34,8 @@ pub(in crate::policy) fn read_tenant(problems: &mut Problems, node: &Node) -> Te
     let (limits, limit_lines) = read_limits_of(problems, &fields);
     let grants = read_grants(problems, &fields, &GRANT, grants::tenant);
     conflicts(problems, &grants);
-    TenantRules { tools, limits, limit_lines, grants: Rows::new(grants) }
+    let audit = read_audit(problems, &fields);
+    TenantRules { tools, limits, limit_lines, grants: Rows::new(grants), audit }
 }
 
 /// `[tools]`, of either file.

@@ -32,7 +32,9 @@ fn what_the_ceiling_cuts_is_told() {
             line 12: grant[1].kv[1].bytes_max: 1 MiB is more than the ceiling's 512 KiB
             line 15: grant[1].clock: it is cut to the ceiling's "frozen"
             line 17: grant[1].log: it is cut to the ceiling's "warn"
-            line 18: grant[1].config: the ceiling gives no config to "notes", "catalogue/files""#]],
+            line 18: grant[1].config: the ceiling gives no config to "notes", "catalogue/files"
+            line 21: audit.payloads: 7days is cut to the ceiling's 2days
+            line 22: audit.record: the ceiling lets no host answers be kept"#]],
     );
     warns(
         &Ceiling::builtin(),

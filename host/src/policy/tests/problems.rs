@@ -74,10 +74,13 @@ fn what_is_not_toml_is_told_with_every_slip() {
 
 #[test]
 fn keys_that_there_are_not() {
-    policy_is("memory = 1", &expect!["line 1: memory: there is no such key; a policy knows tools, limits, grant"]);
+    policy_is(
+        "memory = 1",
+        &expect!["line 1: memory: there is no such key; a policy knows tools, limits, grant, audit"],
+    );
     policy_is(
         "[egress]\nprivate_addresses = []",
-        &expect!["line 1: egress: there is no such key; a policy knows tools, limits, grant"],
+        &expect!["line 1: egress: there is no such key; a policy knows tools, limits, grant, audit"],
     );
     policy_is(
         "grants = []\nlimit = {}\n",
@@ -113,8 +116,43 @@ fn keys_that_there_are_not() {
     policy_is(
         &format!("{} = 1", "k".repeat(200)),
         &expect![
-            "line 1: kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk: there is no such key; a policy knows tools, limits, grant"
+            "line 1: kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk: there is no such key; a policy knows tools, limits, grant, audit"
         ],
+    );
+}
+
+#[test]
+fn what_is_kept_of_calls() {
+    policy_is(
+        "payloads = \"7d\"\n[audit]\nretention = \"7d\"\n",
+        &expect![[r#"
+            line 1: payloads: it belongs in [audit]
+            line 3: audit.retention: "retention" is called "payloads""#]],
+    );
+    policy_is(
+        "[audit]\npayloads = true\nrecord = \"yes\"",
+        &expect![[r#"
+            line 2: audit.payloads: a time such as "5s" or "250ms" belongs here, not true or false
+            line 3: audit.record: true or false belongs here, not a text"#]],
+    );
+    policy_is(
+        "[audit]\npayloads = \"1ms\"",
+        &expect!["line 2: audit.payloads: it is less than 1s, the least that it can be"],
+    );
+    policy_is(
+        "[audit]\npayloads = \"11years\"",
+        &expect!["line 2: audit.payloads: it is more than 10years, the most that it can be"],
+    );
+    policy_is(
+        "[audit]\nrecord = true",
+        &expect!["line 2: audit.record: it needs audit.payloads: what the host answers is kept with a payload"],
+    );
+    policy_is("[audit]\nrecord = false", &expect![""]);
+    ceiling_is(
+        "[audit]\npayloads = 7\nrecord = 1",
+        &expect![[r#"
+            line 2: audit.payloads: true, false or a time such as "30d" belongs here, not a whole number
+            line 3: audit.record: true or false belongs here, not a whole number"#]],
     );
 }
 
