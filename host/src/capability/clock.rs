@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
 
 use super::effects::Effects;
+use super::tape::{Line, ask_now, question};
 use crate::policy::{Clock, Grant};
 
 /// The step of a coarse clock: too long to time memory accesses with.
@@ -22,12 +23,24 @@ pub struct ClockCall {
     frozen: SystemTime,
     began: Instant,
     effects: Arc<Effects>,
+    line: Option<Line>,
 }
 
 impl ClockCall {
     /// What `grant` says, for a call that began at `frozen`.
     pub fn new(grant: &Grant<Clock>, frozen: SystemTime, effects: Arc<Effects>) -> Self {
-        Self { shows: **grant, frozen, began: Instant::now(), effects }
+        Self { shows: **grant, frozen, began: Instant::now(), effects, line: None }
+    }
+
+    /// The same, with what it shows on the call's tape. What a frozen one shows is in the record.
+    #[must_use]
+    pub(super) fn on(self, line: Option<&Line>) -> Self {
+        Self { line: line.filter(|_| self.shows != Clock::Frozen).cloned(), ..self }
+    }
+
+    /// What is shown, which in a replay was shown before. Past the tape's end it stands still: the interface has no error.
+    fn shown(&self, name: &'static str, now: impl FnOnce() -> Duration) -> Duration {
+        ask_now(question(self.line.as_ref(), name, &()), now).unwrap_or_default()
     }
 
     /// How fine a time may be that the guest comes to see elsewhere: a file's, for one, which would else be the clock
@@ -46,8 +59,8 @@ impl ClockCall {
         let since = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default();
         match self.shows {
             Clock::Frozen => since(self.frozen),
-            Clock::Coarse => floor(since(SystemTime::now()), COARSE_STEP),
-            Clock::Real => since(SystemTime::now()),
+            Clock::Coarse => self.shown("clock.wall", || floor(since(SystemTime::now()), COARSE_STEP)),
+            Clock::Real => self.shown("clock.wall", || since(SystemTime::now())),
         }
     }
 
@@ -56,8 +69,8 @@ impl ClockCall {
         self.effects.used_clock(self.shows);
         match self.shows {
             Clock::Frozen => Duration::ZERO,
-            Clock::Coarse => floor(self.began.elapsed(), COARSE_STEP),
-            Clock::Real => self.began.elapsed(),
+            Clock::Coarse => self.shown("clock.monotonic", || floor(self.began.elapsed(), COARSE_STEP)),
+            Clock::Real => self.shown("clock.monotonic", || self.began.elapsed()),
         }
     }
 }
@@ -106,6 +119,7 @@ mod tests {
             // As if the call had been running for a while.
             began: Instant::now().checked_sub(Duration::from_micros(7_300)).unwrap(),
             effects: recorded().1,
+            line: None,
         }
     }
 

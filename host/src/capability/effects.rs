@@ -253,6 +253,9 @@ pub enum Stop {
     /// The record cannot be written, so the effect may not happen.
     #[error("audit unavailable: {0}")]
     AuditUnavailable(Error),
+    /// A replay asked for what the tape does not say.
+    #[error("the replay does not go on")]
+    Replay,
 }
 
 #[cfg(test)]

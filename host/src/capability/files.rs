@@ -37,6 +37,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FileType, Stat};
+use serde::{Deserialize, Serialize};
 
 use super::clock;
 use super::effects::Effects;
@@ -45,7 +46,7 @@ use crate::limits::CallLimits;
 use crate::policy::Grants;
 
 /// What a file or a folder is to a guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// A file.
     File,
@@ -70,7 +71,7 @@ impl Kind {
 
 /// What a guest may know of a file or a folder. Not when it was read or its attributes changed: whose reads and
 /// changes these were is another call's business.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
     /// What it is.
     pub kind: Kind,
@@ -200,6 +201,11 @@ impl FilesCall {
             step,
             mounts: None,
         }
+    }
+
+    /// Where the guest finds the call's folders.
+    fn places(&self) -> impl Iterator<Item = &str> {
+        self.grants.files.iter().map(|grant| grant.mount.as_str())
     }
 
     /// The call's folders and where the guest finds them; none without a grant.

@@ -12,6 +12,7 @@ mod broker;
 mod exchange;
 mod fault;
 mod head;
+mod taped;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ pub use self::body::{GuestBody, ReceivedBody};
 pub use self::broker::{Broker, BrokerSettings};
 pub use self::fault::Fault;
 pub use self::head::FIELDS_MAX;
+pub use self::taped::{AnswerBody, TapedBody};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +33,7 @@ use http::{Request, Response};
 use self::body::SentBody;
 use self::exchange::Exchange;
 use super::effects::{DeniedUse, Effects};
+use super::tape::Tape;
 use crate::id::TenantId;
 use crate::limits::CallLimits;
 use crate::policy::{Grants, HttpTarget, Refusal};
@@ -57,6 +60,7 @@ pub struct HttpCall {
     effects: Arc<Effects>,
     limits: Limits,
     left: Option<Arc<Left>>,
+    tape: Option<Arc<Tape>>,
 }
 
 /// The limits of a call that are about requests.
@@ -100,7 +104,14 @@ impl HttpCall {
                 timeout: limits.http_timeout,
             },
             left: None,
+            tape: None,
         }
+    }
+
+    /// The same, with what comes back on the call's tape.
+    #[must_use]
+    pub(super) fn on(self, tape: Option<&Arc<Tape>>) -> Self {
+        Self { tape: tape.cloned(), ..self }
     }
 
     /// Sends `request`, whose URI is absolute, and gives the response once its head is there.
@@ -116,19 +127,33 @@ impl HttpCall {
         &mut self,
         request: Request<GuestBody>,
         patience: Patience,
-    ) -> BoxFuture<'static, Result<Response<ReceivedBody>, Fault>> {
-        match self.prepare(request, patience) {
-            Ok((exchange, request)) => Box::pin(exchange.run(request)),
+    ) -> BoxFuture<'static, Result<Response<AnswerBody>, Fault>> {
+        let mut prepared = match self.prepare(request) {
+            Ok(prepared) => prepared,
+            Err(fault) => return Box::pin(async { Err(fault) }),
+        };
+        let Some(tape) = self.tape.clone() else {
+            return match self.exchange(prepared, patience) {
+                Ok((exchange, request)) => {
+                    Box::pin(async { Ok(exchange.run(request).await?.map(AnswerBody::Received)) })
+                }
+                Err(fault) => Box::pin(async { Err(fault) }),
+            };
+        };
+        let (about, received, sent) = (taped::about(&prepared.target, &prepared.head), tape.line(), tape.line());
+        if tape.is_replay() {
+            tape.attend(taped::take(prepared.body, sent));
+            return Box::pin(taped::send(received, about, None));
+        }
+        prepared.body = taped::Watched::boxed(prepared.body, sent);
+        match self.exchange(prepared, patience) {
+            Ok(sending) => Box::pin(taped::send(received, about, Some(sending))),
             Err(fault) => Box::pin(async { Err(fault) }),
         }
     }
 
-    /// Everything that does not wait.
-    fn prepare(
-        &mut self,
-        request: Request<GuestBody>,
-        patience: Patience,
-    ) -> Result<(Exchange, Request<SentBody>), Fault> {
+    /// Everything that does not wait and is decided without the world.
+    fn prepare(&mut self, request: Request<GuestBody>) -> Result<Prepared, Fault> {
         let (parts, body) = request.into_parts();
         let (uri, method) = (&parts.uri, parts.method.as_str());
         let scheme = uri.scheme_str().unwrap_or_default();
@@ -148,13 +173,20 @@ impl HttpCall {
         let used = used(&target, by.path_pattern(&target).unwrap_or_default());
         let head = head::request(&target, parts.headers).map_err(denied)?;
 
-        let broker = self.broker.clone().ok_or(Fault::NoBroker)?;
         head::check(&head, self.limits.header_bytes)?;
         let left = Arc::clone(self.left.get_or_insert_with(|| Arc::new(Left::all(self.limits))));
         if head::declared_bytes(&head).is_some_and(|bytes| bytes > left.sent_bytes.load(Ordering::Relaxed)) {
             return Err(Fault::SentBytes(self.limits.sent_bytes));
         }
         left.request()?;
+        Ok(Prepared { head, target, used, body })
+    }
+
+    /// A request that may leave, and what it leaves with.
+    fn exchange(&mut self, prepared: Prepared, patience: Patience) -> Result<(Exchange, Request<SentBody>), Fault> {
+        let Prepared { head, target, used, body } = prepared;
+        let broker = self.broker.clone().ok_or(Fault::NoBroker)?;
+        let left = Arc::clone(self.left.get_or_insert_with(|| Arc::new(Left::all(self.limits))));
         let body = SentBody::new(body, Arc::clone(&left), Arc::clone(&self.effects));
         let exchange = Exchange {
             broker,
@@ -168,6 +200,15 @@ impl HttpCall {
         };
         Ok((exchange, head.map(|()| body)))
     }
+}
+
+/// A request that may leave.
+struct Prepared {
+    head: Request<()>,
+    target: HttpTarget,
+    /// What it is noted as once it does.
+    used: CapabilityUse,
+    body: GuestBody,
 }
 
 /// What a request is noted as that a rule lets through by `pattern`.

@@ -9,6 +9,8 @@ pub use self::bind::{KvView, add_to_linker};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use serde::{Deserialize, Serialize};
+
 use super::StorageQuotas;
 use super::effects::{DeniedUse, Effects, Stop};
 use crate::id::TenantId;
@@ -21,7 +23,7 @@ use crate::uses::{CapabilityUse, Touch};
 const RECORDED_NAME_CHARS_MAX: usize = 64;
 
 /// Why an operation was not done.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Serialize, Deserialize)]
 pub enum KvFault {
     /// Policy does not allow it. The same for a bucket that there is and for one that there is not.
     #[error("access denied")]
@@ -30,9 +32,11 @@ pub enum KvFault {
     #[error("{0}")]
     Failed(String),
     /// The call ends here.
+    #[serde(skip)]
     #[error(transparent)]
     Stop(#[from] Stop),
     /// The guest used a handle that it has not.
+    #[serde(skip)]
     #[error(transparent)]
     Handle(#[from] wasmtime::component::ResourceTableError),
 }
@@ -51,6 +55,12 @@ impl From<KvError> for KvFault {
 pub struct OpenBucket {
     bucket: Bucket,
     access: Access,
+}
+
+impl OpenBucket {
+    fn name(&self) -> &str {
+        &self.bucket.name
+    }
 }
 
 /// One call's buckets. Nothing is touched before the first operation.

@@ -1,13 +1,13 @@
 //! Linking every interface that a component may import, once per engine.
 
-use wasmtime::component::{HasData, Linker, ResourceTable};
+use wasmtime::component::Linker;
 use wasmtime_wasi::WasiCtxView;
 use wasmtime_wasi::cli::{WasiCli, WasiCliCtxView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksCtxView};
 use wasmtime_wasi::p2::bindings::{cli, clocks, sockets as wasi_sockets};
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsCtxView};
 
-use super::{CapabilityView, config, files, http, kv, log, progress, random, sockets};
+use super::{CapabilityView, config, files, http, io, kv, log, progress, random, sockets};
 
 /// Links all of WASI 0.2 that a tool may import, `wasi:http`'s outgoing side, `wasi:keyvalue`, `wasi:config`, `wasi:logging` and Cofferdam's own interfaces.
 ///
@@ -19,6 +19,7 @@ pub fn add_to_linker<T: CapabilityView>(linker: &mut Linker<T>) -> wasmtime::Res
     config::add_to_linker(linker, |data: &mut T| data.capabilities().config())?;
     files::add_to_linker(linker, |data: &mut T| data.capabilities().files())?;
     http::add_to_linker(linker, |data: &mut T| data.capabilities().http())?;
+    io::add_to_linker(linker, |data: &mut T| data.capabilities().io())?;
     kv::add_to_linker(linker, |data: &mut T| data.capabilities().kv())?;
     log::add_to_linker(linker, |data: &mut T| data.capabilities().log())?;
     progress::add_to_linker(linker, |data: &mut T| data.capabilities().progress())?;
@@ -26,21 +27,9 @@ pub fn add_to_linker<T: CapabilityView>(linker: &mut Linker<T>) -> wasmtime::Res
     sockets::add_to_linker(linker, |data: &mut T| data.capabilities().sockets())
 }
 
-struct HasTable;
-
-impl HasData for HasTable {
-    type Data<'a> = &'a mut ResourceTable;
-}
-
 /// What `wasmtime-wasi` serves as it is: with nothing in it, or nothing to call it on.
 fn wasi<T: CapabilityView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    use wasmtime_wasi_io::bindings::wasi::io;
-
     let l = linker;
-    io::error::add_to_linker::<T, HasTable>(l, table)?;
-    io::poll::add_to_linker::<T, HasTable>(l, table)?;
-    io::streams::add_to_linker::<T, HasTable>(l, table)?;
-
     clocks::wall_clock::add_to_linker::<T, WasiClocks>(l, clocks_view)?;
     clocks::monotonic_clock::add_to_linker::<T, WasiClocks>(l, clocks_view)?;
 
@@ -58,10 +47,6 @@ fn wasi<T: CapabilityView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     wasi_sockets::network::add_to_linker::<T, WasiSockets>(l, &options, sockets_view)?;
     wasi_sockets::tcp::add_to_linker::<T, WasiSockets>(l, sockets_view)?;
     wasi_sockets::udp::add_to_linker::<T, WasiSockets>(l, sockets_view)
-}
-
-fn table<T: CapabilityView>(data: &mut T) -> &mut ResourceTable {
-    &mut data.capabilities().table
 }
 
 fn clocks_view<T: CapabilityView>(data: &mut T) -> WasiClocksCtxView<'_> {

@@ -113,9 +113,9 @@ pub struct Printer {
 }
 
 impl Printer {
-    /// Whether [`Printer::print`] may be called: what is kept has to wait for the decision.
-    pub fn is_ready(&self) -> bool {
-        self.keeper.as_ref().is_none_or(|keeper| keeper.effects.is_decided())
+    /// Whether what is printed is kept, so that it has to wait for the decision.
+    pub fn is_kept(&self) -> bool {
+        self.keeper.is_some()
     }
 
     /// Waits until the guest may print.
@@ -252,7 +252,7 @@ mod tests {
         let log = LogCall::new(None, &CallLimits::default(), effects);
         log.log(LogLevel::Critical, "a".into(), "x").await.unwrap();
         let printer = log.standard(Standard::Output);
-        assert!(printer.is_ready());
+        assert!(!printer.is_kept());
         printer.print(b"x\n");
         assert!(record.events.lock().is_empty() && record.asked.load(Ordering::Relaxed) == 0);
     }
@@ -278,7 +278,7 @@ mod tests {
         let (record, _, log) = log(LogLevel::Info, 1_000);
         let (out, again, error) =
             (log.standard(Standard::Output), log.standard(Standard::Output), log.standard(Standard::Error));
-        assert!(!out.is_ready(), "the decision comes first");
+        assert!(out.is_kept(), "the decision comes first");
         out.ready().await.unwrap();
         out.print(b"one\ntw");
         error.print(b"bad \xff\r\n");
@@ -311,7 +311,7 @@ mod tests {
         record.failures.store(2, Ordering::Relaxed);
         assert!(log.log(LogLevel::Info, String::new(), "x").await.is_err());
         let out = log.standard(Standard::Output);
-        assert!(out.ready().await.is_err() && !out.is_ready());
+        assert!(out.ready().await.is_err());
         drop((out, log));
         assert!(record.events.lock().is_empty());
     }

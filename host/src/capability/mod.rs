@@ -10,12 +10,14 @@ pub mod config;
 pub mod effects;
 pub mod files;
 pub mod http;
+mod io;
 pub mod kv;
 mod linker;
 pub mod log;
 pub mod progress;
 pub mod random;
 mod sockets;
+pub mod tape;
 pub mod uses;
 
 use std::fmt;
@@ -34,11 +36,13 @@ use self::config::{ConfigCall, ConfigView};
 use self::effects::Effects;
 use self::files::{Files, FilesCall, FilesView};
 use self::http::{Broker, HttpCall};
+use self::io::IoView;
 use self::kv::{KvCall, KvView};
 use self::log::{LogCall, LogView};
 use self::progress::{ProgressCall, ProgressView};
 use self::random::{RandomCall, RandomView};
 use self::sockets::SocketsView;
+use self::tape::{Line, Tape};
 use crate::id::{CallId, TenantId};
 use crate::limits::CallLimits;
 use crate::policy::Grants;
@@ -58,7 +62,7 @@ pub struct Services {
     pub quotas: Arc<StorageQuotas>,
 }
 
-/// What each tenant may store through its tools, by the platform's ceiling; a change is in force from the next
+/// What each tenant may store through its tools and its calls, by the platform's ceiling; a change is in force from the next
 /// operation on.
 #[derive(Debug)]
 pub struct StorageQuotas {
@@ -66,12 +70,18 @@ pub struct StorageQuotas {
     pub buckets_bytes_max: AtomicU64,
     /// All volumes of a tenant together, in bytes.
     pub volumes_bytes_max: AtomicU64,
+    /// All payloads of a tenant's calls together, in bytes.
+    pub payloads_bytes_max: AtomicU64,
 }
 
 impl Default for StorageQuotas {
-    /// 1 GiB and 10 GiB.
+    /// 1 GiB, 10 GiB and 1 GiB.
     fn default() -> Self {
-        Self { buckets_bytes_max: AtomicU64::new(1 << 30), volumes_bytes_max: AtomicU64::new(10 << 30) }
+        Self {
+            buckets_bytes_max: AtomicU64::new(1 << 30),
+            volumes_bytes_max: AtomicU64::new(10 << 30),
+            payloads_bytes_max: AtomicU64::new(1 << 30),
+        }
     }
 }
 
@@ -97,6 +107,10 @@ pub struct CallCapabilities {
     progress: ProgressCall,
     random: RandomCall,
     effects: Arc<Effects>,
+    /// Of the call's tape, where it has one.
+    line: Option<Line>,
+    /// Which handles are standard streams.
+    printers: Vec<u32>,
 }
 
 impl fmt::Debug for CallCapabilities {
@@ -106,7 +120,9 @@ impl fmt::Debug for CallCapabilities {
 }
 
 impl CallCapabilities {
-    /// What the call `call` of `tenant` holds by `grants`; a frozen clock shows `frozen_time`.
+    /// What the call `call` of `tenant` holds by `grants`; a frozen clock shows `frozen_time`. In a replay, by its
+    /// `tape`, nothing of it touches the world.
+    #[expect(clippy::too_many_arguments, reason = "a call holds as much")]
     pub fn new(
         services: &Services,
         grants: &Arc<Grants>,
@@ -115,24 +131,28 @@ impl CallCapabilities {
         call: CallId,
         frozen_time: SystemTime,
         effects: Arc<Effects>,
+        tape: Option<&Arc<Tape>>,
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(usize::try_from(limits.resources).unwrap_or(usize::MAX));
+        let line = tape.map(Tape::main);
         let effect = || Arc::clone(&effects);
-        let clock = ClockCall::new(&grants.clock, frozen_time, effect());
+        let clock = ClockCall::new(&grants.clock, frozen_time, effect()).on(line.as_ref());
         Self {
             table,
             wasi: None,
             kv: KvCall::new(services.kv.as_ref(), &services.quotas, grants, limits, tenant, effect()),
             files: FilesCall::new(services.files.as_ref(), grants, limits, tenant, clock.step(), effect()),
             clock,
-            http: HttpCall::new(services.http.as_ref(), grants, limits, tenant, effect()),
+            http: HttpCall::new(services.http.as_ref(), grants, limits, tenant, effect()).on(tape),
             http_context: http::context(limits),
             config: ConfigCall::new(&grants.config, effect()),
             log: LogCall::new(grants.log.as_ref(), limits, effect()),
             progress: ProgressCall::new(limits, effect()),
-            random: RandomCall::new(&grants.random, limits, call, effect()),
+            random: RandomCall::new(&grants.random, limits, call, effect()).on(line.as_ref()),
             effects,
+            line,
+            printers: Vec::new(),
         }
     }
 
@@ -149,19 +169,24 @@ impl CallCapabilities {
     }
 
     fn kv(&mut self) -> KvView<'_> {
-        KvView { table: &mut self.table, call: &mut self.kv }
+        KvView { table: &mut self.table, call: &mut self.kv, line: self.line.as_ref() }
     }
 
     fn files(&mut self) -> FilesView<'_> {
-        FilesView { table: &mut self.table, call: &mut self.files }
+        FilesView { table: &mut self.table, call: &mut self.files, line: self.line.as_ref() }
     }
 
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView { hooks: &mut self.http, table: &mut self.table, ctx: &mut self.http_context }
     }
 
+    fn io(&mut self) -> IoView<'_> {
+        let tape = self.line.as_ref().map(|line| &**line.tape());
+        IoView { table: &mut self.table, tape, printers: &mut self.printers }
+    }
+
     fn log(&mut self) -> LogView<'_> {
-        LogView { table: &mut self.table, call: &mut self.log }
+        LogView { table: &mut self.table, call: &mut self.log, printers: &mut self.printers }
     }
 
     fn config(&mut self) -> ConfigView<'_> {

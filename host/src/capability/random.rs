@@ -16,6 +16,7 @@ use chacha20::rand_core::{Rng as _, SeedableRng as _};
 use sha2::{Digest as _, Sha256};
 
 use super::effects::{Effects, Stop};
+use super::tape::{Line, ask_now, question};
 use crate::error::Error;
 use crate::id::CallId;
 use crate::limits::CallLimits;
@@ -62,12 +63,19 @@ pub struct RandomCall {
     bytes_max: u64,
     streams: [Option<Box<ChaCha12Rng>>; 3],
     effects: Arc<Effects>,
+    line: Option<Line>,
 }
 
 impl RandomCall {
     /// What `grant` says, for the call `call`.
     pub fn new(grant: &Grant<Random>, limits: &CallLimits, call: CallId, effects: Arc<Effects>) -> Self {
-        Self { source: **grant, call, bytes_max: limits.random_bytes, streams: [None, None, None], effects }
+        Self { source: **grant, call, bytes_max: limits.random_bytes, streams: [None, None, None], effects, line: None }
+    }
+
+    /// The same, with what it gives on the call's tape. What is seeded follows from the call's id.
+    #[must_use]
+    pub(super) fn on(self, line: Option<&Line>) -> Self {
+        Self { line: line.filter(|_| self.source == Random::Secure).cloned(), ..self }
     }
 
     /// `count` bytes.
@@ -107,7 +115,15 @@ impl RandomCall {
         match self.source {
             Random::Secure => {
                 self.effects.used_random();
-                getrandom::fill(bytes).map_err(|error| Error::internal(format_args!("no random bytes: {error}")).into())
+                let question = question(self.line.as_ref(), "random.bytes", &(wanted as u8, bytes.len()));
+                let given = ask_now(question, || {
+                    let mut given = vec![0; bytes.len()];
+                    getrandom::fill(&mut given).map(|()| given).map_err(|error| error.to_string())
+                })?;
+                let given = given.map_err(|error| Error::internal(format_args!("no random bytes: {error}")))?;
+                // As many as were asked for: the question says how many.
+                bytes.iter_mut().zip(given).for_each(|(byte, given)| *byte = given);
+                Ok(())
             }
             Random::Seeded => {
                 let key = Sha256::new().chain_update(wanted.domain()).chain_update(self.call.as_bytes());

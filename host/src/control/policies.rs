@@ -128,6 +128,7 @@ impl Control {
         let _alone = self.0.turn.lock().await;
         self.0.quotas.buckets_bytes_max.store(ceiling.buckets_bytes_max(), Ordering::Relaxed);
         self.0.quotas.volumes_bytes_max.store(ceiling.volumes_bytes_max(), Ordering::Relaxed);
+        self.0.quotas.payloads_bytes_max.store(ceiling.payloads_bytes_max(), Ordering::Relaxed);
         self.0.snapshot.swap_ceiling(ceiling);
     }
 }

@@ -28,6 +28,7 @@ use self::state::State;
 use crate::capability::Services;
 use crate::capability::bindings::NativePre;
 use crate::capability::effects::Effects;
+use crate::capability::tape::Tape;
 use crate::error::{Error, Result};
 use crate::id::{CallId, DefinitionName, TenantId};
 use crate::limits::CallLimits;
@@ -96,6 +97,8 @@ pub struct Run {
     pub effects: Arc<Effects>,
     /// Where its usage can be read when it was given up.
     pub meter: Arc<Meter>,
+    /// Where the host's answers are recorded, or in a replay come from.
+    pub tape: Option<Arc<Tape>>,
 }
 
 /// How a call ended.
@@ -167,7 +170,10 @@ impl Engine {
     /// it used.
     pub async fn run(&self, loaded: &Arc<Loaded>, run: Run) -> Ended {
         let tenant = run.tenant.clone();
-        let work = Box::pin(call::run(Arc::clone(loaded), self.0.services.clone(), run));
+        // A replay has no world that anything could happen in.
+        let is_replay = run.tape.as_ref().is_some_and(|tape| tape.is_replay());
+        let services = if is_replay { Services::default() } else { self.0.services.clone() };
+        let work = Box::pin(call::run(Arc::clone(loaded), services, run));
         self.0.executor.run(&tenant, &loaded.pace, work).await
     }
 

@@ -31,7 +31,7 @@ pub struct Hints {
 }
 
 /// One piece of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Content {
     /// Text.
     Text(String),
@@ -44,7 +44,7 @@ pub enum Content {
 }
 
 /// Bytes with a media type.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blob {
     /// Such as `image/png`.
     pub media_type: String,
@@ -55,7 +55,7 @@ pub struct Blob {
 }
 
 /// A tool's answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolOutput {
     /// Its pieces, in order.
     pub content: Vec<Content>,

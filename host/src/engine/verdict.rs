@@ -102,6 +102,7 @@ fn stopped(stop: &Stop) -> Error {
     match stop {
         Stop::LimitExceeded { which, limit } => limit_exceeded(which, *limit, "the call went past a limit"),
         Stop::AuditUnavailable(error) => error.clone(),
+        Stop::Replay => Error::new(Code::Cancelled, "the replay does not go on as the call did"),
     }
 }
 

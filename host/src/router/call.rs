@@ -171,6 +171,7 @@ impl Router {
             frozen_time,
             effects: Arc::clone(record.effects()),
             meter: Arc::clone(record.meter()),
+            tape: None,
         };
         let ended = inner.engine.run(&loaded, run).await;
         let result = ended.result.and_then(|output| checked_output(&resolved.tool, output));

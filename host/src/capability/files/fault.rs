@@ -3,6 +3,7 @@
 use std::io;
 
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 
 use crate::capability::effects::Stop;
 
@@ -10,12 +11,17 @@ macro_rules! faults {
     ($($(#[$doc:meta])* $variant:ident = $text:literal $(, $($errno:ident)|+)?;)*) => {
         /// Why an operation on files was not done. What the host's operating system says is told apart as far as the
         /// interface does, and never in its words: they could hold names of the host.
-        #[derive(Debug, thiserror::Error)]
+        #[derive(Debug, thiserror::Error, Serialize, Deserialize)]
         pub enum Fault {
             $($(#[$doc])* #[error($text)] $variant,)*
-            /// The call ends here.
+            /// The call ends here. What is on no tape stands last: it has no number there.
+            #[serde(skip)]
             #[error(transparent)]
             Stop(#[from] Stop),
+            /// The guest used a handle that it has not.
+            #[serde(skip)]
+            #[error(transparent)]
+            Handle(#[from] wasmtime::component::ResourceTableError),
         }
 
         impl From<Errno> for Fault {
@@ -90,5 +96,20 @@ impl From<io::Error> for Fault {
                 Self::Io
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_on_a_tape_comes_back_as_it_was() {
+        for fault in [Fault::Escape, Fault::ReadOnly, Fault::Quota, Fault::NoEntry, Fault::Unsupported, Fault::Io] {
+            let spelt = postcard::to_allocvec(&fault).unwrap();
+            let back: Fault = postcard::from_bytes(&spelt).unwrap();
+            assert_eq!(format!("{back:?}"), format!("{fault:?}"));
+        }
+        postcard::to_allocvec(&Fault::Stop(Stop::Replay)).unwrap_err();
     }
 }

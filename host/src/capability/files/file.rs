@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use rustix::fs::{Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fstat, futimens};
+use serde::Serialize;
 
 use super::folder::OpenHow;
 use super::mount::Mount;
@@ -22,7 +23,7 @@ pub const WRITE_BYTES_MAX: usize = 64 << 10;
 const FILE_BYTES_MAX: u64 = i64::MAX as u64;
 
 /// What to set a time to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum NewTime {
     /// What it is.
     Same,

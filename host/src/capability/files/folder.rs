@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use cap_std::fs::{Dir, ReadDir};
 use rustix::fs::{AtFlags, Stat, utimensat};
+use serde::{Deserialize, Serialize};
 
 use super::change::{Change, Spot};
 use super::file::{NewTime, timestamps};
@@ -19,7 +20,7 @@ use crate::uses::Touch;
 const LISTED_AT_ONCE: usize = 64;
 
 /// How to open a file or folder.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct OpenHow {
     /// Make the file where there is none.
     pub create: bool,
@@ -274,7 +275,7 @@ impl Folder {
 }
 
 /// One thing in a folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// What it is.
     pub kind: Kind,

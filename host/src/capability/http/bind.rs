@@ -108,7 +108,9 @@ fn code(fault: &Fault) -> ErrorCode {
         Fault::Denied => ErrorCode::HttpRequestDenied,
         Fault::NoBroker => ErrorCode::ConfigurationError,
         // The interface has no words for these.
-        Fault::Requests(_) | Fault::AuditUnavailable(_) => ErrorCode::InternalError(Some(fault.to_string())),
+        Fault::Requests(_) | Fault::AuditUnavailable(_) | Fault::Replay => {
+            ErrorCode::InternalError(Some(fault.to_string()))
+        }
         Fault::SentBytes(max) => ErrorCode::HttpRequestBodySize(Some(*max)),
         Fault::SentHead(max) => ErrorCode::HttpRequestHeaderSectionSize(size(max)),
         Fault::Target(_) => ErrorCode::HttpRequestUriTooLong,

@@ -3,10 +3,13 @@
 use std::error::Error as _;
 use std::io;
 
+use serde::{Deserialize, Serialize};
+
+use crate::capability::effects::Stop;
 use crate::error::Error;
 
 /// Why a request was not sent, or its response not given.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error, Serialize, Deserialize)]
 pub enum Fault {
     /// Policy does not allow it.
     #[error("the request is denied")]
@@ -32,9 +35,6 @@ pub enum Fault {
     /// The response's head is past `http_header_bytes`, which is this, or has too many fields.
     #[error("limits.http_header_bytes is {0}, and the response's header fields are longer")]
     ReceivedHead(u64),
-    /// The record cannot be written, so nothing may leave.
-    #[error("audit unavailable: {0}")]
-    AuditUnavailable(Error),
     /// The tenant, or the host, has as many connections as it may have.
     #[error("too many connections at once")]
     ConnectionLimit,
@@ -89,6 +89,21 @@ pub enum Fault {
     /// The guest gave its request's body up.
     #[error("the request's body was given up")]
     Aborted,
+    /// The record cannot be written, so nothing may leave. What is on no tape stands last: it has no number there.
+    #[serde(skip)]
+    #[error("audit unavailable: {0}")]
+    AuditUnavailable(Error),
+    /// A replay asked for what the tape does not say.
+    #[serde(skip)]
+    #[error("the replay does not go on")]
+    Replay,
+}
+
+impl From<Stop> for Fault {
+    /// Of a tape, which alone stops a request.
+    fn from(_: Stop) -> Self {
+        Self::Replay
+    }
 }
 
 impl Fault {
@@ -136,6 +151,34 @@ impl Fault {
                 tracing::debug!(%error, "an exchange with an origin failed");
                 Self::Protocol
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_on_a_tape_comes_back_as_it_was() {
+        for fault in [
+            Fault::Denied,
+            Fault::NoBroker,
+            Fault::Requests(1),
+            Fault::ReceivedHead(2),
+            Fault::ConnectionLimit,
+            Fault::Dns,
+            Fault::TlsAlert(40),
+            Fault::ReadTimeout,
+            Fault::Protocol,
+            Fault::Aborted,
+        ] {
+            let spelt = postcard::to_allocvec(&fault).unwrap();
+            let back: Fault = postcard::from_bytes(&spelt).unwrap();
+            assert_eq!(format!("{back:?}"), format!("{fault:?}"));
+        }
+        for fault in [Fault::Replay, Fault::AuditUnavailable(Error::internal("x"))] {
+            postcard::to_allocvec(&fault).unwrap_err();
         }
     }
 }

@@ -3,6 +3,7 @@ mod failures;
 mod limits;
 mod reach;
 mod support;
+mod taped;
 mod tls;
 
 use super::*;

@@ -4,6 +4,7 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 
 use super::{KvCall, KvFault, OpenBucket};
 use crate::capability::bindings::wasi::keyvalue::{atomics, batch, store};
+use crate::capability::tape::{Line, ask, question};
 
 /// The call's share of the host as `wasi:keyvalue` wants it.
 #[derive(Debug)]
@@ -12,6 +13,8 @@ pub struct KvView<'a> {
     pub table: &'a mut ResourceTable,
     /// The call's buckets.
     pub call: &'a mut KvCall,
+    /// The call's tape, where it has one.
+    pub line: Option<&'a Line>,
 }
 
 struct HasKv;
@@ -49,19 +52,27 @@ impl store::Host for KvView<'_> {
 
 impl store::HostBucket for KvView<'_> {
     async fn get(&mut self, bucket: Resource<OpenBucket>, key: String) -> Result<Option<Vec<u8>>, KvFault> {
-        self.call.get(self.table.get(&bucket)?, &key).await
+        let bucket = self.table.get(&bucket)?;
+        let question = question(self.line, "kv.get", &(bucket.name(), &key));
+        ask(question, self.call.get(bucket, &key)).await
     }
 
     async fn set(&mut self, bucket: Resource<OpenBucket>, key: String, value: Vec<u8>) -> Result<(), KvFault> {
-        self.call.set_many(self.table.get(&bucket)?, vec![(key, value)]).await
+        let bucket = self.table.get(&bucket)?;
+        let question = question(self.line, "kv.set", &(bucket.name(), &key, &value));
+        ask(question, self.call.set_many(bucket, vec![(key, value)])).await
     }
 
     async fn delete(&mut self, bucket: Resource<OpenBucket>, key: String) -> Result<(), KvFault> {
-        self.call.delete_many(self.table.get(&bucket)?, vec![key]).await
+        let bucket = self.table.get(&bucket)?;
+        let question = question(self.line, "kv.delete", &(bucket.name(), &key));
+        ask(question, self.call.delete_many(bucket, vec![key])).await
     }
 
     async fn exists(&mut self, bucket: Resource<OpenBucket>, key: String) -> Result<bool, KvFault> {
-        self.call.exists(self.table.get(&bucket)?, &key).await
+        let bucket = self.table.get(&bucket)?;
+        let question = question(self.line, "kv.exists", &(bucket.name(), &key));
+        ask(question, self.call.exists(bucket, &key)).await
     }
 
     async fn list_keys(
@@ -69,7 +80,9 @@ impl store::HostBucket for KvView<'_> {
         bucket: Resource<OpenBucket>,
         cursor: Option<u64>,
     ) -> Result<store::KeyResponse, KvFault> {
-        let page = self.call.list(self.table.get(&bucket)?, cursor).await?;
+        let bucket = self.table.get(&bucket)?;
+        let question = question(self.line, "kv.list-keys", &(bucket.name(), cursor));
+        let page = ask(question, self.call.list(bucket, cursor)).await?;
         Ok(store::KeyResponse { keys: page.keys, cursor: page.cursor })
     }
 
@@ -81,7 +94,9 @@ impl store::HostBucket for KvView<'_> {
 
 impl atomics::Host for KvView<'_> {
     async fn increment(&mut self, bucket: Resource<OpenBucket>, key: String, delta: u64) -> Result<u64, KvFault> {
-        self.call.increment(self.table.get(&bucket)?, key, delta).await
+        let bucket = self.table.get(&bucket)?;
+        let question = question(self.line, "kv.increment", &(bucket.name(), &key, delta));
+        ask(question, self.call.increment(bucket, key, delta)).await
     }
 }
 
@@ -91,14 +106,20 @@ impl batch::Host for KvView<'_> {
         bucket: Resource<OpenBucket>,
         keys: Vec<String>,
     ) -> Result<Vec<Option<(String, Vec<u8>)>>, KvFault> {
-        self.call.get_many(self.table.get(&bucket)?, keys).await
+        let bucket = self.table.get(&bucket)?;
+        let question = question(self.line, "kv.get-many", &(bucket.name(), &keys));
+        ask(question, self.call.get_many(bucket, keys)).await
     }
 
     async fn set_many(&mut self, bucket: Resource<OpenBucket>, pairs: Vec<(String, Vec<u8>)>) -> Result<(), KvFault> {
-        self.call.set_many(self.table.get(&bucket)?, pairs).await
+        let bucket = self.table.get(&bucket)?;
+        let question = question(self.line, "kv.set-many", &(bucket.name(), &pairs));
+        ask(question, self.call.set_many(bucket, pairs)).await
     }
 
     async fn delete_many(&mut self, bucket: Resource<OpenBucket>, keys: Vec<String>) -> Result<(), KvFault> {
-        self.call.delete_many(self.table.get(&bucket)?, keys).await
+        let bucket = self.table.get(&bucket)?;
+        let question = question(self.line, "kv.delete-many", &(bucket.name(), &keys));
+        ask(question, self.call.delete_many(bucket, keys)).await
     }
 }

@@ -372,7 +372,7 @@ mod interface {
         let (mut call, _) = world.writer();
         call.kv.operations_left = 1;
         let mut table = ResourceTable::new();
-        let mut view = KvView { table: &mut table, call: &mut call.kv };
+        let mut view = KvView { table: &mut table, call: &mut call.kv, line: None };
         let denied = view.open("other".into()).unwrap_err();
         assert!(matches!(view.convert_error(denied), Ok(Error::AccessDenied)));
 

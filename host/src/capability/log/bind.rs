@@ -20,6 +20,8 @@ pub struct LogView<'a> {
     pub table: &'a mut ResourceTable,
     /// The call's log.
     pub call: &'a mut LogCall,
+    /// Which of the handles are standard streams.
+    pub printers: &'a mut Vec<u32>,
 }
 
 struct HasLog;
@@ -58,8 +60,12 @@ impl logging::Host for LogView<'_> {
 
 impl LogView<'_> {
     fn stream(&mut self, standard: Standard) -> wasmtime::Result<Resource<DynOutputStream>> {
-        let stream: DynOutputStream = Box::new(PrinterStream { printer: self.call.standard(standard), stopped: None });
-        Ok(self.table.push(stream)?)
+        let printer = self.call.standard(standard);
+        let is_waited_for = !printer.is_kept();
+        let stream: DynOutputStream = Box::new(PrinterStream { printer, stopped: None, is_waited_for });
+        let stream = self.table.push(stream)?;
+        self.printers.push(stream.rep());
+        Ok(stream)
     }
 }
 
@@ -75,17 +81,20 @@ impl stderr::Host for LogView<'_> {
     }
 }
 
-/// A standard stream as the guest sees it: it takes nothing until the decision is durable.
+/// A standard stream as the guest sees it: it takes nothing until the decision is durable, and has to be waited for once
+/// whether it is by then or not, so that what a guest sees does not follow from how quick a disk is.
 struct PrinterStream {
     printer: Printer,
     stopped: Option<Stop>,
+    is_waited_for: bool,
 }
 
 #[wasmtime_wasi::async_trait]
 impl Pollable for PrinterStream {
     async fn ready(&mut self) {
-        if let Err(stop) = self.printer.ready().await {
-            self.stopped = Some(stop);
+        match self.printer.ready().await {
+            Ok(()) => self.is_waited_for = true,
+            Err(stop) => self.stopped = Some(stop),
         }
     }
 }
@@ -95,13 +104,13 @@ impl OutputStream for PrinterStream {
     fn check_write(&mut self) -> StreamResult<usize> {
         match self.stopped.take() {
             Some(stop) => Err(StreamError::Trap(stop.into())),
-            None if self.printer.is_ready() => Ok(PRINT_BYTES_MAX),
+            None if self.is_waited_for => Ok(PRINT_BYTES_MAX),
             None => Ok(0),
         }
     }
 
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        if !self.printer.is_ready() || bytes.len() > PRINT_BYTES_MAX {
+        if !self.is_waited_for || bytes.len() > PRINT_BYTES_MAX {
             return Err(StreamError::trap("a write that check-write did not permit"));
         }
         self.printer.print(&bytes);
@@ -133,7 +142,8 @@ mod tests {
     async fn a_standard_stream_takes_nothing_before_the_decision_and_no_more_than_it_says() {
         let (record, mut call) = call();
         let mut table = ResourceTable::new();
-        let mut view = LogView { table: &mut table, call: &mut call };
+        let mut printers = Vec::new();
+        let mut view = LogView { table: &mut table, call: &mut call, printers: &mut printers };
         let (out, error) = (stdout::Host::get_stdout(&mut view).unwrap(), stderr::Host::get_stderr(&mut view).unwrap());
         let stream = table.get_mut(&out).unwrap();
         assert_eq!(stream.check_write().unwrap(), 0);
@@ -143,8 +153,11 @@ mod tests {
         assert!(matches!(stream.write(vec![0; PRINT_BYTES_MAX + 1].into()), Err(StreamError::Trap(_))));
         stream.write(Bytes::from_static(b"one\n")).unwrap();
         stream.flush().unwrap();
-        // One decision is enough for the other.
+        // The other has to be waited for as well, although one decision is enough.
         let stream = table.get_mut(&error).unwrap();
+        assert_eq!(stream.check_write().unwrap(), 0);
+        stream.ready().await;
+        assert_eq!(record.asked.load(Ordering::Relaxed), 1);
         assert_eq!(stream.check_write().unwrap(), PRINT_BYTES_MAX);
         stream.write(Bytes::from_static(b"two\n")).unwrap();
         let line = |level, context: &str, message: &str| {
@@ -160,7 +173,8 @@ mod tests {
         let (record, mut call) = call();
         record.failures.store(2, Ordering::Relaxed);
         let mut table = ResourceTable::new();
-        let mut view = LogView { table: &mut table, call: &mut call };
+        let mut printers = Vec::new();
+        let mut view = LogView { table: &mut table, call: &mut call, printers: &mut printers };
         let logged = logging::Host::log(&mut view, logging::Level::Info, String::new(), "x".into()).await;
         assert!(logged.unwrap_err().is::<Stop>(), "for the engine's verdict");
         let out = stdout::Host::get_stdout(&mut view).unwrap();
@@ -174,7 +188,8 @@ mod tests {
     async fn every_level_of_the_interface_is_one_of_ours() {
         let (record, mut call) = call();
         let mut table = ResourceTable::new();
-        let mut view = LogView { table: &mut table, call: &mut call };
+        let mut printers = Vec::new();
+        let mut view = LogView { table: &mut table, call: &mut call, printers: &mut printers };
         use logging::Level::{Critical, Debug, Error, Info, Trace, Warn};
         for level in [Trace, Debug, Info, Warn, Error, Critical] {
             logging::Host::log(&mut view, level, "c".into(), "m".into()).await.unwrap();

@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::capability::files::{Fault, OpenFile, READ_BYTES_MAX, WRITE_BYTES_MAX};
+use crate::capability::tape::{Line, ask, question};
 
 /// What a guest gets that waits for a stream without having said how much it wants.
 const READ_AHEAD_BYTES: usize = 4 << 10;
@@ -27,9 +28,11 @@ fn failed(fault: Fault) -> StreamError {
 
 /// Reads a file from some offset on.
 pub(super) struct FileReader {
-    file: OpenFile,
+    /// Absent in a replay.
+    file: Option<OpenFile>,
     offset: u64,
     state: Reading,
+    line: Option<Line>,
 }
 
 enum Reading {
@@ -41,14 +44,16 @@ enum Reading {
 }
 
 impl FileReader {
-    pub(super) fn new(file: OpenFile, offset: u64) -> Self {
-        Self { file, offset, state: Reading::Idle }
+    pub(super) fn new(file: Option<OpenFile>, offset: u64, line: Option<Line>) -> Self {
+        Self { file, offset, state: Reading::Idle, line }
     }
 
     fn begin(&mut self, count: usize) {
         if matches!(self.state, Reading::Idle) {
             let (file, offset, count) = (self.file.clone(), self.offset, count.min(READ_BYTES_MAX) as u64);
-            self.state = Reading::Waiting(Box::pin(async move { file.read(count, offset).await }));
+            let question = question(self.line.as_ref(), "files.read", &(count, offset));
+            let read = async move { file.ok_or(Fault::BadDescriptor)?.read(count, offset).await };
+            self.state = Reading::Waiting(Box::pin(ask(question, read)));
         }
     }
 }
@@ -102,10 +107,12 @@ impl InputStream for FileReader {
 
 /// Writes a file from some offset on, or at its end.
 pub(super) struct FileWriter {
-    file: OpenFile,
+    /// Absent in a replay.
+    file: Option<OpenFile>,
     /// Absent: the end, wherever that is.
     offset: Option<u64>,
     state: Writing,
+    line: Option<Line>,
 }
 
 enum Writing {
@@ -116,8 +123,8 @@ enum Writing {
 }
 
 impl FileWriter {
-    pub(super) fn new(file: OpenFile, offset: Option<u64>) -> Self {
-        Self { file, offset, state: Writing::Idle }
+    pub(super) fn new(file: Option<OpenFile>, offset: Option<u64>, line: Option<Line>) -> Self {
+        Self { file, offset, state: Writing::Idle, line }
     }
 
     fn check(&mut self) -> StreamResult<()> {
@@ -159,7 +166,9 @@ impl OutputStream for FileWriter {
             return Err(StreamError::trap("a write that check-write did not permit"));
         }
         let (file, offset) = (self.file.clone(), self.offset);
-        self.state = Writing::Waiting(Box::pin(async move { file.write(bytes, offset).await }));
+        let question = question(self.line.as_ref(), "files.write", &(&bytes[..], offset));
+        let write = async move { file.ok_or(Fault::BadDescriptor)?.write(bytes, offset).await };
+        self.state = Writing::Waiting(Box::pin(ask(question, write)));
         Ok(())
     }
 

@@ -32,7 +32,7 @@ pub(super) fn error_code(fault: &Fault) -> Option<ErrorCode> {
         Fault::Busy => ErrorCode::Busy,
         Fault::Unsupported => ErrorCode::Unsupported,
         Fault::Io => ErrorCode::Io,
-        Fault::Stop(_) => return None,
+        Fault::Stop(_) | Fault::Handle(_) => return None,
     })
 }
 

@@ -24,7 +24,7 @@ impl Guest {
     }
 
     fn view(&mut self) -> FilesView<'_> {
-        FilesView { table: &mut self.table, call: &mut self.call.files }
+        FilesView { table: &mut self.table, call: &mut self.call.files, line: None }
     }
 
     fn root(&mut self) -> Handle {

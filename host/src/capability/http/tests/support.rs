@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use super::super::broker::Resolve;
 use super::*;
 use crate::capability::effects::tests::{Record, recorded};
+use crate::capability::tape::Tape;
 use crate::policy::{Grant, HttpGrant, HttpRule};
 
 /// What an origin does with a connection, once it has read a request's head.
@@ -274,6 +275,14 @@ impl World {
         let tenant = tenant.parse().unwrap();
         let http = HttpCall::new(Some(&self.broker), &grants, &self.limits, &tenant, Arc::clone(&effects));
         Call { record, effects, http }
+    }
+
+    /// A call with a tape; in a replay there is no network.
+    pub(super) fn call_on(&self, tape: &Arc<Tape>) -> Call {
+        let mut call = self.call();
+        call.http.broker.take_if(|_| tape.is_replay());
+        call.http = call.http.on(Some(tape));
+        call
     }
 }
 
