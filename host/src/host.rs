@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 use crate::registry::RegistrySettings;
 use crate::router::Router;
 use crate::snapshot::Snapshot;
-use crate::storage::{DataFolder, Store};
+use crate::storage::{DataFolder, Payloads, Store};
 
 /// How a host is set up.
 #[derive(Debug, Clone)]
@@ -70,6 +70,7 @@ pub struct Host {
     pub control: Control,
     folder: DataFolder,
     store: Store,
+    payloads: Payloads,
     audit: Audit,
     logs: Logs,
     snapshot: Arc<Snapshot>,
@@ -124,6 +125,7 @@ impl Host {
         upkeep::keep_usage(&self.store, &self.audit, &self.ledger).await?;
         let logs = self.logs;
         tokio::task::spawn_blocking(move || logs.close()).await.map_err(Error::internal)?;
+        self.payloads.close().await;
         self.store.close().await;
         let audit = self.audit;
         tokio::task::spawn_blocking(move || audit.close()).await.map_err(Error::internal)?

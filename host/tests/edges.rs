@@ -21,7 +21,7 @@ const EDGES: &[(&str, &str)] = &[
     ("host", "control router snapshot identity registry engine capability policy storage admission audit"),
     ("control", "what_if snapshot identity registry capability policy storage admission audit"),
     ("what_if", "snapshot policy audit"),
-    ("router", "snapshot identity registry engine capability policy admission audit"),
+    ("router", "snapshot identity registry engine capability policy admission audit storage"),
     ("snapshot", "identity registry policy storage audit"),
     ("registry", "engine capability policy storage"),
     ("engine", "capability policy"),

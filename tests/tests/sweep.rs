@@ -54,6 +54,9 @@ fn known(operation: &str, of: &Ids) -> Option<Known> {
         "GET /v1/tools/{tool}" => scopes(&["agent"]),
         "POST /v1/calls" => with(&["agent"], json!({"tool": of.tool, "arguments": {}})),
         "GET /v1/calls/{call}" => scopes(&["auditor", "agent"]),
+        "GET /v1/calls/{call}/payload" => scopes(&["auditor", "agent"]),
+        "DELETE /v1/calls/{call}/payload" | "DELETE /v1/payloads" => scopes(&["operator"]),
+        "POST /v1/calls/{call}/replay" => scopes(&["auditor"]),
         "GET /v1/policy" => scopes(&["operator", "auditor"]),
         "PUT /v1/policy" => with(&["operator"], Value::from("# swept\n")),
         "POST /v1/policy/check" => with(&[], Value::from("# swept\n")),
@@ -69,6 +72,9 @@ fn known(operation: &str, of: &Ids) -> Option<Known> {
         _ => return None,
     })
 }
+
+/// What every tenant here has in force: something is kept of its calls.
+const POLICY: &str = "[audit]\npayloads = \"1h\"\nrecord = true\n";
 
 /// What a tenant has that a request can name.
 #[derive(Debug, Clone)]
@@ -89,6 +95,7 @@ impl Ids {
         let component = Handmade { description, ..Handmade::default() }.build();
         let component = tenant.push(&package, component).await;
         let tool = format!("{package}.handmade");
+        tenant.policy(POLICY).await;
         let call = tenant.agent.call(&tool, json!({})).await.call().to_owned();
         let key = tenant.agent.get("/v1/whoami").await.ok()["principal"]["id"].as_str().unwrap().to_owned();
         Self { tenant: tenant.name.clone(), key, component, package, tool, call }
@@ -258,7 +265,7 @@ fn what_another_tenant_has_is_not_there() {
         assert_eq!(package["versions"].as_array().unwrap().len(), 1);
         assert_eq!(package["versions"][0]["deprecated"], Value::Null);
         assert_eq!(acme.agent.call(&ids.tool, json!({})).await.status, 200);
-        assert_eq!(acme.operator.get("/v1/policy").await.ok()["text"], "");
+        assert_eq!(acme.operator.get("/v1/policy").await.ok()["text"], POLICY);
         sweep.finish();
     });
 }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::{Entry, Event};
-use crate::audit::entry::Outcome;
+use crate::audit::entry::{Outcome, ReplayOutcome};
 use crate::error::{Code, Error, Result};
 use crate::id::{CallId, PrincipalId, ToolName};
 
@@ -77,6 +77,7 @@ fn names(wanted: &ToolName, tool: &ToolName) -> bool {
 fn failed(event: &Event) -> bool {
     match event {
         Event::CallEnded(event) => event.outcome != Outcome::Ok,
+        Event::CallReplayed(event) => event.outcome != ReplayOutcome::Same,
         Event::CallRefused(_)
         | Event::CapabilityDenied(_)
         | Event::ComponentRejected(_)

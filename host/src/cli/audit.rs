@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use cofferdam_auditor::cli as auditor;
+use semver::Version;
 
 use self::read::{Format, Which};
 use super::client::Client;
@@ -19,6 +20,7 @@ use crate::id::CallId;
 mod line;
 mod log;
 mod ocsf;
+mod payload;
 mod read;
 
 pub(super) use self::line::of as line;
@@ -34,6 +36,9 @@ Examples:
   cofferdam audit verify-log acme-log --key \"$VKEY\" --held checkpoint.last-month
   cofferdam audit receipt 0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77 --output receipt.json
   cofferdam audit check receipt.json --key \"$VKEY\"
+  cofferdam audit replay 0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77
+  cofferdam audit payload 0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77
+  cofferdam audit erase --all
   cofferdam audit show --from 100 --limit 20
   cofferdam audit tail --failed --json | jq -c '.event'
   cofferdam audit export --format ocsf --since 7d --output week.jsonl")]
@@ -138,6 +143,37 @@ Examples:
         #[command(flatten)]
         connection: Connection,
     },
+    /// Show what is kept of a call beside the record: its arguments and its result
+    Payload {
+        /// The call's id
+        id: CallId,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Erase what is kept of a call, or of all calls, for good; the record and its proofs stay as they are
+    Erase {
+        /// The call's id
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        id: Option<CallId>,
+        /// All that is kept of the tenant's calls, with the key that it is sealed with
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Run a call again, without any effect, and compare; exit code 1 when it does not do the same
+    Replay {
+        /// The call's id
+        id: CallId,
+        /// A file with the call's arguments, where they are not kept; - is standard input
+        #[arg(long, value_name = "FILE")]
+        arguments: Option<PathBuf>,
+        /// Another version of the tool's package, to see whether it would have done the same
+        #[arg(long, value_name = "VERSION")]
+        version: Option<Version>,
+        #[command(flatten)]
+        connection: Connection,
+    },
     /// Show everything that is recorded of one call
     Call {
         /// The call's id
@@ -189,6 +225,17 @@ impl Audit {
             }
             Action::Export { format, from, output: to, which, connection } => {
                 read::export(&Client::new(&connection)?, &which, from, format, to.as_ref(), output)?;
+            }
+            Action::Payload { id, connection } => {
+                output.show(&payload::get(&Client::new(&connection)?, id)?, payload::shown)?;
+            }
+            Action::Erase { id, all: _, connection } => {
+                payload::erase(&Client::new(&connection)?, id)?;
+                output.note("it is erased");
+            }
+            Action::Replay { id, arguments, version, connection } => {
+                let client = Client::new(&connection)?;
+                return payload::replay(&client, id, arguments.as_deref(), version, output);
             }
             Action::Call { id, connection } => {
                 let record = call(&Client::new(&connection)?, id)?;

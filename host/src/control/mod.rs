@@ -9,6 +9,7 @@ mod components;
 mod keys;
 mod log;
 mod packages;
+mod payloads;
 mod policies;
 mod read;
 mod tenants;
@@ -27,6 +28,7 @@ pub use self::read::LogPage;
 pub use self::tenants::TenantView;
 pub(crate) use self::turn::replay;
 pub use self::what_if::LookedAt;
+pub use crate::storage::{KeptPayload, PayloadKind, Piece};
 
 use crate::admission::Ledger;
 use crate::audit::Audit;
@@ -37,7 +39,7 @@ use crate::id::TenantId;
 use crate::identity::Scope;
 use crate::registry::Registry;
 use crate::snapshot::{Caller, Snapshot, build_tenant};
-use crate::storage::Store;
+use crate::storage::{Payloads, Store};
 
 /// Makes changes and answers what only administration asks. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,6 +48,7 @@ pub struct Control(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     store: Store,
+    payloads: Payloads,
     audit: Audit,
     logs: Logs,
     snapshot: Arc<Snapshot>,
@@ -59,8 +62,10 @@ struct Inner {
 
 impl Control {
     /// Puts administration together.
+    #[expect(clippy::too_many_arguments, reason = "it is put together once")]
     pub fn new(
         store: Store,
+        payloads: Payloads,
         audit: Audit,
         logs: Logs,
         snapshot: Arc<Snapshot>,
@@ -69,7 +74,7 @@ impl Control {
         ledger: Arc<Mutex<Ledger>>,
     ) -> Self {
         let (turn, readers) = (Arc::default(), what_if::Readers::default());
-        Self(Arc::new(Inner { store, audit, logs, snapshot, registry, quotas, ledger, turn, readers }))
+        Self(Arc::new(Inner { store, payloads, audit, logs, snapshot, registry, quotas, ledger, turn, readers }))
     }
 
     /// Reads the tenant's value from the store and swaps it in.

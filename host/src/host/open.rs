@@ -19,10 +19,10 @@ use crate::engine::{Class, Engine};
 use crate::error::{Code, Error, Result};
 use crate::id::TenantId;
 use crate::registry::Registry;
-use crate::router::Router;
+use crate::router::{Kept, Router};
 use crate::snapshot::{Snapshot, build_tenant};
 use crate::storage::kv::KvStore;
-use crate::storage::{Blobs, DataFolder, PolicyKind, Store, Volumes};
+use crate::storage::{Blobs, DataFolder, Payloads, PolicyKind, Store, Volumes};
 
 impl Host {
     /// Opens the host of a data folder, beginning one where there is none. Gives the platform's first key until it was
@@ -39,6 +39,8 @@ impl Host {
         let store = Store::open(&folder.database()).await?;
         control::replay(&audit, &store, &recovered.changes).await?;
         let blobs = Blobs::open(&folder)?;
+        let payloads = Payloads::open(&folder, &store).await?;
+        payloads.finish_erasures().await?;
         let logs = Logs::start(&audit, recovered.begun, &store, &blobs, settings.logs).await?;
 
         let kept = store.policy(&TenantId::platform(), PolicyKind::Ceiling).await?;
@@ -46,6 +48,7 @@ impl Host {
         let quotas = Arc::new(StorageQuotas::default());
         quotas.buckets_bytes_max.store(in_force.buckets_bytes_max(), Ordering::Relaxed);
         quotas.volumes_bytes_max.store(in_force.volumes_bytes_max(), Ordering::Relaxed);
+        quotas.payloads_bytes_max.store(in_force.payloads_bytes_max(), Ordering::Relaxed);
         let services = Services {
             kv: Some(KvStore::open(&folder.buckets()).await?),
             files: Some(Files::new(Volumes::new(&folder), Arc::clone(&quotas))),
@@ -64,11 +67,12 @@ impl Host {
         let ledger = Arc::new(Mutex::new(load_ledger(&store).await?));
         let control = Control::new(
             store.clone(),
+            payloads.clone(),
             audit.clone(),
             logs.clone(),
             Arc::clone(&snapshot),
             registry.clone(),
-            quotas,
+            Arc::clone(&quotas),
             Arc::clone(&ledger),
         );
         let first_key = first_key::ensure(&control, &snapshot, &store).await?;
@@ -78,13 +82,18 @@ impl Host {
         let started = HostStarted { engine: engine.compatibility(Class::Small).to_owned(), version };
         audit.durable(audit.append(&TenantId::platform(), None, &started.into())?).await?;
 
-        let router = Router::new(Arc::clone(&snapshot), registry, engine, admission, audit.clone(), logs.clone());
+        let kept = Kept { store: store.clone(), payloads: payloads.clone(), quotas };
+        let router = Router::new(Arc::clone(&snapshot), registry, engine, admission, audit.clone(), logs.clone(), kept);
         let upkeep = vec![
             tokio::spawn(ceiling::watch(folder.ceiling(), control.clone())),
             tokio::spawn(upkeep::flush_refusals(router.clone())),
+            tokio::spawn(upkeep::sweep_payloads(payloads.clone(), Arc::clone(&snapshot))),
             tokio::spawn(upkeep::keep_usage_now_and_then(store.clone(), audit.clone(), Arc::clone(&ledger))),
         ];
-        Ok((Self { router, control, folder, store, audit, logs, snapshot, ledger, services, upkeep }, first_key))
+        Ok((
+            Self { router, control, folder, store, payloads, audit, logs, snapshot, ledger, services, upkeep },
+            first_key,
+        ))
     }
 }
 

@@ -9,13 +9,18 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::admission::Ledger;
 use crate::audit::Audit;
 use crate::error::{Error, Result};
+use crate::id::TenantId;
+use crate::policy;
 use crate::router::Router;
-use crate::storage::Store;
+use crate::snapshot::Snapshot;
+use crate::storage::{Payloads, Store};
 
 /// How long refusals are counted together.
 const FLUSH: Duration = Duration::from_secs(1);
 /// Between two usage books that are kept: what a start has to read of the journal at most.
 const KEEP_USAGE: Duration = Duration::from_secs(60);
+/// Between two sweeps of payloads. What is over is not read any more, swept or not.
+const SWEEP: Duration = Duration::from_secs(60);
 
 pub(super) async fn flush_refusals(router: Router) {
     let mut turns = interval(FLUSH);
@@ -33,6 +38,24 @@ pub(super) async fn keep_usage_now_and_then(store: Store, audit: Audit, ledger: 
         turns.tick().await;
         if let Err(error) = keep_usage(&store, &audit, &ledger).await {
             tracing::error!(?error, "usage is not kept; the next start reads more of the journal");
+        }
+    }
+}
+
+/// Removes payloads whose time is over.
+pub(super) async fn sweep_payloads(payloads: Payloads, snapshot: Arc<Snapshot>) {
+    let mut turns = interval(SWEEP);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        turns.tick().await;
+        let platform = snapshot.platform();
+        let retention = |tenant: &TenantId| {
+            snapshot.tenant(tenant).and_then(|tenant| policy::retention(&platform.ceiling, &tenant.policy))
+        };
+        match payloads.sweep(retention).await {
+            Ok(0) => {}
+            Ok(pieces) => tracing::debug!(pieces, "removed payloads whose time is over"),
+            Err(error) => tracing::error!(?error, "payloads whose time is over stay until the next sweep"),
         }
     }
 }

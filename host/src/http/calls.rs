@@ -114,7 +114,7 @@ fn wants_events(headers: &HeaderMap) -> bool {
 }
 
 /// That JSON `text`, which is well-formed, nests no deeper than it may. Not recursive itself.
-fn bounded_depth(text: &str) -> Result<()> {
+pub(super) fn bounded_depth(text: &str) -> Result<()> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in text.bytes() {
         match byte {

@@ -13,7 +13,8 @@ use super::request::BodySettings;
 use super::room::{RoomSettings, Rooms};
 use super::server::Drain;
 use super::{
-    answer, audit, auth, calls, components, identity, keys, log, openapi, packages, policy, tenants, tools, usage,
+    answer, audit, auth, calls, components, identity, keys, log, openapi, packages, payloads, policy, tenants, tools,
+    usage,
 };
 use crate::control::Control;
 use crate::host::Host;
@@ -75,9 +76,11 @@ pub fn app(host: &Host, drain: &Drain, settings: DoorSettings) -> Router {
 
 /// Every operation, with its documentation.
 pub(super) fn operations() -> OpenApiRouter<Door> {
-    // These two take as long as their own limits let them: a call's deadline, an upload's time.
-    let long =
-        OpenApiRouter::default().routes(routes!(calls::call)).routes(routes!(components::upload, components::list));
+    // These take as long as their own limits let them: a call's deadline, an upload's time.
+    let long = OpenApiRouter::default()
+        .routes(routes!(calls::call))
+        .routes(routes!(payloads::replay))
+        .routes(routes!(components::upload, components::list));
     let short = OpenApiRouter::default()
         .routes(routes!(openapi::document))
         .routes(routes!(identity::whoami))
@@ -99,6 +102,8 @@ pub(super) fn operations() -> OpenApiRouter<Door> {
         .routes(routes!(tools::show))
         .routes(routes!(calls::record))
         .routes(routes!(log::receipt))
+        .routes(routes!(payloads::show, payloads::erase))
+        .routes(routes!(payloads::erase_all))
         .routes(routes!(policy::show, policy::put))
         .routes(routes!(policy::check))
         .routes(routes!(policy::try_on))

@@ -17,6 +17,7 @@ mod keys;
 mod log;
 pub mod openapi;
 mod packages;
+mod payloads;
 mod places;
 mod policy;
 pub mod problem;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::error::{Code, Error, Result};
+use crate::id::DefinitionName;
 use crate::snapshot::ToolDefinition;
 
 /// Faults that one answer names; there may be thousands.
@@ -24,20 +25,28 @@ pub(super) fn check(tool: &ToolDefinition, text: &str, bytes_max: u64) -> Result
         .fact("maximum", bytes_max)
         .fact("used", bytes));
     }
-    let value: Value =
-        serde_json::from_str(text).map_err(|error| invalid(&tool.definition.name, &[format!("not JSON: {error}")]))?;
-    if !value.is_object() {
-        return Err(invalid(&tool.definition.name, &["not a JSON object".to_owned()]));
-    }
-    let schema = tool.arguments()?;
-    if !schema.is_valid(&value) {
-        let faults: Vec<_> = schema.iter_errors(&value).take(FAULTS_MAX).map(|error| words(&error)).collect();
-        return Err(invalid(&tool.definition.name, &faults));
-    }
+    let value = parse(&tool.definition.name, text)?;
+    fit(tool, &value)?;
     Ok(value.to_string())
 }
 
-fn invalid(tool: &crate::id::DefinitionName, faults: &[String]) -> Error {
+/// A JSON object; its text is the one spelling.
+pub(super) fn parse(tool: &DefinitionName, text: &str) -> Result<Value> {
+    let value: Value = serde_json::from_str(text).map_err(|error| invalid(tool, &[format!("not JSON: {error}")]))?;
+    if value.is_object() { Ok(value) } else { Err(invalid(tool, &["not a JSON object".to_owned()])) }
+}
+
+/// That they are as the tool's schema says.
+pub(super) fn fit(tool: &ToolDefinition, value: &Value) -> Result<()> {
+    let schema = tool.arguments()?;
+    if schema.is_valid(value) {
+        return Ok(());
+    }
+    let faults: Vec<_> = schema.iter_errors(value).take(FAULTS_MAX).map(|error| words(&error)).collect();
+    Err(invalid(&tool.definition.name, &faults))
+}
+
+fn invalid(tool: &DefinitionName, faults: &[String]) -> Error {
     Error::new(Code::InvalidArguments, format!("the arguments of {tool} do not fit: {}", faults.join("; ")))
         .next("GET /v1/tools has the schema of its arguments")
         .fact("faults", faults.to_vec())

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use semver::Version;
 use tokio::sync::mpsc;
 
+use super::payload::Keeper;
 use super::record::Record;
 use super::{Refused, Router, arguments, digest};
 use crate::audit::entry::{CallDecided, Outcome};
@@ -153,7 +154,9 @@ impl Router {
 
         let frozen_time = now_in_microseconds();
         let decided = self.decided(caller, id, &resolved, &tool, allowed, &arguments, frozen_time);
-        let record = Record::begin(&inner.audit, &inner.tasks, caller, decided, watcher.clone(), pass)?;
+        let keeper = Keeper::of(&inner.payloads, &inner.quotas, caller, id, &arguments);
+        let tape = keeper.as_ref().and_then(|keeper| keeper.tape().cloned());
+        let mut record = Record::begin(&inner.audit, &inner.tasks, caller, decided, watcher.clone(), pass, keeper)?;
         if let Some(watcher) = watcher {
             record.durable().await?;
             let (tool, version) = (tool.clone(), version.version.clone());
@@ -171,10 +174,13 @@ impl Router {
             frozen_time,
             effects: Arc::clone(record.effects()),
             meter: Arc::clone(record.meter()),
-            tape: None,
+            tape,
         };
         let ended = inner.engine.run(&loaded, run).await;
-        let result = ended.result.and_then(|output| checked_output(&resolved.tool, output));
+        let mut result = ended.result.and_then(|output| checked_output(&resolved.tool, output));
+        if let Err(error) = record.keep(result.as_ref().ok()).await {
+            result = Err(error);
+        }
         let (outcome, kept) = match &result {
             Ok(output) => (Outcome::Ok, Some(digest::output(&caller.tenant.digest_key, output))),
             Err(error) => (Outcome::Failed(error.code()), None),
@@ -222,7 +228,7 @@ fn now_in_microseconds() -> SystemTime {
 }
 
 /// The output, if it is what the tool said that it would be.
-fn checked_output(tool: &ToolDefinition, output: ToolOutput) -> Result<ToolOutput> {
+pub(super) fn checked_output(tool: &ToolDefinition, output: ToolOutput) -> Result<ToolOutput> {
     let broken = |what: String| {
         Error::new(Code::ToolFailed, format!("the tool's answer is not what it describes: {what}"))
             .next("tell the tool's author")

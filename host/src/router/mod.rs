@@ -1,14 +1,16 @@
 //! The path of a call: every front door enters here, and listing, explaining and calling share one decision point.
 //!
 //! `call.rs` is the path itself, downhill from the request to the reply; `record.rs` is what surrounds it, so that no
-//! call ends without its outcome in the record.
+//! call ends without its outcome in the record; `replay.rs` is a recorded call's way back in.
 
 mod arguments;
 mod call;
 mod digest;
 mod list;
+mod payload;
 mod record;
 mod refusals;
+mod replay;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,11 +20,14 @@ use tokio_util::task::TaskTracker;
 
 pub use self::call::{CallEvent, CallRequest, CallUsage, Failed, Reply, Watcher};
 pub use self::list::{Annotations, ListedTool};
+pub use self::payload::{host_calls, output_from_bytes};
+pub use self::replay::{Past, ReplayRequest, Replayed};
 
 use self::refusals::{Refusals, Refused};
 use crate::admission::Admission;
 use crate::audit::Audit;
 use crate::audit::log::Logs;
+use crate::capability::StorageQuotas;
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
 use crate::id::{PrincipalId, ToolRequest};
@@ -30,6 +35,7 @@ use crate::identity::Scope;
 use crate::policy::{self, Explanation, Use};
 use crate::registry::Registry;
 use crate::snapshot::{Caller, Snapshot};
+use crate::storage::{Payloads, Store};
 
 /// Lets calls in, runs them, and records what came of them. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -44,9 +50,23 @@ struct Inner {
     audit: Audit,
     logs: Logs,
     refusals: Refusals,
+    store: Store,
+    payloads: Payloads,
+    quotas: Arc<StorageQuotas>,
     /// What outlives the request that it belongs to: outcomes of calls that were given up.
     tasks: TaskTracker,
     draining: AtomicBool,
+}
+
+/// What is kept of calls beside the record, and what decided them.
+#[derive(Debug)]
+pub struct Kept {
+    /// Policies by their digests.
+    pub store: Store,
+    /// Payloads.
+    pub payloads: Payloads,
+    /// How much of them.
+    pub quotas: Arc<StorageQuotas>,
 }
 
 impl Router {
@@ -58,7 +78,9 @@ impl Router {
         admission: Admission,
         audit: Audit,
         logs: Logs,
+        kept: Kept,
     ) -> Self {
+        let Kept { store, payloads, quotas } = kept;
         let inner = Inner {
             snapshot,
             registry,
@@ -67,6 +89,9 @@ impl Router {
             refusals: Refusals::new(audit.clone()),
             audit,
             logs,
+            store,
+            payloads,
+            quotas,
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
         };

@@ -7,10 +7,12 @@ use futures::future::BoxFuture;
 use tokio_util::task::TaskTracker;
 
 use super::call::{CallEvent, Watcher};
+use super::payload::Keeper;
 use crate::admission::Pass;
 use crate::audit::entry::{CallDecided, CallEnded, CapabilityDenied, Mac, Outcome};
 use crate::audit::{Audit, Event, Position};
 use crate::capability::effects::{DeniedUse, EffectUsage, Effects, GuestEvent, Witness};
+use crate::engine::output::ToolOutput;
 use crate::engine::{Meter, Usage};
 use crate::error::{Code, Result};
 use crate::id::{CallId, PrincipalId, TenantId};
@@ -29,6 +31,8 @@ pub(super) struct Record {
     tasks: TaskTracker,
     /// Room for the call; given back with its outcome.
     pass: Option<Pass>,
+    /// What keeps the call's payload, until it has.
+    keeper: Option<Box<Keeper>>,
 }
 
 /// The call's place in the record, shared with its capabilities.
@@ -50,13 +54,14 @@ impl Record {
         decided: CallDecided,
         watcher: Option<Watcher>,
         pass: Pass,
+        keeper: Option<Box<Keeper>>,
     ) -> Result<Self> {
         let (tenant, principal, call) = (caller.tenant.id.clone(), caller.principal.id, decided.call);
         let position = audit.append(&tenant, Some(principal), &decided.into())?;
         let entries = Arc::new(Entries { audit: audit.clone(), tenant, principal, call, decided: position, watcher });
         let effects = Arc::new(Effects::new(Arc::clone(&entries) as Arc<dyn Witness>));
         let meter = Arc::new(Meter::default());
-        Ok(Self { entries, effects, meter, started: Instant::now(), tasks: tasks.clone(), pass: Some(pass) })
+        Ok(Self { entries, effects, meter, started: Instant::now(), tasks: tasks.clone(), pass: Some(pass), keeper })
     }
 
     pub(super) fn effects(&self) -> &Arc<Effects> {
@@ -70,6 +75,14 @@ impl Record {
     /// Waits until the decision is on disk.
     pub(super) async fn durable(&self) -> Result<()> {
         self.entries.decided().await
+    }
+
+    /// Keeps the call's payload, where its tenant has that done.
+    pub(super) async fn keep(&mut self, result: Option<&ToolOutput>) -> Result<()> {
+        let Some(keeper) = &self.keeper else { return Ok(()) };
+        let kept = keeper.keep(result).await;
+        self.keeper = None;
+        kept
     }
 
     /// Puts the outcome into the journal and waits until it is on disk: then, and only then, may anyone be told.
@@ -93,7 +106,7 @@ impl Drop for Record {
     fn drop(&mut self) {
         let Some(pass) = self.pass.take() else { return };
         let (entries, effects, meter) = (Arc::clone(&self.entries), Arc::clone(&self.effects), Arc::clone(&self.meter));
-        let started = self.started;
+        let (started, keeper) = (self.started, self.keeper.take());
         let end = move || {
             let usage = Usage { fuel: meter.fuel(), memory_bytes: meter.memory_bytes(), duration: started.elapsed() };
             if let Err(error) = entries.ended(usage, &effects, Outcome::Failed(Code::Cancelled), None) {
@@ -108,6 +121,12 @@ impl Drop for Record {
                 let settle = async move {
                     // A guest thread drops the store at its next turn; what it used is known then.
                     let _ = tokio::time::timeout(SETTLE_MAX, meter.settled()).await;
+                    // Leaving is no way around having one's arguments kept.
+                    if let Some(keeper) = keeper
+                        && let Err(error) = keeper.keep(None).await
+                    {
+                        tracing::error!(?error, "the payload of a call that was given up is not kept");
+                    }
                     end();
                 };
                 self.tasks.spawn_on(settle, &runtime);

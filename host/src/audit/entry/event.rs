@@ -141,6 +141,29 @@ events! {
         #[serde(default, skip_serializing_if = "is_zero")]
         uses_left_out: u64,
     }
+    /// A call was run again, without effects, and compared with how it had ended.
+    "call.replayed" CallReplayed {
+        /// The call.
+        call: CallId,
+        /// The component that was to run again.
+        component: Digest,
+        /// The first difference, or why nothing can be said; nothing of a payload.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        difference: Option<String>,
+        /// Units of fuel that the replay used; absent where nothing ran.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fuel: Option<u64>,
+        /// What came of it.
+        outcome: ReplayOutcome,
+    }
+    /// What was kept of calls beside the record was erased.
+    "payload.erased" PayloadErased {
+        /// Of this call; absent: of all that the tenant had made.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call: Option<CallId>,
+        /// The change, by which it is applied once.
+        change: ChangeId,
+    }
     /// Calls that were not let in: denied, throttled, shed or not valid. Many alike are one entry with a count.
     "call.refused" CallRefused {
         /// The call, where it had got an id.
@@ -349,6 +372,29 @@ events! {
     }
 }
 
+/// What came of a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReplayOutcome {
+    /// The same outcome, the same result, the same host calls and the same fuel.
+    Same,
+    /// Something was another.
+    Differs,
+    /// Nothing can be said.
+    NotComparable,
+}
+
+impl ReplayOutcome {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Differs => "differs",
+            Self::NotComparable => "not-comparable",
+        }
+    }
+}
+
 const fn is_zero(count: &u64) -> bool {
     *count == 0
 }
@@ -380,8 +426,10 @@ impl Event {
         match self {
             Self::CallDecided(event) => Some(event.call),
             Self::CallEnded(event) => Some(event.call),
+            Self::CallReplayed(event) => Some(event.call),
             Self::CallRefused(event) => event.call,
             Self::CapabilityDenied(event) => Some(event.call),
+            Self::PayloadErased(event) => event.call,
             _ => None,
         }
     }
@@ -401,9 +449,11 @@ impl Event {
             | Self::KeyCreated(KeyCreated { change, .. })
             | Self::KeyRotated(KeyRotated { change, .. })
             | Self::KeyRevoked(KeyRevoked { change, .. })
-            | Self::LogKeyRotated(LogKeyRotated { change, .. }) => Some(*change),
+            | Self::LogKeyRotated(LogKeyRotated { change, .. })
+            | Self::PayloadErased(PayloadErased { change, .. }) => Some(*change),
             Self::CallDecided(_)
             | Self::CallEnded(_)
+            | Self::CallReplayed(_)
             | Self::CallRefused(_)
             | Self::CapabilityDenied(_)
             | Self::ComponentRejected(_)
@@ -418,6 +468,7 @@ impl Event {
     pub(super) fn texts_mut(&mut self) -> (Vec<&mut String>, Option<&mut Vec<String>>) {
         match self {
             Self::CallDecided(event) => (vec![&mut event.engine, &mut event.rule], None),
+            Self::CallReplayed(event) => (event.difference.as_mut().into_iter().collect(), None),
             Self::CallRefused(event) => {
                 ([Some(&mut event.reason), event.rule.as_mut()].into_iter().flatten().collect(), None)
             }
@@ -444,6 +495,7 @@ impl Event {
             | Self::TenantResumed(_)
             | Self::KeyRotated(_)
             | Self::KeyRevoked(_)
+            | Self::PayloadErased(_)
             | Self::HostRecovered(_) => (Vec::new(), None),
         }
     }

@@ -121,6 +121,11 @@ pub(crate) fn every_event() -> Vec<Event> {
             version: None,
         }
         .into(),
+        CallReplayed { call, component, difference: Some(text()), fuel: Some(1), outcome: ReplayOutcome::Differs }
+            .into(),
+        CallReplayed { call, component, difference: None, fuel: None, outcome: ReplayOutcome::NotComparable }.into(),
+        PayloadErased { call: Some(call), change }.into(),
+        PayloadErased { call: None, change }.into(),
         CapabilityDenied { action: text(), call, capability: "http".to_owned(), nearest: Some(text()), rule: text() }
             .into(),
         ComponentAdmitted { bytes: 80_000, change, component, imports: texts(), tool_kind: "native".to_owned() }.into(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::audit::Entry;
-use crate::audit::entry::{Event, Outcome};
+use crate::audit::entry::{Event, Outcome, ReplayOutcome};
 use crate::cli::style::{BAD, CARE, GOOD, QUIET, one_line, paint};
 use crate::cli::words;
 use crate::uses::CapabilityUse;
@@ -46,6 +46,15 @@ pub(in crate::cli) fn what(event: &Event) -> String {
             let uses = uses(e.uses.as_deref().unwrap_or_default(), e.uses_left_out);
             format!("{outcome} after {took}, {} fuel{uses}, call {}", words::count(e.fuel), e.call)
         }
+        Event::CallReplayed(e) => {
+            let outcome = match e.outcome {
+                ReplayOutcome::Same => paint(GOOD, "same"),
+                ReplayOutcome::Differs => paint(BAD, "differs"),
+                ReplayOutcome::NotComparable => paint(CARE, "not comparable"),
+            };
+            let why = e.difference.as_ref().map(|text| format!(": {}", short(text))).unwrap_or_default();
+            format!("{outcome}{why}, call {}", e.call)
+        }
         Event::CallRefused(e) => {
             let tool = e.tool.as_ref().map(|tool| format!("{tool} ")).unwrap_or_default();
             let rule = e.rule.as_ref().map(|rule| format!(" [{}]", short(rule))).unwrap_or_default();
@@ -73,6 +82,7 @@ pub(in crate::cli) fn what(event: &Event) -> String {
         Event::KeyRotated(e) => e.key.to_string(),
         Event::KeyRevoked(e) => e.key.to_string(),
         Event::LogKeyRotated(e) => format!("signed by {} from here on", short(&e.after)),
+        Event::PayloadErased(e) => e.call.map_or_else(|| "of every call".to_owned(), |call| format!("of call {call}")),
         Event::LoginFailed(e) => format!("{}{}", short(&e.reason), times(e.count)),
         Event::RequestRefused(e) => format!("{}: {}{}", short(&e.operation), short(&e.reason), times(e.count)),
         Event::HostStarted(e) => format!("version {}, engine {}", short(&e.version), short(&e.engine)),

@@ -88,9 +88,11 @@ fn activity(event: &Event) -> Activity {
         Event::ComponentAdmitted(_) | Event::ToolPublished(_) | Event::TenantCreated(_) | Event::KeyCreated(_) => {
             Activity::Create
         }
-        Event::CallDecided(_) | Event::CallEnded(_) | Event::CallRefused(_) | Event::CapabilityDenied(_) => {
-            Activity::Read
-        }
+        Event::CallDecided(_)
+        | Event::CallEnded(_)
+        | Event::CallRefused(_)
+        | Event::CallReplayed(_)
+        | Event::CapabilityDenied(_) => Activity::Read,
         Event::ToolPromoted(_)
         | Event::ToolRolledBack(_)
         | Event::ToolDeprecated(_)
@@ -99,7 +101,7 @@ fn activity(event: &Event) -> Activity {
         | Event::TenantResumed(_)
         | Event::KeyRotated(_)
         | Event::LogKeyRotated(_) => Activity::Update,
-        Event::KeyRevoked(_) => Activity::Delete,
+        Event::KeyRevoked(_) | Event::PayloadErased(_) => Activity::Delete,
         Event::ComponentRejected(_)
         | Event::LoginFailed(_)
         | Event::RequestRefused(_)

@@ -4,6 +4,7 @@ use utoipa::openapi::schema::{Schema, SchemaFormat, Type};
 use utoipa::openapi::{ObjectBuilder, OneOfBuilder, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::audit::entry::ReplayOutcome;
 use crate::engine::Class;
 use crate::id::{
     CallId, DefinitionName, Digest, PackageName, PackageRef, PrincipalId, TenantId, ToolName, ToolRequest,
@@ -56,6 +57,7 @@ macro_rules! schemas {
 }
 
 schemas! {
+    ReplayOutcome: one_of("What came of a replay.", ["same", "differs", "not-comparable"]);
     TenantId: slug("A tenant.", 40);
     PackageName: slug("A package.", 64);
     DefinitionName: slug("A tool within its package.", 64);
