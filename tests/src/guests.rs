@@ -1,9 +1,11 @@
-//! The guest programs of `tests/programs/`, built on first use.
+//! The guest programs of `tests/programs/` and the catalogue's tools, built on first use.
 
 use std::path::Path;
 use std::sync::LazyLock;
 
+use anyhow::Result;
 use bytes::Bytes;
+use cofferdam_toolchain::Built;
 
 /// The component of the guest program `name`.
 ///
@@ -11,12 +13,30 @@ use bytes::Bytes;
 ///
 /// When it does not build, with what the compiler said, or when there is none of that name.
 pub fn guest(name: &str) -> Bytes {
-    static BUILT: LazyLock<Vec<(String, Bytes)>> = LazyLock::new(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let built = cofferdam_toolchain::programs(root).unwrap_or_else(|error| panic!("{error:?}"));
-        let read = |file: &Path| std::fs::read(file).unwrap().into();
-        built.into_iter().map(|guest| (guest.name, read(&guest.component))).collect()
-    });
-    let found = BUILT.iter().find(|(built, _)| built == name);
-    found.unwrap_or_else(|| panic!("there is no guest program {name}")).1.clone()
+    static BUILT: LazyLock<Vec<(String, Bytes)>> = LazyLock::new(|| read(cofferdam_toolchain::programs(root())));
+    find(&BUILT, name)
+}
+
+/// The component of the catalogue's package `name`.
+///
+/// # Panics
+///
+/// When it does not build, with what the compiler said, or when there is none of that name.
+pub fn tool(name: &str) -> Bytes {
+    static BUILT: LazyLock<Vec<(String, Bytes)>> = LazyLock::new(|| read(cofferdam_toolchain::catalogue(root())));
+    find(&BUILT, name)
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+fn read(built: Result<Vec<Built>>) -> Vec<(String, Bytes)> {
+    let built = built.unwrap_or_else(|error| panic!("{error:?}"));
+    built.into_iter().map(|guest| (guest.name, std::fs::read(&guest.component).unwrap().into())).collect()
+}
+
+fn find(built: &[(String, Bytes)], name: &str) -> Bytes {
+    let found = built.iter().find(|(built, _)| built == name);
+    found.unwrap_or_else(|| panic!("no guest {name} was built")).1.clone()
 }

@@ -4,7 +4,7 @@ use cofferdam_sdk::{Text, tool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasip2::http::outgoing_handler;
-use wasip2::http::types::{Fields, Method, OutgoingRequest, Scheme};
+use wasip2::http::types::{Fields, Method, OutgoingBody, OutgoingRequest, Scheme};
 use wasip2::sockets::instance_network::instance_network;
 use wasip2::sockets::network::{IpAddressFamily, IpSocketAddress, Ipv4SocketAddress};
 use wasip2::sockets::{ip_name_lookup, tcp_create_socket, udp_create_socket};
@@ -53,6 +53,8 @@ pub(crate) struct Request {
     path: String,
     #[serde(default)]
     headers: Vec<(String, String)>,
+    #[serde(default)]
+    body: String,
 }
 
 /// Sends a request of exactly these parts; gives its status, or what refused it.
@@ -79,7 +81,16 @@ fn send(args: &Request) -> Result<String, String> {
     request.set_scheme(Some(&scheme)).map_err(|()| "scheme refused".to_owned())?;
     request.set_authority(Some(&args.authority)).map_err(|()| "authority refused".to_owned())?;
     request.set_path_with_query(Some(&args.path)).map_err(|()| "path refused".to_owned())?;
+    let body = if args.body.is_empty() { None } else { Some(request.body().map_err(|()| "body refused")?) };
     let answer = outgoing_handler::handle(request, None).map_err(|code| format!("{code:?}"))?;
+    if let Some(body) = body {
+        let stream = body.write().map_err(|()| "stream refused".to_owned())?;
+        for piece in args.body.as_bytes().chunks(4096) {
+            stream.blocking_write_and_flush(piece).map_err(|error| format!("write refused: {error:?}"))?;
+        }
+        drop(stream);
+        OutgoingBody::finish(body, None).map_err(|code| format!("{code:?}"))?;
+    }
     answer.subscribe().block();
     match answer.get() {
         Some(Ok(Ok(response))) => Ok(response.status().to_string()),
