@@ -261,7 +261,8 @@ pub(super) fn verify(dir: &Path) -> Result<FolderReport> {
     };
     match DataFolder::existing(dir) {
         Some(folder) => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::internal)?;
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::internal)?;
             Ok(runtime.block_on(check(&folder, told))?)
         }
         None => Ok(FolderReport { journal: verify_with_progress(dir, told)?, logs: BTreeMap::new() }),
@@ -282,7 +283,8 @@ pub(super) fn found(report: &FolderReport) -> String {
     let mut text = format!("{entries} entries of {tenants} in {segments}\n");
     let mut table = Table::new(["TENANT", "ENTRIES", "LOG", "HEAD"]).right(&[1]).indent(2);
     for (tenant, tip) in &report.tenants {
-        let log = logs.get(tenant).map_or("not looked at", |log| if log.findings.is_empty() { "agrees" } else { "DIFFERS" });
+        let log =
+            logs.get(tenant).map_or("not looked at", |log| if log.findings.is_empty() { "agrees" } else { "DIFFERS" });
         table.row([tenant.clone(), words::count(tip.next), log.to_owned(), paint(QUIET, tip.head)]);
     }
     text += &table.to_string();

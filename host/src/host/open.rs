@@ -88,7 +88,12 @@ impl Host {
             tokio::spawn(ceiling::watch(folder.ceiling(), control.clone())),
             tokio::spawn(upkeep::flush_refusals(router.clone())),
             tokio::spawn(upkeep::sweep_payloads(payloads.clone(), Arc::clone(&snapshot))),
-            tokio::spawn(upkeep::keep_usage_and_retire(store.clone(), audit.clone(), logs.clone(), Arc::clone(&ledger))),
+            tokio::spawn(upkeep::keep_usage_and_retire(
+                store.clone(),
+                audit.clone(),
+                logs.clone(),
+                Arc::clone(&ledger),
+            )),
         ];
         Ok((
             Self { router, control, folder, store, payloads, audit, logs, snapshot, ledger, services, upkeep },

@@ -9,7 +9,7 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::failed;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// How long a statement waits for another process that holds the file, such as a backup.
 const BUSY_MAX: Duration = Duration::from_secs(10);
@@ -47,7 +47,10 @@ pub(super) async fn open(path: &Path, migrations: &[&'static str], readers: u32)
 /// # Errors
 /// When it cannot be read.
 pub(super) async fn open_to_read(path: &Path, readers: u32) -> Result<SqlitePool> {
-    let unusable = |error: sqlx::Error| failed(format_args!("{}: {error}", path.display()));
+    let unusable = |error: sqlx::Error| {
+        Error::new(Code::Unavailable, format!("{} cannot be read: {error}", path.display()))
+            .next("do it as the user that the host runs as, on the machine that it runs on")
+    };
     pool().max_connections(readers).connect_with(options(path).read_only(true)).await.map_err(unusable)
 }
 

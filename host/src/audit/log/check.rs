@@ -136,13 +136,7 @@ impl<'a> Logs<'a> {
 
 impl Log {
     fn new(files: Folder) -> Self {
-        Self {
-            files,
-            frontier: Frontier::new(),
-            closed: HashMap::new(),
-            checkpoint: Vec::new(),
-            findings: Vec::new(),
-        }
+        Self { files, frontier: Frontier::new(), closed: HashMap::new(), checkpoint: Vec::new(), findings: Vec::new() }
     }
 
     fn found(&mut self, what: impl fmt::Display) {
@@ -186,7 +180,8 @@ impl Log {
             Some(checkpoint) => checkpoint.origin().clone(),
             None => Origin::new("cofferdam", tenant, &kept.incarnation).map_err(Error::internal)?,
         };
-        let mut keys: Vec<_> = kept.keys_of(origin.as_str()).map(|seed| SigningKey::from_seed(origin.clone(), seed)).collect();
+        let mut keys: Vec<_> =
+            kept.keys_of(origin.as_str()).map(|seed| SigningKey::from_seed(origin.clone(), seed)).collect();
         if keys.is_empty() {
             if !held.is_empty() {
                 self.found(format_args!("the host has no key of {origin}, which its checkpoint is of"));

@@ -29,11 +29,11 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+pub use self::check::{FolderReport, LogReport, check};
 use self::files::Files;
 use self::integrator::Integrator;
 use self::keeper::Keeper;
 use self::live::CHECKPOINT_PAUSE;
-pub use self::check::{FolderReport, LogReport, check};
 pub use self::witness::Witness;
 use super::{Audit, Entry, Position};
 use crate::error::{Code, Error, Result};

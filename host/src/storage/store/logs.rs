@@ -106,7 +106,10 @@ impl Store {
             incarnation,
             position: position.map_or(Ok(0), |text| text.parse()).map_err(failed)?,
             rows: rows.into_iter().map(row).collect::<Result<_>>()?,
-            keys: keys.into_iter().map(|(origin, generation, seed)| Ok((origin, key(generation, seed)?))).collect::<Result<_>>()?,
+            keys: keys
+                .into_iter()
+                .map(|(origin, generation, seed)| Ok((origin, key(generation, seed)?)))
+                .collect::<Result<_>>()?,
         }))
     }
 
