@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "what tests are made of may fail like tests")]
 
 mod answer;
+mod bystander;
 mod client;
 mod events;
 mod guardian;
@@ -18,6 +19,7 @@ mod witness;
 mod work;
 
 pub use answer::{Answer, includes};
+pub use bystander::beside;
 pub use client::Client;
 pub use events::Watched;
 pub use guests::{guest, tool};
