@@ -6,6 +6,7 @@ use std::process::Command;
 
 use cofferdam::Code;
 use cofferdam_tests::{Answer, Client, Options, Server, Tenant, program, run, shared};
+use memchr::memmem;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -30,7 +31,7 @@ fn holding(folder: &Path, value: &str) -> Vec<String> {
         let path = entry.path();
         if entry.file_type().unwrap().is_dir() {
             found.extend(holding(&path, value));
-        } else if std::fs::read(&path).is_ok_and(|bytes| bytes.windows(value.len()).any(|at| at == value.as_bytes())) {
+        } else if std::fs::read(&path).is_ok_and(|bytes| memmem::find(&bytes, value.as_bytes()).is_some()) {
             found.push(path.display().to_string());
         }
     }

@@ -103,7 +103,7 @@ impl Ids {
         tenant.policy(POLICY).await;
         let call = tenant.agent.call(&tool, json!({})).await.call().to_owned();
         let key = tenant.agent.get("/v1/whoami").await.ok()["principal"]["id"].as_str().unwrap().to_owned();
-        let secret = format!("{}-x", name("secret"));
+        let secret = format!("{}-x", tenant.name);
         let set = tenant.operator.request("PUT", &format!("/v1/secrets/{secret}"));
         tenant.operator.send(set.header(CONTENT_TYPE, "text/plain").body("marrow-and-bone")).await.ok();
         Self { tenant: tenant.name.clone(), key, component, package, tool, call, secret }

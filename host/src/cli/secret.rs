@@ -22,12 +22,11 @@ const FILE_BYTES_MAX: u64 = 64 << 10;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  cofferdam secret set github < token.txt
   cofferdam secret set github --file token.txt
   cofferdam secret list
   cofferdam secret remove github
 
-A policy says where a secret is sent, such as http = [{ host = \"api.github.com\", credential = \"github\" }]. A tool's
+Without --file the value is read from standard input. A policy says where a secret is sent, such as http = [{ host = \"api.github.com\", credential = \"github\" }]. A tool's
 requests leave with it; the tool itself never has it. A new value is in force from the next call on.")]
 pub(super) struct Secret {
     #[command(subcommand)]

@@ -1,11 +1,13 @@
 //! `cofferdam serve`: a host, until it is asked to stop.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde::Serialize;
 
 use super::signals::Asked;
@@ -22,6 +24,9 @@ pub(super) mod running;
 
 use self::log::LogOptions;
 use self::running::{Doors, Running};
+
+/// A file of certificates, in bytes.
+const ROOTS_BYTES_MAX: u64 = 1 << 20;
 
 /// Run a host until SIGTERM or ctrl-c; then running calls end and the record is closed
 #[derive(Debug, Args)]
@@ -50,6 +55,9 @@ pub(super) struct Serve {
     /// Who is asked to cosign checkpoints of the audit logs: a public key, a space, an address; may be given more than once
     #[arg(long, value_name = "KEY URL")]
     witness: Vec<Witness>,
+    /// Certificates that tools' requests trust beside those that browsers trust, PEM; such as a company's own
+    #[arg(long, value_name = "FILE")]
+    egress_roots: Option<PathBuf>,
     #[command(flatten)]
     secrets: SecretsOptions,
     #[command(flatten)]
@@ -149,6 +157,9 @@ impl Serve {
     pub(super) fn run(self, output: Output) -> Result<Exit> {
         self.log.start()?;
         let (mut settings, server) = self.room.settings(HostSettings::new(&self.data));
+        if let Some(path) = &self.egress_roots {
+            settings.egress.extra_roots = roots(path)?;
+        }
         settings.secrets_key = self.secrets.key();
         settings.logs = LogSettings { name: self.audit_name, witnesses: self.witness };
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -213,6 +224,18 @@ impl RoomOptions {
         set(&mut server.address_connections_max, self.address_connections_max);
         set(&mut server.drain_time_max, self.drain_time_max);
         (host, server)
+    }
+}
+
+/// The certificates of a PEM file.
+fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let text = super::files::bytes(path, "file of certificates", ROOTS_BYTES_MAX)?;
+    let roots: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    match roots {
+        Ok(roots) if !roots.is_empty() => Ok(roots),
+        _ => Err(Error::new(Code::InvalidRequest, format!("{} holds no certificates in PEM", path.display()))
+            .next("give a file with one or more blocks that begin with -----BEGIN CERTIFICATE-----")
+            .into()),
     }
 }
 

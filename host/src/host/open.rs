@@ -55,6 +55,7 @@ impl Host {
             kv: Some(KvStore::open(&folder.buckets()).await?),
             files: Some(Files::new(Volumes::new(&folder), Arc::clone(&quotas))),
             http: Some(Broker::new(&settings.egress)?),
+            vault: Some(vault.clone()),
             quotas: Arc::clone(&quotas),
         };
         let engine = Engine::new(&settings.engine, services.clone())?;

@@ -108,6 +108,21 @@ impl Vault {
         Ok(Self(Arc::new(host)))
     }
 
+    /// One without a host, and secrets of a tenant's, for tests of what uses them.
+    #[cfg(test)]
+    pub(crate) fn for_test(tenant: &TenantId, secrets: &[(&str, &str)]) -> (Self, SealedSecrets) {
+        let vault = Self(Arc::new(HostKey::new(&Zeroizing::new([7; 32]), WRAP)));
+        let key = vault.new_key(tenant).unwrap();
+        let sealed = secrets.iter().map(|(name, value)| {
+            let name: SecretName = name.parse().unwrap();
+            let value = SecretValue::new(value.as_bytes().to_vec());
+            let sealed = vault.seal(tenant, &key, &name, 1, &value).unwrap().into();
+            (name, SealedSecret { version: 1, since: SystemTime::UNIX_EPOCH, sealed })
+        });
+        let secrets = sealed.collect();
+        (vault, SealedSecrets { key: Some(key), secrets })
+    }
+
     /// A first key for `tenant`, wrapped.
     ///
     /// # Errors

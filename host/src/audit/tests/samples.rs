@@ -68,6 +68,7 @@ pub(crate) fn every_use() -> Vec<CapabilityUse> {
         CapabilityUse::Kv { access: Touch::Read, bucket: name() },
         CapabilityUse::Log { level: LogLevel::Warn },
         CapabilityUse::Random {},
+        CapabilityUse::Secret { host: "a.example".to_owned(), name: "github".parse().unwrap(), version: 2 },
     ]
 }
 
