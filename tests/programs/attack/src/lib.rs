@@ -14,7 +14,6 @@ use breaks::{break_down, fail, lie};
 use egress::{connect, header_flood, request};
 use escape::reach;
 use loot::dump;
-use loot::dump;
 use memory::{lift, residue_leave, residue_look};
 use outside::{clocks, settings, surroundings};
 
