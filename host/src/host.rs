@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 pub use self::first_key::FirstKey;
+pub use crate::storage::SecretsKey;
 
 use crate::admission::{AdmissionSettings, Ledger};
 use crate::audit::Audit;
@@ -44,6 +45,8 @@ pub struct HostSettings {
     pub journal: crate::audit::Settings,
     /// The logs that are made of it.
     pub logs: LogSettings,
+    /// Where the key comes from that tenants' secrets are sealed with.
+    pub secrets_key: SecretsKey,
 }
 
 impl HostSettings {
@@ -57,6 +60,7 @@ impl HostSettings {
             egress: BrokerSettings::default(),
             journal: crate::audit::Settings::default(),
             logs: LogSettings::default(),
+            secrets_key: SecretsKey::default(),
         }
     }
 }

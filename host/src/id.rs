@@ -105,6 +105,38 @@ slug!(
     DefinitionName, "tool name", 64
 );
 
+/// A secret of a tenant's. It is shown in the record and in errors: its name says nothing of its value.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SecretName(Arc<str>);
+
+impl SecretName {
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SecretName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for SecretName {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        const RULE: &str = "1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit";
+        let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let good = (1..=64).contains(&text.len())
+            && text.as_bytes().first().is_some_and(plain)
+            && text.as_bytes().iter().all(|byte| plain(byte) || matches!(byte, b'-' | b'_'));
+        if good { Ok(Self(text.into())) } else { Err(InvalidId::new("secret name", text, RULE)) }
+    }
+}
+
+textual!(SecretName);
+
 /// The origin of vetted tools. No tenant can be named so.
 pub const CATALOGUE: &str = "catalogue";
 

@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::id::SecretName;
+
 /// How a request travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -175,6 +177,15 @@ pub enum CapabilityUse {
     },
     /// It had random bytes that cannot be foreseen.
     Random {},
+    /// A request of its left with a secret in it, which the host had put there.
+    Secret {
+        /// The host that it went to.
+        host: String,
+        /// The secret.
+        name: SecretName,
+        /// Which of its values.
+        version: u64,
+    },
 }
 
 impl fmt::Display for CapabilityUse {
@@ -193,6 +204,9 @@ impl fmt::Display for CapabilityUse {
             Self::Kv { access, bucket } => write!(f, "{access} bucket {bucket:?}"),
             Self::Log { level } => write!(f, "have log lines kept from {} on", level.as_str()),
             Self::Random {} => f.write_str("have random bytes that cannot be foreseen"),
+            Self::Secret { host, name, version } => {
+                write!(f, "send secret \"{name}\" (version {version}) to {host}")
+            }
         }
     }
 }

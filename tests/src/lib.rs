@@ -5,12 +5,14 @@
 #![allow(clippy::unwrap_used, reason = "what tests are made of may fail like tests")]
 
 mod answer;
+mod bystander;
 mod client;
 mod events;
 mod guardian;
 mod guests;
 pub mod handmade;
 mod inside;
+mod secure;
 mod server;
 mod tenant;
 mod upstream;
@@ -18,10 +20,12 @@ mod witness;
 mod work;
 
 pub use answer::{Answer, includes};
+pub use bystander::beside;
 pub use client::Client;
 pub use events::Watched;
 pub use guests::{guest, tool};
 pub use inside::Inside;
+pub use secure::Secure;
 pub use server::{Options, Server, command, shared};
 pub use tenant::Tenant;
 pub use upstream::{Seen, Upstream};

@@ -10,13 +10,14 @@ use tokio::sync::OnceCell;
 use crate::client::Client;
 use crate::guardian::Guardian;
 use crate::guests::guest;
+use crate::secure::Secure;
 use crate::tenant::Tenant;
 use crate::upstream::Upstream;
 use crate::work::{eventually, name, program};
 
 /// Lets everything through: what tests limit, they limit in their tenants' policies.
-fn ceiling(upstream: &Upstream) -> String {
-    let port = upstream.address.port();
+fn ceiling(upstream: &Upstream, secure: &Secure) -> String {
+    let (port, secure) = (upstream.address.port(), secure.address.port());
     format!(
         r#"
         [[grant]]
@@ -26,6 +27,7 @@ fn ceiling(upstream: &Upstream) -> String {
         http = [
             {{ host = "*", methods = ["*"] }},
             {{ host = "*", scheme = "http", port = {port}, methods = ["*"] }},
+            {{ host = "*", port = {secure}, methods = ["*"] }},
         ]
         clock = true
         random = true
@@ -48,6 +50,8 @@ pub struct Options {
     pub ceiling: Option<String>,
     /// What starts it: a program and its arguments, behind which the host's own command line is put.
     pub within: Vec<String>,
+    /// Where it logs everything that it can log; absent: errors alone, to where the tests do.
+    pub log: Option<PathBuf>,
 }
 
 /// A running host. Dropping it kills it.
@@ -77,8 +81,15 @@ impl Server {
         let data = options.data.unwrap_or_else(|| TempDir::new().unwrap().keep());
         std::fs::create_dir_all(&data).unwrap();
         let upstream = Upstream::shared().await;
-        std::fs::write(data.join("platform.toml"), options.ceiling.unwrap_or_else(|| ceiling(&upstream))).unwrap();
-        let child = command(&options.within, &data, &options.arguments).spawn().unwrap();
+        let secure = Secure::shared().await;
+        let ceiling = options.ceiling.unwrap_or_else(|| ceiling(&upstream, &secure));
+        std::fs::write(data.join("platform.toml"), ceiling).unwrap();
+        let mut command = command(&options.within, &data, &options.arguments);
+        command.arg("--egress-roots").arg(&secure.roots);
+        if let Some(log) = options.log {
+            command.stderr(std::fs::File::create(log).unwrap()).env("COFFERDAM_LOG", "trace");
+        }
+        let child = command.spawn().unwrap();
         let guardian = Guardian::of(&child, own.then_some(&data));
         Self::attend(child, guardian, data, upstream).await
     }

@@ -57,6 +57,10 @@ fn known(operation: &str, of: &Ids) -> Option<Known> {
         "GET /v1/calls/{call}/payload" => scopes(&["auditor", "agent"]),
         "DELETE /v1/calls/{call}/payload" | "DELETE /v1/payloads" => scopes(&["operator"]),
         "POST /v1/calls/{call}/replay" => scopes(&["auditor"]),
+        // The value is none: whoever may set it is told so.
+        "PUT /v1/secrets/{secret}" => with(&["operator"], Value::from("short")),
+        "GET /v1/secrets" => scopes(&["operator", "auditor"]),
+        "DELETE /v1/secrets/{secret}" => scopes(&["operator"]),
         "GET /v1/policy" => scopes(&["operator", "auditor"]),
         "PUT /v1/policy" => with(&["operator"], Value::from("# swept\n")),
         "POST /v1/policy/check" => with(&[], Value::from("# swept\n")),
@@ -85,6 +89,7 @@ struct Ids {
     package: String,
     tool: String,
     call: String,
+    secret: String,
 }
 
 impl Ids {
@@ -98,7 +103,10 @@ impl Ids {
         tenant.policy(POLICY).await;
         let call = tenant.agent.call(&tool, json!({})).await.call().to_owned();
         let key = tenant.agent.get("/v1/whoami").await.ok()["principal"]["id"].as_str().unwrap().to_owned();
-        Self { tenant: tenant.name.clone(), key, component, package, tool, call }
+        let secret = format!("{}-x", tenant.name);
+        let set = tenant.operator.request("PUT", &format!("/v1/secrets/{secret}"));
+        tenant.operator.send(set.header(CONTENT_TYPE, "text/plain").body("marrow-and-bone")).await.ok();
+        Self { tenant: tenant.name.clone(), key, component, package, tool, call, secret }
     }
 
     /// The path of an operation, about these.
@@ -112,11 +120,12 @@ impl Ids {
             // Of whoever asks.
             .replace("{path}", "0/000.p/1")
             .replace("{number}", "1")
+            .replace("{secret}", &self.secret)
     }
 
     /// What of them a text holds.
     fn found_in(&self, text: &str) -> Option<&str> {
-        let all = [&self.tenant, &self.key, &self.component, &self.package, &self.tool, &self.call];
+        let all = [&self.tenant, &self.key, &self.component, &self.package, &self.tool, &self.call, &self.secret];
         all.into_iter().map(String::as_str).find(|id| text.contains(id))
     }
 }
@@ -161,6 +170,9 @@ impl Operation {
                 None => request,
                 Some(Value::String(text)) if self.path.contains("components") => {
                     request.header(CONTENT_TYPE, "application/wasm").body(text)
+                }
+                Some(Value::String(text)) if self.path.contains("secrets") => {
+                    request.header(CONTENT_TYPE, "text/plain").body(text)
                 }
                 Some(Value::String(text)) => request.header(CONTENT_TYPE, "application/toml").body(text),
                 Some(body) => request.json(&body),
@@ -243,6 +255,8 @@ fn what_another_tenant_has_is_not_there() {
             let body = known.body.as_ref().map(Value::to_string).unwrap_or_default();
             let names_own = ["{path}", "{number}"].iter().any(|name| operation.path.contains(name));
             let names_theirs = operation.path.contains('{') && !names_own || ids.found_in(&body).is_some();
+            // Whoever sets a secret of that name sets one of their own; this one's value is refused before that.
+            let names_theirs = names_theirs && operation.text() != "PUT /v1/secrets/{secret}";
             if known.platform || names_theirs {
                 sweep.expect(
                     answer.status == 404 && answer.body["code"] == "not-found",

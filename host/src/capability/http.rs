@@ -1,24 +1,30 @@
 //! Requests of guests to the network: which may leave, in what form, where to, and how much of them.
 //!
 //! A request is decided on by policy's rules as it will be sent, before it waits for anything. Then it waits for the
-//! call's decision to be durable; then its name is resolved, every address that comes back is checked, and the
+//! call's decision to be durable, gets the secret that its rule names, and is charged to its tenant; then its name is resolved, every address that comes back is checked, and the
 //! connection goes to one of exactly these: no second lookup could give another one. Redirects are not followed: the
 //! guest sees them, and what it makes of them is a request like any other.
 
+mod account;
 mod address;
 mod bind;
 mod body;
 mod broker;
+mod connection;
+mod credential;
 mod exchange;
 mod fault;
 mod head;
+mod scrub;
 mod taped;
 #[cfg(test)]
 mod tests;
 
+pub use self::account::Quota;
 pub use self::bind::{add_to_linker, context, is_over_header_bytes};
 pub use self::body::{GuestBody, ReceivedBody};
 pub use self::broker::{Broker, BrokerSettings};
+pub use self::credential::CallSecrets;
 pub use self::fault::Fault;
 pub use self::head::FIELDS_MAX;
 pub use self::taped::{AnswerBody, TapedBody};
@@ -30,13 +36,14 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 
+use self::account::Account;
 use self::body::SentBody;
 use self::exchange::Exchange;
 use super::effects::{DeniedUse, Effects};
 use super::tape::Tape;
 use crate::id::TenantId;
 use crate::limits::CallLimits;
-use crate::policy::{Grants, HttpTarget, Refusal};
+use crate::policy::{Credential, Grants, HttpTarget, Refusal};
 use crate::uses::CapabilityUse;
 
 /// How long a guest says that it will wait; it can only shorten what the call's limits say.
@@ -60,6 +67,7 @@ pub struct HttpCall {
     effects: Arc<Effects>,
     limits: Limits,
     left: Option<Arc<Left>>,
+    secrets: CallSecrets,
     tape: Option<Arc<Tape>>,
 }
 
@@ -104,8 +112,15 @@ impl HttpCall {
                 timeout: limits.http_timeout,
             },
             left: None,
+            secrets: CallSecrets::default(),
             tape: None,
         }
+    }
+
+    /// The same, with what its rules' credentials are opened from.
+    #[must_use]
+    pub(super) fn with_secrets(self, secrets: CallSecrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// The same, with what comes back on the call's tape.
@@ -168,10 +183,17 @@ impl HttpCall {
         };
         // What could not be read may hold anything: nothing of it goes into the record.
         let target = target.map_err(|refusal| deny(&self.effects, "send a request".to_owned(), refusal))?;
-        let denied = |refusal| deny(&self.effects, target.to_string(), refusal);
+        let action = target.to_string();
+        let denied = |refusal| deny(&self.effects, action.clone(), refusal);
+        let mut fields = head::own(parts.headers).map_err(denied)?;
+        let target = HttpTarget { headers: Some(head::listed(&fields)), ..target };
         let by = grant.decide(&target).map_err(denied)?.tenant;
         let used = used(&target, by.path_pattern(&target).unwrap_or_default());
-        let head = head::request(&target, parts.headers).map_err(denied)?;
+        let credential = by.credential().cloned();
+        if let Some(credential) = &credential {
+            credential::make_room(credential, &target, &mut fields).map_err(denied)?;
+        }
+        let head = head::request(&target, fields).map_err(denied)?;
 
         head::check(&head, self.limits.header_bytes)?;
         let left = Arc::clone(self.left.get_or_insert_with(|| Arc::new(Left::all(self.limits))));
@@ -179,24 +201,32 @@ impl HttpCall {
             return Err(Fault::SentBytes(self.limits.sent_bytes));
         }
         left.request()?;
-        Ok(Prepared { head, target, used, body })
+        Ok(Prepared { head, target, used, credential, body })
     }
 
     /// A request that may leave, and what it leaves with.
     fn exchange(&mut self, prepared: Prepared, patience: Patience) -> Result<(Exchange, Request<SentBody>), Fault> {
-        let Prepared { head, target, used, body } = prepared;
+        let Prepared { head, target, used, credential, body } = prepared;
         let broker = self.broker.clone().ok_or(Fault::NoBroker)?;
         let left = Arc::clone(self.left.get_or_insert_with(|| Arc::new(Left::all(self.limits))));
-        let body = SentBody::new(body, Arc::clone(&left), Arc::clone(&self.effects));
+        let account = Account {
+            left,
+            effects: Arc::clone(&self.effects),
+            spent: broker.spent(&self.tenant),
+            quotas: self.grants.http.as_ref().map(|grant| *grant.quotas()).unwrap_or_default(),
+            action: target.to_string().into(),
+        };
+        let body = SentBody::new(body, account.clone());
         let exchange = Exchange {
             broker,
             grants: Arc::clone(&self.grants),
             tenant: self.tenant.clone(),
-            effects: Arc::clone(&self.effects),
-            left,
+            account,
             target,
             used,
             patience,
+            credential,
+            secrets: self.secrets.clone(),
         };
         Ok((exchange, head.map(|()| body)))
     }
@@ -208,6 +238,8 @@ struct Prepared {
     target: HttpTarget,
     /// What it is noted as once it does.
     used: CapabilityUse,
+    /// What its rule has it leave with.
+    credential: Option<Credential>,
     body: GuestBody,
 }
 

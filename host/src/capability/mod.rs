@@ -35,7 +35,7 @@ use self::clock::ClockCall;
 use self::config::{ConfigCall, ConfigView};
 use self::effects::Effects;
 use self::files::{Files, FilesCall, FilesView};
-use self::http::{Broker, HttpCall};
+use self::http::{Broker, CallSecrets, HttpCall};
 use self::io::IoView;
 use self::kv::{KvCall, KvView};
 use self::log::{LogCall, LogView};
@@ -47,6 +47,7 @@ use crate::id::{CallId, TenantId};
 use crate::limits::CallLimits;
 use crate::policy::Grants;
 use crate::storage::kv::KvStore;
+use crate::storage::{SealedSecrets, Vault};
 
 /// What the capabilities of all calls share. Cheap to clone. The default has nothing: what policy grants is answered as
 /// if it were not there.
@@ -58,6 +59,8 @@ pub struct Services {
     pub files: Option<Files>,
     /// Requests.
     pub http: Option<Broker>,
+    /// What opens tenants' secrets, for requests.
+    pub vault: Option<Vault>,
     /// What a tenant may store.
     pub quotas: Arc<StorageQuotas>,
 }
@@ -90,6 +93,9 @@ pub trait CapabilityView: Send + 'static {
     /// The call's capabilities.
     fn capabilities(&mut self) -> &mut CallCapabilities;
 }
+
+/// The secrets of a call's tenant, sealed, as its capabilities take them.
+pub type Secrets = Arc<SealedSecrets>;
 
 /// Everything that one call holds. Made in less than a microsecond: what a call does not use is not set up, and neither
 /// disk nor database is touched before a guest asks.
@@ -131,6 +137,7 @@ impl CallCapabilities {
         call: CallId,
         frozen_time: SystemTime,
         effects: Arc<Effects>,
+        secrets: &Secrets,
         tape: Option<&Arc<Tape>>,
     ) -> Self {
         let mut table = ResourceTable::new();
@@ -144,7 +151,9 @@ impl CallCapabilities {
             kv: KvCall::new(services.kv.as_ref(), &services.quotas, grants, limits, tenant, effect()),
             files: FilesCall::new(services.files.as_ref(), grants, limits, tenant, clock.step(), effect()),
             clock,
-            http: HttpCall::new(services.http.as_ref(), grants, limits, tenant, effect()).on(tape),
+            http: HttpCall::new(services.http.as_ref(), grants, limits, tenant, effect())
+                .with_secrets(CallSecrets::new(services.vault.as_ref(), secrets))
+                .on(tape),
             http_context: http::context(limits),
             config: ConfigCall::new(&grants.config, effect()),
             log: LogCall::new(grants.log.as_ref(), limits, effect()),

@@ -36,6 +36,7 @@ mod packages;
 mod policy;
 mod push;
 mod run;
+mod secret;
 mod serve;
 mod tenants;
 mod tools;
@@ -83,6 +84,7 @@ enum Command {
     Usage(usage::Usage),
     Whoami(whoami::Whoami),
     Keys(keys::Keys),
+    Secret(secret::Secret),
     Tenants(tenants::Tenants),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
@@ -110,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Usage(command) => command.run(output),
         Command::Whoami(command) => command.run(output),
         Command::Keys(command) => command.run(output),
+        Command::Secret(command) => command.run(output),
         Command::Tenants(command) => command.run(output),
         Command::Doctor(command) => command.run(output),
         Command::Completions(command) => command.run(output),

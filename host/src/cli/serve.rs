@@ -1,11 +1,13 @@
 //! `cofferdam serve`: a host, until it is asked to stop.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde::Serialize;
 
 use super::signals::Asked;
@@ -15,7 +17,7 @@ use crate::audit::Settings;
 use crate::audit::log::{LogSettings, Witness};
 use crate::engine::Allocator;
 use crate::error::{Code, Error};
-use crate::host::HostSettings;
+use crate::host::{HostSettings, SecretsKey};
 use crate::http::ServerSettings;
 
 mod log;
@@ -23,6 +25,9 @@ pub(super) mod running;
 
 use self::log::LogOptions;
 use self::running::{Doors, Running};
+
+/// A file of certificates, in bytes.
+const ROOTS_BYTES_MAX: u64 = 1 << 20;
 
 /// Run a host until SIGTERM or ctrl-c; then running calls end and the record is closed
 #[derive(Debug, Args)]
@@ -33,7 +38,8 @@ Examples:
   cofferdam serve --live-calls-max 4000 --guest-threads 6
 
 The first start makes the data folder and prints the platform's key, once, on standard output. The platform's ceiling is
-the file platform.toml in the data folder; it is watched, and a bad one changes nothing. TLS is for what stands before it.", after_long_help = super::exit::HELP)]
+the file platform.toml in the data folder; it is watched, and a bad one changes nothing. TLS is for what stands before it.
+The key for secrets is 32 bytes, in base64 or as 64 hexadecimal digits; it stays the same as long as the data folder.", after_long_help = super::exit::HELP)]
 pub(super) struct Serve {
     /// The data folder; made when it is not there
     #[arg(long, value_name = "DIR", env = "COFFERDAM_DATA", hide_env_values = true, default_value = "cofferdam-data")]
@@ -50,10 +56,41 @@ pub(super) struct Serve {
     /// Who is asked to cosign checkpoints of the audit logs: a public key, a space, an address; may be given more than once
     #[arg(long, value_name = "KEY URL")]
     witness: Vec<Witness>,
+    /// Certificates that tools' requests trust beside those that browsers trust, PEM; such as a company's own
+    #[arg(long, value_name = "FILE")]
+    egress_roots: Option<PathBuf>,
+    #[command(flatten)]
+    secrets: SecretsOptions,
     #[command(flatten)]
     room: RoomOptions,
     #[command(flatten)]
     log: LogOptions,
+}
+
+/// Where the key for secrets comes from: one place.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Key for secrets")]
+#[group(multiple = false)]
+struct SecretsOptions {
+    /// The file that holds it, of this user alone [default: keys/secrets.key in the data folder]
+    #[arg(long, value_name = "FILE")]
+    secrets_key_file: Option<PathBuf>,
+    /// The variable of the environment that holds it
+    #[arg(long, value_name = "NAME")]
+    secrets_key_env: Option<String>,
+    /// The command that prints it, run by the shell
+    #[arg(long, value_name = "COMMAND")]
+    secrets_key_command: Option<String>,
+}
+
+impl SecretsOptions {
+    fn key(self) -> SecretsKey {
+        let Self { secrets_key_file, secrets_key_env, secrets_key_command } = self;
+        let file = secrets_key_file.map(SecretsKey::File);
+        file.or(secrets_key_env.map(SecretsKey::Environment))
+            .or(secrets_key_command.map(SecretsKey::Command))
+            .unwrap_or_default()
+    }
 }
 
 /// How much of everything there may be. What is not given stays at the host's own default.
@@ -124,6 +161,10 @@ impl Serve {
     pub(super) fn run(self, output: Output) -> Result<Exit> {
         self.log.start()?;
         let (mut settings, server) = self.room.settings(HostSettings::new(&self.data));
+        if let Some(path) = &self.egress_roots {
+            settings.egress.extra_roots = roots(path)?;
+        }
+        settings.secrets_key = self.secrets.key();
         settings.logs = LogSettings { name: self.audit_name, witnesses: self.witness };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(front_threads())
@@ -200,6 +241,18 @@ fn segment_bytes(text: &str) -> Result<u64, String> {
     }
 }
 
+/// The certificates of a PEM file.
+fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let text = super::files::bytes(path, "file of certificates", ROOTS_BYTES_MAX)?;
+    let roots: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    match roots {
+        Ok(roots) if !roots.is_empty() => Ok(roots),
+        _ => Err(Error::new(Code::InvalidRequest, format!("{} holds no certificates in PEM", path.display()))
+            .next("give a file with one or more blocks that begin with -----BEGIN CERTIFICATE-----")
+            .into()),
+    }
+}
+
 /// Two at least: one that waits for a disk must not keep the other from answering.
 fn front_threads() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get).max(2)
@@ -263,6 +316,22 @@ mod tests {
         assert_eq!(host.journal.segment_bytes, 22 << 20);
         assert!(Alone::try_parse_from(["x", "--segment-bytes", "255KiB"]).is_err());
         assert_eq!((server.address_connections_max, server.drain_time_max), (20, Duration::from_secs(21)));
+    }
+
+    #[test]
+    fn the_key_for_secrets_comes_from_one_place() {
+        #[derive(Debug, Parser)]
+        struct Alone {
+            #[command(flatten)]
+            secrets: SecretsOptions,
+        }
+        let key = |line: &str| Alone::try_parse_from(line.split_whitespace()).map(|alone| alone.secrets.key());
+        assert_eq!(key("x").unwrap(), SecretsKey::Own);
+        assert_eq!(key("x --secrets-key-file f").unwrap(), SecretsKey::File("f".into()));
+        assert_eq!(key("x --secrets-key-env E").unwrap(), SecretsKey::Environment("E".to_owned()));
+        assert_eq!(key("x --secrets-key-command c").unwrap(), SecretsKey::Command("c".to_owned()));
+        key("x --secrets-key-file f --secrets-key-env E").unwrap_err();
+        key("x --secrets-key-env E --secrets-key-command c").unwrap_err();
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub(super) const KEYS_MAX: usize = 1_000;
 /// A key's name, in characters.
 pub(super) const KEY_NAME_CHARS_MAX: usize = 64;
+/// Secrets of a tenant: all of them, sealed, are in memory with what its calls read.
+pub(super) const SECRETS_MAX: usize = 100;
 /// Components of a tenant.
 pub(super) const COMPONENTS_MAX: u64 = 2_000;
 /// Packages of a tenant.

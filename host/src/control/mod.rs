@@ -12,6 +12,7 @@ mod packages;
 mod payloads;
 mod policies;
 mod read;
+mod secrets;
 mod tenants;
 mod turn;
 mod what_if;
@@ -25,10 +26,11 @@ pub use self::keys::{KeyView, NewKey};
 pub use self::packages::{Publication, default_needs};
 pub use self::policies::{PolicyChecked, PolicyPut, PolicyView};
 pub use self::read::LogPage;
+pub use self::secrets::SecretView;
 pub use self::tenants::TenantView;
 pub(crate) use self::turn::replay;
 pub use self::what_if::LookedAt;
-pub use crate::storage::{KeptPayload, PayloadKind, Piece};
+pub use crate::storage::{KeptPayload, PayloadKind, Piece, SecretValue};
 
 use crate::admission::Ledger;
 use crate::audit::Audit;
@@ -39,7 +41,7 @@ use crate::id::TenantId;
 use crate::identity::Scope;
 use crate::registry::Registry;
 use crate::snapshot::{Caller, Snapshot, build_tenant};
-use crate::storage::{Payloads, Store};
+use crate::storage::{Payloads, Store, Vault};
 
 /// Makes changes and answers what only administration asks. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -49,6 +51,7 @@ pub struct Control(Arc<Inner>);
 struct Inner {
     store: Store,
     payloads: Payloads,
+    vault: Vault,
     audit: Audit,
     logs: Logs,
     snapshot: Arc<Snapshot>,
@@ -66,6 +69,7 @@ impl Control {
     pub fn new(
         store: Store,
         payloads: Payloads,
+        vault: Vault,
         audit: Audit,
         logs: Logs,
         snapshot: Arc<Snapshot>,
@@ -74,7 +78,7 @@ impl Control {
         ledger: Arc<Mutex<Ledger>>,
     ) -> Self {
         let (turn, readers) = (Arc::default(), what_if::Readers::default());
-        Self(Arc::new(Inner { store, payloads, audit, logs, snapshot, registry, quotas, ledger, turn, readers }))
+        Self(Arc::new(Inner { store, payloads, vault, audit, logs, snapshot, registry, quotas, ledger, turn, readers }))
     }
 
     /// Reads the tenant's value from the store and swaps it in.

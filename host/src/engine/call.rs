@@ -116,6 +116,7 @@ fn enter(loaded: &Loaded, services: &Services, run: &Run) -> Result<Metered> {
         run.call,
         run.frozen_time,
         Arc::clone(&run.effects),
+        &run.secrets,
         run.tape.as_ref(),
     );
     let state = State { capabilities, limiter: Limiter::new(&run.limits) };

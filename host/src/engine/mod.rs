@@ -25,10 +25,10 @@ pub use self::settings::{Allocator, Class, EngineSettings, SMALL_DATA_BYTES_MAX}
 use self::executor::{Executor, Pace};
 use self::output::{RawDefinition, ToolOutput};
 use self::state::State;
-use crate::capability::Services;
 use crate::capability::bindings::NativePre;
 use crate::capability::effects::Effects;
 use crate::capability::tape::Tape;
+use crate::capability::{Secrets, Services};
 use crate::error::{Error, Result};
 use crate::id::{CallId, DefinitionName, TenantId};
 use crate::limits::CallLimits;
@@ -97,6 +97,8 @@ pub struct Run {
     pub effects: Arc<Effects>,
     /// Where its usage can be read when it was given up.
     pub meter: Arc<Meter>,
+    /// The tenant's secrets, sealed.
+    pub secrets: Secrets,
     /// Where the host's answers are recorded, or in a replay come from.
     pub tape: Option<Arc<Tape>>,
 }

@@ -22,7 +22,7 @@ use crate::registry::Registry;
 use crate::router::{Kept, Router};
 use crate::snapshot::{Snapshot, build_tenant};
 use crate::storage::kv::KvStore;
-use crate::storage::{Blobs, DataFolder, Payloads, PolicyKind, Store, Volumes};
+use crate::storage::{Blobs, DataFolder, Payloads, PolicyKind, Store, Vault, Volumes};
 
 impl Host {
     /// Opens the host of a data folder, beginning one where there is none. Gives the platform's first key until it was
@@ -30,7 +30,8 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// `conflict` when another host has the folder; `unavailable` when it cannot be used; `audit-unavailable` when the
+    /// `conflict` when another host has the folder; `unavailable` when it cannot be used, or the key for secrets is
+    /// not its own; `audit-unavailable` when the
     /// journal is damaged, with the file, the place and what to do; `invalid-policy` for a ceiling that cannot be put
     /// in force; `internal` when the machine does not give what the settings ask for.
     pub async fn open(settings: HostSettings) -> Result<(Self, Option<FirstKey>)> {
@@ -40,6 +41,7 @@ impl Host {
         control::replay(&audit, &store, &recovered.changes).await?;
         let blobs = Blobs::open(&folder)?;
         let payloads = Payloads::open(&folder, &store).await?;
+        let vault = Vault::open(&settings.secrets_key, &folder, &store).await?;
         payloads.finish_erasures().await?;
         let logs = Logs::start(&audit, recovered.begun, &store, &blobs, settings.logs).await?;
 
@@ -53,6 +55,7 @@ impl Host {
             kv: Some(KvStore::open(&folder.buckets()).await?),
             files: Some(Files::new(Volumes::new(&folder), Arc::clone(&quotas))),
             http: Some(Broker::new(&settings.egress)?),
+            vault: Some(vault.clone()),
             quotas: Arc::clone(&quotas),
         };
         let engine = Engine::new(&settings.engine, services.clone())?;
@@ -68,6 +71,7 @@ impl Host {
         let control = Control::new(
             store.clone(),
             payloads.clone(),
+            vault.clone(),
             audit.clone(),
             logs.clone(),
             Arc::clone(&snapshot),

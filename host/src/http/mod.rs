@@ -25,6 +25,7 @@ pub mod problem;
 mod reference;
 mod request;
 mod room;
+mod secrets;
 mod server;
 mod socket;
 mod tenants;

@@ -14,10 +14,12 @@ use http_body::Body as _;
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+use zeroize::Zeroize as _;
 
 use super::room::Room;
+use crate::control::SecretValue;
 use crate::error::{Code, Error, Result};
-use crate::id::{CallId, Digest, InvalidId, PackageName, PrincipalId, TenantId, ToolRequest};
+use crate::id::{CallId, Digest, InvalidId, PackageName, PrincipalId, SecretName, TenantId, ToolRequest};
 
 /// Bounds of the bodies that are read whole. A component is not: it is passed on as it arrives.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +51,10 @@ pub(super) struct OptionalJson<T>(pub(super) T);
 /// A policy's text.
 #[derive(Debug)]
 pub(super) struct TomlBody(pub(super) String);
+
+/// A secret's value.
+#[derive(Debug)]
+pub(super) struct SecretBody(pub(super) SecretValue);
 
 /// A component's bytes, as they arrive.
 #[derive(Debug)]
@@ -84,6 +90,20 @@ impl<S: Sync> FromRequest<S> for TomlBody {
         String::from_utf8(bytes.into())
             .map(Self)
             .map_err(|error| invalid(format!("the body is not UTF-8 behind byte {}", error.utf8_error().valid_up_to())))
+    }
+}
+
+impl<S: Sync> FromRequest<S> for SecretBody {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
+        content_type(request.headers(), &["text/plain", "application/octet-stream"])?;
+        let (bytes, _room) = read(request).await?;
+        let value = SecretValue::new(bytes.to_vec());
+        if let Ok(mut bytes) = bytes.try_into_mut() {
+            bytes.zeroize();
+        }
+        Ok(Self(value))
     }
 }
 
@@ -222,6 +242,7 @@ macro_rules! names {
 names! {
     TenantId: "tenant";
     PrincipalId: "key";
+    SecretName: "secret";
     Digest: "component";
     PackageName: "package";
     ToolRequest: "tool";

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::grant::GrantKind;
+use super::http::{CredentialCap, EgressQuotas};
 use super::limits::{LIMITS, LimitsPatch};
 use super::parse::{LimitLines, duration_words, size_words};
 use super::pattern::Pattern;
-use super::rows::{At, AuditCap, AuditRules, CeilingGives, Quota, Row, Rows, Store, TenantGives, Tools};
+use super::rows::{At, AuditCap, AuditRules, CeilingGives, EgressRules, Quota, Row, Rows, Store, TenantGives, Tools};
 use super::{Ceiling, Policy, words};
 use crate::id::{Origin, PackageRef};
 use crate::limits::CallLimits;
@@ -51,6 +52,7 @@ pub fn check(ceiling: &Ceiling, policy: &Policy) -> Vec<Warning> {
         warnings.idle(row, &rules.tools, &ceiling.rules().tools);
         warnings.row(row, &covers);
     }
+    warnings.egress(&rules.egress, &ceiling.rules().host.egress);
     warnings.audit(&rules.audit, &ceiling.rules().host.audit);
     warnings.sorted()
 }
@@ -147,6 +149,19 @@ impl Warnings {
         }
     }
 
+    /// Quotas that the ceiling cuts.
+    fn egress(&mut self, stated: &EgressRules, cap: &EgressQuotas) {
+        for (((key, stated), (_, cap)), line) in stated.quotas.by_key().into_iter().zip(cap.by_key()).zip(stated.lines)
+        {
+            if let (Some(stated), Some(most)) = (stated, cap)
+                && stated > most
+            {
+                let message = format!("{} is cut to the ceiling's {}", words::count(stated), words::count(most));
+                self.add(line, format!("egress.{key}"), message);
+            }
+        }
+    }
+
     /// What is not kept, or not for so long.
     fn audit(&mut self, asked: &AuditRules, cap: &AuditCap) {
         let words = |time: Duration| duration_words(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
@@ -219,7 +234,7 @@ impl Warnings {
                     self.add_for(pattern, line, key, format!("the ceiling gives no {kind} to"));
                 }
             }
-            self.rules(row, &ceiling_rows, pattern);
+            self.rules(row, &ceiling_rows, pattern, covers.ceiling.rules().host.credentials);
             let storage = &covers.ceiling.rules().host;
             let cap = |of: fn(&CeilingGives) -> Option<&At<Quota>>| {
                 ceiling_rows.iter().filter_map(|row| of(&row.gives)).map(|at| at.value).reduce(Quota::add)
@@ -233,7 +248,13 @@ impl Warnings {
     }
 
     /// Rules for requests that no rule of the ceiling meets.
-    fn rules(&mut self, row: &Row<TenantGives>, ceiling_rows: &[&Row<CeilingGives>], pattern: &Pattern) {
+    fn rules(
+        &mut self,
+        row: &Row<TenantGives>,
+        ceiling_rows: &[&Row<CeilingGives>],
+        pattern: &Pattern,
+        credentials: CredentialCap,
+    ) {
         let ceiling = || ceiling_rows.iter().flat_map(|row| &row.gives.http);
         if ceiling().next().is_none() {
             return;
@@ -245,6 +266,14 @@ impl Warnings {
             if !ceiling().any(|ceiling| ceiling.value.overlaps(&at.value)) {
                 let message = format!("the ceiling lets nothing through of {} for", at.value);
                 self.add_for(pattern, at.line, format!("grant[{}].http[{}]", row.number, nth + 1), message);
+            }
+            if at.value.credential().is_some() && !credentials.lets(at.value.scheme()) {
+                let key = format!("grant[{}].http[{}].credential", row.number, nth + 1);
+                self.add(
+                    at.line,
+                    key,
+                    format!("{}, so that it refuses its requests", CredentialCap::rule(at.value.scheme())),
+                );
             }
         }
     }

@@ -37,7 +37,7 @@ impl GrantKind {
     /// The kind that a use takes.
     pub const fn of(used: &CapabilityUse) -> Self {
         match used {
-            CapabilityUse::Http { .. } => Self::Http,
+            CapabilityUse::Http { .. } | CapabilityUse::Secret { .. } => Self::Http,
             CapabilityUse::Kv { .. } => Self::Kv,
             CapabilityUse::Files { .. } => Self::Files,
             CapabilityUse::Clock { .. } => Self::Clock,

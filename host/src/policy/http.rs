@@ -1,21 +1,32 @@
-//! Where a guest's requests may go: rules over scheme, host, port, method and path.
+//! Where a guest's requests may go: rules over scheme, host, port, method, path and header fields, and what they leave
+//! with.
 //!
 //! Rules only allow. What is compared is a [`HttpTarget`], which has one spelling for each request that it can stand
 //! for, and the request that leaves is made from it: what was decided is what is sent. Text that could be read in two
 //! ways is refused before any rule is looked at.
 
+mod credential;
+mod header;
 mod path;
+mod quota;
 mod rule;
 mod target;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::credential::CredentialCap;
+pub use self::credential::{Credential, CredentialPlace};
+pub use self::header::HeaderFields;
+pub(super) use self::header::{HeaderRules, Wanted};
+pub use self::quota::EgressQuotas;
 pub(super) use self::rule::Coverage;
 pub use self::rule::{HttpRule, InvalidRule};
 pub use self::target::{HttpTarget, Scheme};
 
 use ipnet::IpNet;
 use serde::{Serialize, Serializer};
+
+use crate::id::SecretName;
 
 /// The rules that a request has to satisfy: one of the tenant's and one of the platform's ceiling.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,6 +38,10 @@ pub struct HttpGrant {
     /// Addresses that the platform lets requests go to although they are private or otherwise special.
     #[serde(serialize_with = "as_text")]
     private: Vec<IpNet>,
+    /// What the platform lets credentials be sent by.
+    credentials: CredentialCap,
+    /// What all calls of the tenant together may take.
+    quotas: EgressQuotas,
 }
 
 /// The two rules by which a request may leave.
@@ -63,13 +78,25 @@ impl HttpGrant {
     /// Requests that match one rule of each; `private` are the platform's exceptions to the refusal of special
     /// addresses.
     pub(super) fn new(tenant: Vec<HttpRule>, ceiling: Vec<HttpRule>, private: Vec<IpNet>) -> Self {
-        Self { tenant, ceiling, private }
+        let (credentials, quotas) = (CredentialCap::default(), EgressQuotas::default());
+        Self { tenant, ceiling, private, credentials, quotas }
+    }
+
+    /// The same, under what the platform lets credentials be sent by and what the tenant's requests may take.
+    pub(super) fn under(self, credentials: CredentialCap, quotas: EgressQuotas) -> Self {
+        Self { credentials, quotas, ..self }
     }
 
     /// A grant without a decision, for tests of what uses it.
     #[cfg(test)]
     pub(crate) fn for_test(tenant: Vec<HttpRule>, ceiling: Vec<HttpRule>, private: Vec<IpNet>) -> Self {
         Self::new(tenant, ceiling, private)
+    }
+
+    /// The same under these quotas, for tests of what uses it.
+    #[cfg(test)]
+    pub(crate) fn with_quotas(self, quotas: EgressQuotas) -> Self {
+        self.under(CredentialCap::Any, quotas)
     }
 
     /// Whether the request may leave.
@@ -80,7 +107,29 @@ impl HttpGrant {
     pub fn decide(&self, target: &HttpTarget) -> Result<Matched<'_>, Refusal> {
         let tenant = find(&self.tenant, target, "no http rule of the policy allows it")?;
         let ceiling = find(&self.ceiling, target, "no http rule of the platform's ceiling allows it")?;
+        if tenant.credential().is_some() && !self.credentials.lets(target.scheme) {
+            return Err(Refusal::plain(CredentialCap::rule(target.scheme)));
+        }
         Ok(Matched { tenant, ceiling })
+    }
+
+    /// Whether a rule of the tenant's sends this secret to `host`.
+    pub(super) fn sends(&self, secret: &SecretName, host: &str) -> bool {
+        self.sending(secret, host).is_some_and(|(scheme, _)| self.credentials.lets(scheme))
+    }
+
+    /// How a rule of the tenant's sends this secret to `host`.
+    pub(super) fn sending(&self, secret: &SecretName, host: &str) -> Option<(Scheme, &Credential)> {
+        let host = target::read_host(host).ok()?;
+        self.tenant.iter().filter(|rule| rule.is_about(&host)).find_map(|rule| {
+            let credential = rule.credential().filter(|credential| credential.secret == *secret)?;
+            Some((rule.scheme(), credential))
+        })
+    }
+
+    /// What all calls of the tenant together may take.
+    pub fn quotas(&self) -> &EgressQuotas {
+        &self.quotas
     }
 
     /// How much of what the pattern `path` stands for the tenant's rules cover, and the ceiling's.

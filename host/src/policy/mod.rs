@@ -30,7 +30,10 @@ pub use self::check::{Warning, check, check_ceiling};
 pub use self::decide::{Allowed, Decision, Denied, Layer, Needs, Subject, Withheld, decide};
 pub use self::explain::{Explanation, Held, InForce, Lost, Use, UseAnswer, explain, lost};
 pub use self::grant::{Access, Clock, FilesGrant, Grant, GrantKind, Grants, KvGrant, LogLevel, Random};
-pub use self::http::{HttpGrant, HttpRule, HttpTarget, InvalidRule, Matched, Refusal, Scheme};
+pub use self::http::{
+    Credential, CredentialPlace, EgressQuotas, HeaderFields, HttpGrant, HttpRule, HttpTarget, InvalidRule, Matched,
+    Refusal, Scheme,
+};
 pub use self::keeping::{Keeping, keeping, retention};
 pub use self::limits::LimitsPatch;
 pub use self::problem::{PolicyError, Problem};

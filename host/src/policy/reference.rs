@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use super::BUILT_IN;
 use super::limits::{LIMITS, Limit};
 use super::parse::keys::{
-    AUDIT, AUDIT_CAP, BUCKET, BUCKET_CAP, CEILING, CEILING_GRANT, EGRESS, GRANT, HTTP, Key, LIMITS_SECTION, STORAGE,
-    Section, TENANT, TOOLS, VOLUME, VOLUME_CAP,
+    AUDIT, AUDIT_CAP, BUCKET, BUCKET_CAP, CEILING, CEILING_GRANT, CREDENTIAL, EGRESS, EGRESS_CAP, GRANT, HTTP, Key,
+    LIMITS_SECTION, STORAGE, Section, TENANT, TOOLS, VOLUME, VOLUME_CAP,
 };
 use crate::limits::CallLimits;
 
@@ -53,11 +53,14 @@ deadline = "5s"
 tools = ["notes", "catalogue/files"]
 kv = [{ bucket = "notes", access = "read-write", bytes_max = "10MiB", keys_max = 10_000 }]
 files = [{ volume = "workspace", mount = "/work", access = "read-only" }]
-http = [{ host = "api.github.com", methods = ["GET"], paths = ["/repos/*"] }]
+http = [{ host = "api.github.com", methods = ["GET"], paths = ["/repos/*"], credential = "github" }]
 clock = "coarse"
 random = "secure"
 log = "info"
 config = { greeting = "hello" }
+
+[egress]
+requests_per_minute = 600
 
 [audit]
 payloads = "7d"
@@ -80,6 +83,8 @@ pub fn reference() -> String {
     section(&mut page, "#### `kv`: buckets", &BUCKET);
     section(&mut page, "#### `files`: volumes", &VOLUME);
     section(&mut page, "#### `http`: rules for requests", &HTTP);
+    section(&mut page, "##### `credential`: what a rule's requests leave with", &CREDENTIAL);
+    section(&mut page, "### `[egress]`", &EGRESS);
     section(&mut page, "### `[audit]`", &AUDIT);
     page.push_str("\n## The platform's ceiling\n");
     paragraph(&mut page, CEILING.doc);
@@ -89,7 +94,7 @@ pub fn reference() -> String {
     section(&mut page, "### `[[grant]]` of the ceiling", &CEILING_GRANT);
     section(&mut page, "#### `kv` of the ceiling", &BUCKET_CAP);
     section(&mut page, "#### `files` of the ceiling", &VOLUME_CAP);
-    section(&mut page, "### `[egress]`", &EGRESS);
+    section(&mut page, "### `[egress]` of the ceiling", &EGRESS_CAP);
     section(&mut page, "### `[storage]`", &STORAGE);
     section(&mut page, "### `[audit]` of the ceiling", &AUDIT_CAP);
     page

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::grant::{Access, Clock, GrantKind, LogLevel, Random};
-use super::http::HttpRule;
+use super::http::{CredentialCap, EgressQuotas, HttpRule};
 use super::pattern::{Index, Pattern};
 use crate::id::PackageRef;
 
@@ -235,6 +235,14 @@ pub(super) struct AuditRules {
     pub(super) record: Option<At<()>>,
 }
 
+/// `[egress]` of a tenant's file.
+#[derive(Debug, Clone, Default)]
+pub(super) struct EgressRules {
+    pub(super) quotas: EgressQuotas,
+    /// Of each quota, in their order.
+    pub(super) lines: [Option<usize>; 4],
+}
+
 /// `[audit]` of the platform's.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AuditCap {
@@ -253,6 +261,8 @@ impl Default for AuditCap {
 #[derive(Debug, Clone)]
 pub(super) struct HostRules {
     pub(super) private_addresses: Vec<IpNet>,
+    pub(super) egress: EgressQuotas,
+    pub(super) credentials: CredentialCap,
     pub(super) buckets_bytes_max: u64,
     pub(super) volumes_bytes_max: u64,
     pub(super) payloads_bytes_max: u64,
@@ -263,6 +273,8 @@ impl Default for HostRules {
     fn default() -> Self {
         Self {
             private_addresses: Vec::new(),
+            egress: EgressQuotas::default(),
+            credentials: CredentialCap::default(),
             buckets_bytes_max: 1 << 30,
             volumes_bytes_max: 10 << 30,
             payloads_bytes_max: 1 << 30,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::grant::{Access, GrantKind, Grants};
 use super::weigh::Defaults;
-use crate::id::PackageRef;
+use crate::id::{PackageRef, SecretName};
 use crate::uses::{CapabilityUse, Clock, LogLevel, Scheme, Touch};
 
 /// Buckets, volumes or settings that one `[[grant]]` may name; what is more goes into another.
@@ -56,6 +56,8 @@ struct Writer<'a> {
     /// By their place.
     volumes: BTreeMap<String, (String, Access)>,
     requests: BTreeMap<Where, BTreeSet<String>>,
+    /// What requests to a host left with, as a policy writes it.
+    credentials: BTreeMap<(Scheme, String), String>,
     clock: Option<Clock>,
     random: bool,
     log: Option<LogLevel>,
@@ -107,6 +109,18 @@ impl Writer<'_> {
                 let place = (*scheme, host.clone(), *port, path.clone());
                 self.requests.entry(place).or_default().insert(method.clone());
             }
+            CapabilityUse::Secret { host, name, .. } => self.secret(used, host, name),
+        }
+    }
+
+    /// A secret goes where it goes now, as it goes now: how it went is in no record.
+    fn secret(&mut self, used: &CapabilityUse, host: &str, name: &SecretName) {
+        let held = self.present.and_then(|grants| grants.http.as_ref());
+        match held.and_then(|grant| grant.sending(name, host)) {
+            Some((scheme, credential)) => {
+                self.credentials.insert((scheme, host.to_owned()), credential.to_string());
+            }
+            None => self.done.impossible.push(used.clone()),
         }
     }
 
@@ -239,7 +253,9 @@ impl Writer<'_> {
                         let _ = write!(keys, ", port = {port}");
                     }
                     let (methods, paths) = (methods.join(", "), paths.join(", "));
-                    written.push(format!("{{ {keys}, methods = [{methods}], paths = [{paths}] }}"));
+                    let credential = self.credentials.get(&(scheme, host.to_owned()));
+                    let credential = credential.map(|written| format!(", credential = {written}")).unwrap_or_default();
+                    written.push(format!("{{ {keys}, methods = [{methods}], paths = [{paths}]{credential} }}"));
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 mod check;
 mod decide;
+mod egress;
 mod explain;
 mod hostile;
 mod layers;

@@ -56,6 +56,7 @@ pub(super) async fn describe(engine: &Engine, tenant: &TenantId, loaded: &Arc<Lo
         frozen_time: SystemTime::UNIX_EPOCH,
         effects: Arc::new(Effects::new(Arc::new(NoEffects))),
         meter: Arc::new(Meter::default()),
+        secrets: Arc::default(),
         tape: None,
     };
     let described = engine.describe(loaded, run).await.map_err(|error| match error.code() {

@@ -174,6 +174,7 @@ impl Router {
             frozen_time,
             effects: Arc::clone(record.effects()),
             meter: Arc::clone(record.meter()),
+            secrets: Arc::clone(&caller.tenant.secrets),
             tape,
         };
         let ended = inner.engine.run(&loaded, run).await;

@@ -133,6 +133,8 @@ impl Router {
             frozen_time: decided.frozen_time.unwrap_or(UNIX_EPOCH),
             effects: Arc::new(Effects::new(Arc::new(Nobody))),
             meter: Arc::new(Meter::default()),
+            // It sends nothing.
+            secrets: Arc::default(),
             tape: Some(Arc::clone(&tape)),
         };
         let ended = inner.engine.run(&loaded, run).await;

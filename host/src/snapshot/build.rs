@@ -8,11 +8,11 @@ use semver::Version;
 use super::package::{Package, PackageVersion, Packages, ToolDefinition};
 use super::tenant::{Decisions, DigestKey, Tenant};
 use crate::error::{Error, Result};
-use crate::id::{Digest, PackageName};
+use crate::id::{Digest, PackageName, SecretName};
 use crate::identity::{KeyHash, Principal};
 use crate::policy::Policy;
 use crate::registry::Admission;
-use crate::storage::{ComponentRow, PrincipalRow, TenantRows, VersionRow};
+use crate::storage::{ComponentRow, PrincipalRow, SealedSecret, SealedSecrets, SecretRow, TenantRows, VersionRow};
 
 /// The value of a tenant, with what is the same taken over from the one `before`.
 ///
@@ -20,7 +20,7 @@ use crate::storage::{ComponentRow, PrincipalRow, TenantRows, VersionRow};
 ///
 /// `internal` when the store holds what this host cannot have written.
 pub fn build_tenant(rows: TenantRows, before: Option<&Tenant>) -> Result<Tenant> {
-    let TenantRows { tenant: row, policy, principals, packages, versions, components } = rows;
+    let TenantRows { tenant: row, policy, principals, packages, versions, components, secret_key, secrets } = rows;
     let unreadable = |what: &str, error: &dyn std::fmt::Display| {
         Error::internal(format_args!("tenant {}: {what} in the store: {error}", row.id))
     };
@@ -65,8 +65,14 @@ pub fn build_tenant(rows: TenantRows, before: Option<&Tenant>) -> Result<Tenant>
         policy_since,
         keyring,
         packages: Arc::new(built),
+        secrets: Arc::new(SealedSecrets { key: secret_key, secrets: secrets.into_iter().map(secret).collect() }),
         decisions: Decisions::default(),
     })
+}
+
+fn secret(row: SecretRow) -> (SecretName, SealedSecret) {
+    let SecretRow { name, version, since, sealed } = row;
+    (name, SealedSecret { version, since, sealed: sealed.into() })
 }
 
 fn principal(row: PrincipalRow) -> serde_json::Result<Principal> {

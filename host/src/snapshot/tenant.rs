@@ -15,6 +15,7 @@ use crate::audit::entry::Mac;
 use crate::id::{PackageRef, TenantId};
 use crate::identity::Keyring;
 use crate::policy::{Decision, Policy};
+use crate::storage::SealedSecrets;
 
 /// Everything of one tenant that calls depend on. Immutable; a change makes a new one.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Tenant {
     pub keyring: Keyring,
     /// Its own packages.
     pub packages: Arc<Packages>,
+    /// Its secrets, sealed.
+    pub secrets: Arc<SealedSecrets>,
     /// What was decided under this very value, with the platform's generation that it was decided under.
     pub(super) decisions: Decisions,
 }

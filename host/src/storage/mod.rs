@@ -7,6 +7,8 @@ mod blobs;
 mod folder;
 pub mod kv;
 mod payloads;
+mod seal;
+mod secrets;
 mod sqlite;
 mod store;
 mod time;
@@ -15,9 +17,11 @@ mod volumes;
 pub use self::blobs::Blobs;
 pub use self::folder::DataFolder;
 pub use self::payloads::{KeptPayload, NewPayload, PayloadKind, Payloads, Piece};
+pub use self::seal::WrappedKey;
+pub use self::secrets::{SealedSecret, SealedSecrets, SecretValue, SecretsKey, Vault};
 pub use self::store::{
-    Change, ComponentRow, KeptLogs, LogKeyRow, LogRow, OutboxRow, PackageRow, PayloadKeyRow, PolicyKind, PolicyRow,
-    PrincipalRow, Store, TenantRow, TenantRows, VersionRow,
+    Change, ComponentRow, KeptLogs, LogKeyRow, LogRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow,
+    SecretRow, Store, TenantRow, TenantRows, VersionRow,
 };
 pub use self::volumes::{Volume, VolumeUsage, Volumes};
 

@@ -6,6 +6,7 @@ mod logs;
 mod payloads;
 mod read;
 mod rows;
+mod secrets;
 
 use std::path::Path;
 
@@ -13,9 +14,9 @@ use sqlx::SqlitePool;
 
 pub use self::change::Change;
 pub use self::logs::{KeptLogs, LogKeyRow, LogRow};
-pub use self::payloads::PayloadKeyRow;
 pub use self::rows::{
-    ComponentRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, TenantRow, TenantRows, VersionRow,
+    ComponentRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, SecretRow, TenantRow, TenantRows,
+    VersionRow,
 };
 
 use super::sqlite::{self, Connections};
@@ -28,6 +29,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/host-1.sql"),
     include_str!("migrations/host-2.sql"),
     include_str!("migrations/host-3.sql"),
+    include_str!("migrations/host-4.sql"),
 ];
 
 /// Connections that read. Calls read the snapshot, so that only administration is here.

@@ -1,18 +1,18 @@
 //! Ways out: sockets and names, which there never are, and requests that are not what a policy granted.
 
-use cofferdam_tests::{run, shared};
+use cofferdam_tests::{Options, Server, beside, run, shared};
 use serde_json::{Value, json};
 
 #[test]
-fn there_are_no_sockets_and_no_names() {
+fn hostile_sockets_and_names() {
     run(async {
         let server = shared().await;
         let tenant = server.tenant("sockets").await;
         let port = server.upstream.address.port();
         // With every grant that there is.
         tenant.policy(&server.upstream.grant("catalogue/*")).await;
-        let tried =
-            tenant.agent.call("catalogue/attack.connect", json!({"port": port, "name": "localhost"})).await.json();
+        let arguments = json!({"port": port, "name": "localhost"});
+        let tried = beside(server, tenant.agent.call("catalogue/attack.connect", arguments)).await.json();
         for way in ["tcp", "udp", "name"] {
             assert_eq!(tried[way], "access-denied", "{tried}");
         }
@@ -20,12 +20,12 @@ fn there_are_no_sockets_and_no_names() {
 }
 
 #[test]
-fn without_a_grant_nothing_leaves_and_the_record_says_what_was_tried() {
+fn hostile_request_without_a_grant() {
     run(async {
         let server = shared().await;
         let tenant = server.tenant("ungranted").await;
         let url = server.upstream.url(&tenant.name, "/");
-        let answer = tenant.agent.call("catalogue/limits.http", json!({"url": url})).await;
+        let answer = beside(server, tenant.agent.call("catalogue/limits.http", json!({"url": url}))).await;
         let call = answer.call().to_owned();
         let asked = answer.json();
         assert_eq!((&asked["answered"], &asked["denied"]), (&json!(0), &json!(true)), "{asked}");
@@ -35,7 +35,7 @@ fn without_a_grant_nothing_leaves_and_the_record_says_what_was_tried() {
 }
 
 #[test]
-fn a_request_whose_parts_do_not_fit_is_not_sent() {
+fn hostile_requests_whose_parts_do_not_fit() {
     run(async {
         let server = shared().await;
         let tenant = server.tenant("smuggle").await;
@@ -83,11 +83,15 @@ fn a_request_whose_parts_do_not_fit_is_not_sent() {
             json!({"headers": [["a\r\nc", "d"]]}),
             json!({"headers": [["proxy-authorization", "x"]]}),
         ];
-        for trick in tricks {
-            let request = with(trick.clone());
-            let came = ask(request).await;
-            assert!(!came.starts_with("2"), "{trick}: {came}");
-        }
+        beside(server, async {
+            for trick in tricks {
+                let request = with(trick.clone());
+                let came = ask(request).await;
+                assert!(!came.starts_with("2"), "{trick}: {came}");
+            }
+        })
+        .await;
+        tenant.entry("capability.denied", json!({"capability": "http"})).await;
         // What did arrive is what was granted: one plain request, for this host, with no foreign header.
         let seen = server.upstream.seen(&tenant.name);
         assert_eq!(seen.len(), 4, "{seen:#?}");
@@ -99,7 +103,7 @@ fn a_request_whose_parts_do_not_fit_is_not_sent() {
 
 /// A redirect is an answer: whoever follows it asks again, and is refused where policy says so.
 #[test]
-fn redirects_are_not_followed_by_the_host() {
+fn hostile_redirect_to_a_private_address() {
     run(async {
         let server = shared().await;
         let tenant = server.tenant("redirect").await;
@@ -108,13 +112,15 @@ fn redirects_are_not_followed_by_the_host() {
         let asked = tenant.agent.call("catalogue/limits.http", json!({"url": url})).await.json();
         assert_eq!((&asked["status"], &asked["error"]), (&json!(302), &Value::Null), "{asked}");
         let location = asked["location"].as_str().unwrap().to_owned();
-        let asked = tenant.agent.call("catalogue/limits.http", json!({"url": location})).await.json();
+        let following = tenant.agent.call("catalogue/limits.http", json!({"url": location}));
+        let asked = beside(server, following).await.json();
         assert_eq!(asked["denied"], true, "{asked}");
+        tenant.entry("capability.denied", json!({"capability": "http"})).await;
     });
 }
 
 #[test]
-fn header_fields_are_bounded_before_they_are_sent() {
+fn hostile_flood_of_header_fields() {
     run(async {
         let tenant = shared().await.tenant("fields").await;
         let answer =
@@ -126,5 +132,98 @@ fn header_fields_are_bounded_before_they_are_sent() {
             }
         }
         assert_eq!(tenant.agent.call("catalogue/noop", json!({})).await.text(), "ok");
+    });
+}
+
+/// A host whose platform excepts no address: every spelling of a place that is nobody else's business is refused.
+#[test]
+fn hostile_addresses_that_are_not_the_internet() {
+    run(async {
+        let upstream = cofferdam_tests::Upstream::shared().await;
+        let port = upstream.address.port();
+        let ceiling = format!(
+            "[[grant]]\ntools = [\"*\", \"catalogue/*\"]\nhttp = [{{ host = \"*\", methods = [\"*\"] }}, \
+             {{ host = \"*\", scheme = \"http\", methods = [\"*\"] }}, \
+             {{ host = \"*\", scheme = \"http\", port = {port}, methods = [\"*\"] }}]\n"
+        );
+        let server = Server::start(Options { ceiling: Some(ceiling.clone()), ..Options::default() }).await;
+        server.publish(&["noop", "attack"]).await;
+        let tenant = server.tenant("private").await;
+        tenant.policy(&ceiling.replace("tools = [\"*\", ", "tools = [")).await;
+        let places = [
+            "127.0.0.1",
+            "localhost",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0177.0.0.1",
+            "0.0.0.0",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[::127.0.0.1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::]",
+            "10.0.0.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "100.64.0.1",
+            "169.254.169.254",
+            "[fe80::1]",
+            "[fd00:ec2::254]",
+            "[fc00::1]",
+            "224.0.0.1",
+            "255.255.255.255",
+            "192.0.2.1",
+        ];
+        let asked = beside(&server, async {
+            let mut asked = Vec::new();
+            for place in places {
+                let request = json!({"scheme": "http", "authority": format!("{place}:{port}"), "path": "/private/"});
+                asked.push((place, tenant.agent.call("catalogue/attack.request", request).await.text()));
+            }
+            asked
+        })
+        .await;
+        for (place, came) in asked {
+            assert!(came.contains("DestinationIpProhibited"), "{place}: {came}");
+        }
+        assert_eq!(upstream.seen("private"), []);
+        let log = tenant.log(0).await;
+        let denied = log.iter().filter(|entry| entry["kind"] == "capability.denied").count();
+        assert_eq!(denied, places.len());
+        // What was asked of nobody is no use of anything.
+        for entry in log.iter().filter(|entry| entry["kind"] == "call.ended") {
+            assert_eq!(entry["event"]["uses"], json!([]), "{entry}");
+        }
+    });
+}
+
+/// All calls of a tenant share its quota, and another tenant's calls do not notice.
+#[test]
+fn hostile_flood_of_requests_ends_at_the_tenants_quota() {
+    run(async {
+        let server = shared().await;
+        let tenant = server.tenant("flood").await;
+        let grant = server.upstream.grant("catalogue/*");
+        tenant.policy(&format!("{grant}\n[egress]\nrequests_per_minute = 20\n")).await;
+        let url = server.upstream.url(&tenant.name, "/");
+        let asked: Vec<Value> = beside(server, async {
+            let calls = (0..10).map(|_| {
+                let (agent, url) = (tenant.agent.clone(), url.clone());
+                async move { agent.call("catalogue/limits.http", json!({"url": url, "times": 5})).await.json() }
+            });
+            futures::future::join_all(calls).await
+        })
+        .await;
+        let answered: u64 = asked.iter().map(|asked| asked["answered"].as_u64().unwrap()).sum();
+        // Another minute may have begun meanwhile.
+        assert!(answered == 20 || answered == 40, "{answered}");
+        assert_eq!(server.upstream.seen(&tenant.name).len() as u64, answered);
+        assert!(
+            asked.iter().any(|asked| asked["error"].to_string().contains("egress.requests_per_minute is 20")),
+            "{asked:?}"
+        );
+        tenant.entry("capability.denied", json!({"rule": "egress.requests_per_minute is 20"})).await;
     });
 }

@@ -5,6 +5,7 @@ mod breaks;
 mod egress;
 mod outside;
 mod reach;
+mod secrets;
 mod spin;
 
 use cofferdam_tests::{run, shared};
@@ -14,6 +15,7 @@ const TESTED: &[(&str, &str)] = &[
     ("break-down", "breaks"),
     ("clocks", "../determinism"),
     ("connect", "egress"),
+    ("dump", "secrets"),
     ("fail", "breaks"),
     ("header-flood", "egress"),
     ("lie", "breaks"),

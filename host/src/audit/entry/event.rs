@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Mac, Outcome, schema, time};
 use crate::error::Code;
-use crate::id::{CallId, ChangeId, Digest, PackageName, PrincipalId, ToolName};
+use crate::id::{CallId, ChangeId, Digest, PackageName, PrincipalId, SecretName, ToolName};
 use crate::limits::CallLimits;
 use crate::uses::CapabilityUse;
 
@@ -333,6 +333,24 @@ events! {
         /// The principal whose key it is.
         key: PrincipalId,
     }
+    /// A secret got a value; nothing of that is here.
+    "secret.set" SecretSet {
+        /// The change, by which it is applied once.
+        change: ChangeId,
+        /// The secret.
+        name: SecretName,
+        /// Which value of that name it is, from 1.
+        version: u64,
+    }
+    /// A secret's value was removed.
+    "secret.removed" SecretRemoved {
+        /// The change, by which it is applied once.
+        change: ChangeId,
+        /// The secret.
+        name: SecretName,
+        /// The last value that it had.
+        version: u64,
+    }
     /// The log was handed over to another key: the last entry that the one before signs alone.
     "log.key-rotated" LogKeyRotated {
         /// The key that signs from now on, as signed notes spell public keys.
@@ -449,6 +467,8 @@ impl Event {
             | Self::KeyCreated(KeyCreated { change, .. })
             | Self::KeyRotated(KeyRotated { change, .. })
             | Self::KeyRevoked(KeyRevoked { change, .. })
+            | Self::SecretSet(SecretSet { change, .. })
+            | Self::SecretRemoved(SecretRemoved { change, .. })
             | Self::LogKeyRotated(LogKeyRotated { change, .. })
             | Self::PayloadErased(PayloadErased { change, .. }) => Some(*change),
             Self::CallDecided(_)
@@ -495,6 +515,8 @@ impl Event {
             | Self::TenantResumed(_)
             | Self::KeyRotated(_)
             | Self::KeyRevoked(_)
+            | Self::SecretSet(_)
+            | Self::SecretRemoved(_)
             | Self::PayloadErased(_)
             | Self::HostRecovered(_) => (Vec::new(), None),
         }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{Entry, Mac, Outcome};
-use crate::id::{CallId, ChangeId, Digest, PackageName, PrincipalId, TenantId, ToolName};
+use crate::id::{CallId, ChangeId, Digest, PackageName, PrincipalId, SecretName, TenantId, ToolName};
 
 /// The schema as it stands in `entry.schema.json`.
 pub fn text() -> String {
@@ -53,6 +53,7 @@ text_schemas! {
     CallId, "CallId", "A call: a UUID of version 7.", UUID;
     ChangeId, "ChangeId", "An administrative change: a UUID of version 7.", UUID;
     PrincipalId, "PrincipalId", "A principal: a UUID of version 7.", UUID;
+    SecretName, "SecretName", "A secret, by its name.", "^[a-z0-9][a-z0-9_-]{0,63}$";
     Digest, "Digest", "The SHA-256 digest of a component or of a policy's text.", "^sha256:[0-9a-f]{64}$";
     Mac, "Mac", "The HMAC-SHA-256 of arguments or a result, under a key of the tenant that can be erased.", "^[0-9a-f]{64}$";
     Outcome, "Outcome", "How a call ended: \"ok\", or the code of the error that the caller got.", format!("^{SLUG}$");

@@ -68,6 +68,7 @@ pub(crate) fn every_use() -> Vec<CapabilityUse> {
         CapabilityUse::Kv { access: Touch::Read, bucket: name() },
         CapabilityUse::Log { level: LogLevel::Warn },
         CapabilityUse::Random {},
+        CapabilityUse::Secret { host: "a.example".to_owned(), name: "github".parse().unwrap(), version: 2 },
     ]
 }
 
@@ -144,6 +145,8 @@ pub(crate) fn every_event() -> Vec<Event> {
         KeyCreated { change, key, name: text(), scopes: vec!["agent".to_owned()] }.into(),
         KeyRotated { change, key }.into(),
         KeyRevoked { change, key }.into(),
+        SecretSet { change, name: "github".parse().unwrap(), version: 2 }.into(),
+        SecretRemoved { change, name: "github".parse().unwrap(), version: 2 }.into(),
         LogKeyRotated { after: "log.example/acme+1d2c3b4a+AXyz".to_owned(), before: text(), change }.into(),
         LoginFailed { count: 4, reason: text() }.into(),
         RequestRefused { count: 2, operation: "PUT /v1/policy".to_owned(), reason: text() }.into(),

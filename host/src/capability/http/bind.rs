@@ -108,9 +108,12 @@ fn code(fault: &Fault) -> ErrorCode {
         Fault::Denied => ErrorCode::HttpRequestDenied,
         Fault::NoBroker => ErrorCode::ConfigurationError,
         // The interface has no words for these.
-        Fault::Requests(_) | Fault::AuditUnavailable(_) | Fault::Replay => {
-            ErrorCode::InternalError(Some(fault.to_string()))
-        }
+        Fault::Requests(_)
+        | Fault::Quota(..)
+        | Fault::Credential
+        | Fault::Encoded
+        | Fault::AuditUnavailable(_)
+        | Fault::Replay => ErrorCode::InternalError(Some(fault.to_string())),
         Fault::SentBytes(max) => ErrorCode::HttpRequestBodySize(Some(*max)),
         Fault::SentHead(max) => ErrorCode::HttpRequestHeaderSectionSize(size(max)),
         Fault::Target(_) => ErrorCode::HttpRequestUriTooLong,
@@ -151,6 +154,7 @@ fn error_code(error: &wasmtime::Error) -> Option<ErrorCode> {
         Error::ConnectionTerminated => ErrorCode::ConnectionTerminated,
         Error::HttpResponseIncomplete => ErrorCode::HttpResponseIncomplete,
         Error::HttpRequestBodySize(bytes) => ErrorCode::HttpRequestBodySize(*bytes),
+        Error::InternalError(what) => ErrorCode::InternalError(what.clone()),
         _ => ErrorCode::HttpProtocolError,
     })
 }
@@ -164,6 +168,7 @@ mod tests {
         for fault in [
             Fault::ReceivedBytes(8),
             Fault::SentBytes(9),
+            Fault::Quota(super::super::Quota::ReceivedBytes, 10),
             Fault::ReadTimeout,
             Fault::Terminated,
             Fault::Incomplete,

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsConnector;
 
 use super::Fault;
+use super::account::{Connected, Spent};
 use crate::descriptors;
 use crate::error::{Error, Result};
 use crate::id::TenantId;
@@ -26,6 +27,9 @@ const LOOKUPS_MAX: usize = 128;
 const TENANT_LOOKUPS_MAX: usize = 16;
 /// Tenants whose counts are kept although they have no connection.
 const IDLE_MAX: usize = 10_000;
+
+/// What a peer chooses in the handshake that speaks HTTP/2.
+pub(super) const HTTP_2: &[u8] = b"h2";
 
 /// How requests are sent.
 #[derive(Debug, Clone)]
@@ -65,6 +69,7 @@ struct Shared {
 struct TenantRoom {
     connections: Arc<Semaphore>,
     lookups: Arc<Semaphore>,
+    spent: Arc<Spent>,
 }
 
 /// The right to one connection, or one lookup: the tenant's share, and the host's.
@@ -74,6 +79,8 @@ pub(super) struct Room {
     _host: OwnedSemaphorePermit,
     /// While somebody has a permit of it, the tenant's count is not forgotten.
     _counted: Arc<TenantRoom>,
+    /// Where it is a connection: its place among those that the tenant's policy lets be.
+    _connected: Option<Connected>,
 }
 
 /// Where the addresses of a name come from.
@@ -132,6 +139,11 @@ impl Broker {
         &self.0.tls
     }
 
+    /// What `tenant` has taken of its quotas.
+    pub(super) fn spent(&self, tenant: &TenantId) -> Arc<Spent> {
+        Arc::clone(&self.tenant(tenant).spent)
+    }
+
     /// Waits until `tenant` may have another connection.
     pub(super) async fn room(&self, tenant: &TenantId) -> Result<Room, Fault> {
         let counted = self.tenant(tenant);
@@ -165,11 +177,12 @@ impl Broker {
             return Arc::clone(room);
         }
         if tenants.len() >= IDLE_MAX {
-            tenants.retain(|_, room| Arc::strong_count(room) > 1);
+            tenants.retain(|_, room| Arc::strong_count(room) > 1 || !room.spent.is_over());
         }
         let room = Arc::new(TenantRoom {
             connections: Arc::new(Semaphore::new(self.0.tenant_connections_max)),
             lookups: Arc::new(Semaphore::new(TENANT_LOOKUPS_MAX)),
+            spent: Arc::default(),
         });
         tenants.insert(tenant.clone(), Arc::clone(&room));
         room
@@ -183,7 +196,12 @@ impl Room {
         let closed = |_| Fault::ConnectionLimit;
         let tenant = tenant.acquire_owned().await.map_err(closed)?;
         let host = host.acquire_owned().await.map_err(closed)?;
-        Ok(Self { _tenant: tenant, _host: host, _counted: counted })
+        Ok(Self { _tenant: tenant, _host: host, _counted: counted, _connected: None })
+    }
+
+    /// The same, counted among the tenant's connections for as long.
+    pub(super) fn counted(self, connected: Connected) -> Self {
+        Self { _connected: Some(connected), ..self }
     }
 }
 
@@ -199,7 +217,7 @@ fn tls(settings: &BrokerSettings) -> Result<ClientConfig> {
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::internal(format_args!("TLS cannot be set up: {error}")))?;
     let mut config = config.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![HTTP_2.to_vec(), b"http/1.1".to_vec()];
     config.resumption = Resumption::disabled();
     Ok(config)
 }

@@ -5,40 +5,38 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{CONTENT_ENCODING, HeaderMap};
 use http::{Request, Response, StatusCode};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
-use tokio_util::task::AbortOnDropHandle;
 use url::Host;
 
-use super::body::{ReceivedBody, SentBody};
-use super::broker::{Broker, Room};
-use super::head::FIELDS_MAX;
-use super::{Fault, Left, Patience, address, deny};
-use crate::capability::effects::Effects;
+use super::account::Account;
+use super::body::{ReceivedBody, SentBody, Watch};
+use super::broker::{Broker, HTTP_2};
+use super::connection::{self, Destination, Ready};
+use super::credential::CallSecrets;
+use super::{Fault, Patience, address};
 use crate::id::TenantId;
-use crate::policy::{Grants, HttpTarget, Refusal, Scheme};
+use crate::policy::{Credential, Grants, HttpTarget, Scheme};
 use crate::uses::CapabilityUse;
 
 /// Addresses that are tried before the host counts as unavailable.
 const TRIED_MAX: usize = 4;
-/// What hyper needs at least to read a head into.
-const READ_BYTES_MIN: usize = 8 << 10;
 
 /// One request that policy allows, but for its head and its body.
 pub(super) struct Exchange {
     pub(super) broker: Broker,
     pub(super) grants: Arc<Grants>,
     pub(super) tenant: TenantId,
-    pub(super) effects: Arc<Effects>,
-    pub(super) left: Arc<Left>,
+    pub(super) account: Account,
     pub(super) target: HttpTarget,
     pub(super) used: CapabilityUse,
     pub(super) patience: Patience,
+    /// What it leaves with, and where that is opened from.
+    pub(super) credential: Option<Credential>,
+    pub(super) secrets: CallSecrets,
 }
 
 /// Waits until `deadline`.
@@ -47,29 +45,58 @@ async fn by<T>(deadline: Instant, otherwise: Fault, work: impl Future<Output = R
 }
 
 impl Exchange {
-    pub(super) async fn run(self, request: Request<SentBody>) -> Result<Response<ReceivedBody>, Fault> {
+    pub(super) async fn run(self, mut request: Request<SentBody>) -> Result<Response<ReceivedBody>, Fault> {
+        let effects = &self.account.effects;
         // A lookup can be noticed too: by whoever answers for the name.
-        self.effects.before_effect().await.map_err(Fault::AuditUnavailable)?;
-        self.effects.add_http_request();
-        self.effects.using(&self.used);
+        effects.before_effect().await.map_err(Fault::AuditUnavailable)?;
+        let watch = self.attach(&mut request)?;
+        self.account.request()?;
+        effects.using(&self.used);
 
-        let timeout = self.left.limits.timeout;
+        let timeout = self.account.left.limits.timeout;
         let end = Instant::now() + timeout;
         let within = |patience: Option<Duration>| end.min(Instant::now() + patience.unwrap_or(timeout).min(timeout));
         let connected_by = within(self.patience.connect);
-        let room = by(connected_by, Fault::ConnectionLimit, self.broker.room(&self.tenant)).await?;
+        let connected = self.account.connection()?;
+        let room = by(connected_by, Fault::ConnectionLimit, self.broker.room(&self.tenant)).await?.counted(connected);
         let addresses = by(connected_by, Fault::DnsTimeout, self.addresses()).await;
-        self.effects.settle_use(&self.used, !matches!(addresses, Err(Fault::AddressProhibited)));
-        let addresses = addresses?;
-        let stream = self.connect(&addresses, connected_by).await?;
-        if self.target.scheme == Scheme::Https {
-            let stream = by(connected_by, Fault::ConnectTimeout, self.secure(stream)).await?;
-            let answered_by = within(self.patience.first_byte);
-            self.exchange(stream, request, room, answered_by).await
-        } else {
-            let answered_by = within(self.patience.first_byte);
-            self.exchange(stream, request, room, answered_by).await
+        effects.settle_use(&self.used, !matches!(addresses, Err(Fault::AddressProhibited)));
+        let stream = self.connect(&addresses?, connected_by).await?;
+        let ready = by(connected_by, Fault::ConnectTimeout, self.speak(stream)).await?;
+        if let Some((_, used)) = &watch {
+            effects.used(|known| known == used, || used.clone());
         }
+        let header_bytes = self.account.left.limits.header_bytes;
+        let answered_by = within(self.patience.first_byte);
+        let (mut response, driver) = by(answered_by, Fault::ResponseTimeout, ready.send(request, header_bytes)).await?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Fault::Upgrade);
+        }
+        let mut watch = watch.map(|(watch, _)| watch);
+        if let Some(watch) = &mut watch {
+            if is_encoded(response.headers()) {
+                return Err(Fault::Encoded);
+            }
+            watch.fields(response.headers_mut());
+        }
+        let (account, between) = (self.account, self.patience.between_bytes);
+        Ok(response.map(|incoming| ReceivedBody::new(incoming, driver, room, account, watch, between)))
+    }
+
+    /// Puts the rule's credential into the request, and gives what looks for it in what comes back and what the record
+    /// says of it.
+    fn attach(&self, request: &mut Request<SentBody>) -> Result<Option<(Watch, CapabilityUse)>, Fault> {
+        let Some(credential) = &self.credential else { return Ok(None) };
+        let opened = self.secrets.open(&self.tenant, credential).map_err(|error| {
+            tracing::error!(?error, "a secret cannot be opened");
+            Fault::Credential
+        })?;
+        let Some(opened) = opened.filter(|opened| opened.attach(request).is_some()) else {
+            self.account.deny(format!("the rule's secret {:?} is not set", credential.secret.as_str()));
+            return Err(Fault::Credential);
+        };
+        let watch = Watch::new(opened.scrub(), credential.secret.clone(), self.account.clone());
+        Ok(Some((watch, opened.used(&self.target.host.to_string()))))
     }
 
     /// The addresses of the host, each of them checked. One that is prohibited prohibits all: a name that leads both
@@ -85,7 +112,7 @@ impl Exchange {
             if let Err(special) = address::check(*found, exceptions) {
                 // Not which: that would tell the guest, and the tenant, how the host's own network is laid out.
                 let rule = format!("the host leads to {}, which the platform does not except", special.as_str());
-                deny(&self.effects, self.target.to_string(), Refusal { rule, nearest: None });
+                self.account.deny(rule);
                 return Err(Fault::AddressProhibited);
             }
         }
@@ -113,44 +140,27 @@ impl Exchange {
         Err(last)
     }
 
-    /// Speaks TLS with the host that the guest named, whatever the address.
-    async fn secure(&self, stream: TcpStream) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static, Fault> {
+    /// Begins to speak HTTP: over TLS with the host that the guest named, whatever the address, where it goes by that.
+    async fn speak(&self, stream: TcpStream) -> Result<Ready, Fault> {
+        let header_bytes = self.account.left.limits.header_bytes;
+        if self.target.scheme == Scheme::Http {
+            return connection::http1(stream, header_bytes).await;
+        }
         let name = match &self.target.host {
             Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|_| Fault::Tls)?,
             Host::Ipv4(address) => ServerName::from(IpAddr::V4(*address)),
             Host::Ipv6(address) => ServerName::from(IpAddr::V6(*address)),
         };
-        self.broker.tls().connect(name, stream).await.map_err(|error| Fault::of_tls(&error))
-    }
-
-    async fn exchange<S>(
-        self,
-        stream: S,
-        request: Request<SentBody>,
-        room: Room,
-        answered_by: Instant,
-    ) -> Result<Response<ReceivedBody>, Fault>
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let header_bytes = self.left.limits.header_bytes;
-        let failed = |error: hyper::Error| Fault::of_exchange(&error, header_bytes);
-        let bytes_max = usize::try_from(header_bytes).unwrap_or(usize::MAX);
-        let mut builder = http1::Builder::new();
-        builder.max_headers(FIELDS_MAX).max_header_size(bytes_max).max_buf_size(bytes_max.max(READ_BYTES_MIN));
-        let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(failed)?;
-        // Goes with whoever waits for the response, and then with its body.
-        let connection = AbortOnDropHandle::new(tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection to an origin failed");
-            }
-        }));
-        let answer = async { sender.send_request(request).await.map_err(failed) };
-        let response = by(answered_by, Fault::ResponseTimeout, answer).await?;
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(Fault::Upgrade);
+        let stream = self.broker.tls().connect(name, stream).await.map_err(|error| Fault::of_tls(&error))?;
+        if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) {
+            let destination = Destination { scheme: "https", authority: self.target.authority() };
+            return connection::http2(stream, header_bytes, destination).await;
         }
-        let (left, effects, between) = (self.left, self.effects, self.patience.between_bytes);
-        Ok(response.map(|incoming| ReceivedBody::new(incoming, connection, room, left, effects, between)))
+        connection::http1(stream, header_bytes).await
     }
+}
+
+/// Whether a body is something else than what it says.
+fn is_encoded(fields: &HeaderMap) -> bool {
+    fields.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }

@@ -4,7 +4,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
 
 use super::Fault;
-use crate::policy::{HttpTarget, Refusal};
+use crate::policy::{HeaderFields, HttpTarget, Refusal};
 
 /// Header fields of one request or one response. Each takes some memory beside its bytes.
 pub const FIELDS_MAX: usize = 100;
@@ -28,16 +28,25 @@ static OWN: [HeaderName; 12] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-/// The request that leaves for `target`, with those of the guest's `fields` that may leave.
+/// Those of a guest's `fields` that are the request's own, and not about the connection.
+pub(super) fn own(fields: HeaderMap) -> Result<HeaderMap, Refusal> {
+    if fields.get_all(header::CONTENT_LENGTH).iter().count() > 1 {
+        return Err(Refusal { rule: "a request says its length once".to_owned(), nearest: None });
+    }
+    Ok(without_own(fields))
+}
+
+/// They, as rules look at them.
+pub(super) fn listed(fields: &HeaderMap) -> HeaderFields {
+    fields.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
+}
+
+/// The request that leaves for `target`, with the guest's `fields` that may leave.
 ///
 /// The target is in origin form and `Host` is its authority: neither comes from anywhere but the decision. What a field
 /// holds cannot end the field: `HeaderValue` has no line ends.
-pub(super) fn request(target: &HttpTarget, fields: HeaderMap) -> Result<Request<()>, Refusal> {
+pub(super) fn request(target: &HttpTarget, mut fields: HeaderMap) -> Result<Request<()>, Refusal> {
     let refusal = |rule: &str| Refusal { rule: rule.to_owned(), nearest: None };
-    if fields.get_all(header::CONTENT_LENGTH).iter().count() > 1 {
-        return Err(refusal("a request says its length once"));
-    }
-    let mut fields = without_own(fields);
     let authority = HeaderValue::try_from(target.authority()).map_err(|_| refusal("there can be no such host"))?;
     fields.insert(header::HOST, authority);
     fields.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -1,6 +1,9 @@
+mod credentials;
 mod decision;
 mod failures;
+mod http2;
 mod limits;
+mod quotas;
 mod reach;
 mod support;
 mod taped;

@@ -81,6 +81,8 @@ pub(in crate::cli) fn what(event: &Event) -> String {
         Event::KeyCreated(e) => format!("{} ({}), {}", short(&e.name), e.scopes.join(", "), e.key),
         Event::KeyRotated(e) => e.key.to_string(),
         Event::KeyRevoked(e) => e.key.to_string(),
+        Event::SecretSet(e) => format!("{} version {}", e.name, e.version),
+        Event::SecretRemoved(e) => format!("{} version {}", e.name, e.version),
         Event::LogKeyRotated(e) => format!("signed by {} from here on", short(&e.after)),
         Event::PayloadErased(e) => e.call.map_or_else(|| "of every call".to_owned(), |call| format!("of call {call}")),
         Event::LoginFailed(e) => format!("{}{}", short(&e.reason), times(e.count)),

@@ -100,8 +100,9 @@ fn activity(event: &Event) -> Activity {
         | Event::TenantSuspended(_)
         | Event::TenantResumed(_)
         | Event::KeyRotated(_)
+        | Event::SecretSet(_)
         | Event::LogKeyRotated(_) => Activity::Update,
-        Event::KeyRevoked(_) | Event::PayloadErased(_) => Activity::Delete,
+        Event::KeyRevoked(_) | Event::SecretRemoved(_) | Event::PayloadErased(_) => Activity::Delete,
         Event::ComponentRejected(_)
         | Event::LoginFailed(_)
         | Event::RequestRefused(_)
@@ -137,6 +138,8 @@ fn resource(event: &Event) -> Option<String> {
         Event::KeyCreated(event) => Some(event.key.to_string()),
         Event::KeyRotated(event) => Some(event.key.to_string()),
         Event::KeyRevoked(event) => Some(event.key.to_string()),
+        Event::SecretSet(event) => Some(event.name.to_string()),
+        Event::SecretRemoved(event) => Some(event.name.to_string()),
         Event::RequestRefused(event) => Some(event.operation.clone()),
         _ => None,
     }

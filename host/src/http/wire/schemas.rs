@@ -7,7 +7,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::audit::entry::ReplayOutcome;
 use crate::engine::Class;
 use crate::id::{
-    CallId, DefinitionName, Digest, PackageName, PackageRef, PrincipalId, TenantId, ToolName, ToolRequest,
+    CallId, DefinitionName, Digest, PackageName, PackageRef, PrincipalId, SecretName, TenantId, ToolName, ToolRequest,
 };
 use crate::identity::Scope;
 use crate::policy::{Access, GrantKind, LimitsPatch, LogLevel};
@@ -57,6 +57,7 @@ macro_rules! schemas {
 }
 
 schemas! {
+    SecretName: text("A secret, by its name.").pattern(Some("^[a-z0-9][a-z0-9_-]{0,63}$"));
     ReplayOutcome: one_of("What came of a replay.", ["same", "differs", "not-comparable"]);
     TenantId: slug("A tenant.", 40);
     PackageName: slug("A package.", 64);

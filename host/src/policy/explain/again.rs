@@ -36,6 +36,7 @@ pub fn lost(ceiling: &Ceiling, policy: &Policy, subject: &Subject<'_>, used: &Ca
         CapabilityUse::Random {} => *grants.random == Random::Secure,
         CapabilityUse::Log { level } => grants.log.as_ref().is_some_and(|least| **least <= *level),
         CapabilityUse::Config { key } => grants.config.contains_key(key),
+        CapabilityUse::Secret { host, name, .. } => grants.http.as_ref().is_some_and(|grant| grant.sends(name, host)),
     };
     (!granted).then(|| Lost { rule: rule(used, &weighed), certain: true })
 }
@@ -66,6 +67,9 @@ fn rule(used: &CapabilityUse, weighed: &Weighed<'_>) -> String {
         CapabilityUse::Http { host, method, port, scheme, .. } => {
             let url = format!("{scheme}://{host}:{port}/");
             (GrantKind::Http, Use::Http { method: method.clone(), url })
+        }
+        CapabilityUse::Secret { host, name, .. } => {
+            return format!("default: no http rule of the policy sends secret \"{name}\" to {host}");
         }
     };
     let found = find(&asked, weighed);

@@ -37,7 +37,7 @@ pub(super) fn answer(asked: &Use, weighed: &Weighed<'_>, denied: Option<&Denied>
     let Found { allowed, rule, nearest, remedy } = found;
     let note = (allowed && asked.kind() == GrantKind::Http).then(|| {
         "it fails where the host's address is private, loopback, link-local or of a metadata service, unless the \
-         ceiling's [egress] excepts it"
+         ceiling's [egress] excepts it; header fields and quotas are not looked at here"
             .to_owned()
     });
     UseAnswer { asked: asked.clone(), allowed, rule, note, nearest, remedy }

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use url::Host;
 
-use super::path;
 use super::target::{HttpTarget, Scheme, read_host, read_method};
+use super::{Credential, HeaderRules, path};
 
 /// One rule: what it names has to match, all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,6 +22,12 @@ pub struct HttpRule {
     methods: Vec<String>,
     /// In their one spelling; `*` at the end stands for anything, slashes too.
     paths: Vec<String>,
+    /// What it says of header fields.
+    #[serde(flatten)]
+    headers: HeaderRules,
+    /// What its requests leave with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential: Option<Credential>,
 }
 
 /// Why there can be no such rule.
@@ -53,6 +59,7 @@ pub(super) enum Differs {
     Port,
     Method,
     Path,
+    Header,
 }
 
 /// How much of what a pattern of paths stands for is covered.
@@ -101,7 +108,43 @@ impl HttpRule {
             port,
             methods: methods.iter().map(method).collect::<Result<_, _>>()?,
             paths: paths.iter().map(path).collect::<Result<_, _>>()?,
+            headers: HeaderRules::default(),
+            credential: None,
         })
+    }
+
+    /// The same for requests with such header fields alone.
+    pub(in crate::policy) fn with_headers(self, headers: HeaderRules) -> Self {
+        Self { headers, ..self }
+    }
+
+    /// The same, whose requests leave with this.
+    pub(in crate::policy) fn with_credential(self, credential: Credential) -> Result<Self, InvalidRule> {
+        if self.host == HostPattern::Any {
+            let problem = "a secret goes to hosts that are named: with host = \"*\" it would go to whoever is asked";
+            return Err(InvalidRule { key: "credential", problem: problem.to_owned() });
+        }
+        credential.check(self.scheme)?;
+        Ok(Self { credential: Some(credential), ..self })
+    }
+
+    /// The same, for tests of what uses it.
+    #[cfg(test)]
+    pub(crate) fn with_credential_for_test(self, credential: Credential) -> Self {
+        self.with_credential(credential).unwrap()
+    }
+
+    /// What its requests leave with.
+    pub fn credential(&self) -> Option<&Credential> {
+        self.credential.as_ref()
+    }
+
+    pub(in crate::policy) fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    pub(super) fn is_about(&self, host: &Host<String>) -> bool {
+        self.host.covers(host)
     }
 
     /// A rule without a policy, for tests of what uses it; `text` is `METHOD scheme://host[:port]path`.
@@ -134,9 +177,16 @@ impl HttpRule {
             Some(Differs::Method)
         } else if self.path_pattern(target).is_none() {
             Some(Differs::Path)
+        } else if target.headers.as_ref().is_some_and(|fields| !self.headers.covers(fields, self.own_header())) {
+            Some(Differs::Header)
         } else {
             None
         }
+    }
+
+    /// The field that its credential takes for itself, whatever a guest says there.
+    fn own_header(&self) -> Option<&str> {
+        self.credential.as_ref().and_then(Credential::header)
     }
 
     /// How much it covers of the requests by `method` to paths of the pattern `path`.
@@ -151,7 +201,8 @@ impl HttpRule {
             (_, None) => path_covers(own, path),
         };
         match about {
-            true if self.paths.iter().any(whole) => Coverage::All,
+            // Header fields are in no record.
+            true if self.headers.is_empty() && self.paths.iter().any(whole) => Coverage::All,
             true if self.paths.iter().any(|own| paths_overlap(own, path)) => Coverage::Some,
             _ => Coverage::None,
         }
@@ -247,7 +298,11 @@ impl fmt::Display for HttpRule {
         if let Some(port) = self.port {
             write!(f, ":{port}")?;
         }
-        write!(f, " {}", self.paths.join(","))
+        write!(f, " {}{}", self.paths.join(","), self.headers)?;
+        match &self.credential {
+            Some(credential) => write!(f, " by secret {:?}", credential.secret.as_str()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -275,6 +330,7 @@ impl fmt::Display for Differs {
             Self::Port => "port",
             Self::Method => "method",
             Self::Path => "path",
+            Self::Header => "header",
         })
     }
 }

@@ -6,7 +6,7 @@ use url::Host;
 
 pub use crate::uses::Scheme;
 
-use super::{Refusal, path};
+use super::{HeaderFields, Refusal, path};
 
 /// The longest host name that DNS knows, in bytes.
 const NAME_BYTES_MAX: usize = 253;
@@ -26,6 +26,8 @@ pub struct HttpTarget {
     pub path: String,
     /// What is behind the question mark. No rule speaks of it.
     pub query: Option<String>,
+    /// Its header fields; absent where nobody knows them: then rules are not asked about them.
+    pub headers: Option<HeaderFields>,
 }
 
 impl HttpTarget {
@@ -48,7 +50,7 @@ impl HttpTarget {
         // An empty path is a slash: RFC 9110, section 4.2.3.
         let path = path::canonical(if path.is_empty() { "/" } else { path }).map_err(Refusal::plain)?;
         let port = port.unwrap_or(scheme.port());
-        Ok(Self { scheme, host, port, method, path, query: query.map(str::to_owned) })
+        Ok(Self { scheme, host, port, method, path, query: query.map(str::to_owned), headers: None })
     }
 
     /// `host` or `host:port`, as it stands in the `Host` header.

@@ -289,7 +289,7 @@ fn a_rule_that_could_mean_two_things_is_no_rule() {
 fn a_grant_is_shown_as_a_policy_writes_it() {
     let private = vec!["127.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
     let grant = HttpGrant::new(rules(&["GET http://*.a.example:8080/x/*"]), rules(&["* http://*/*"]), private);
-    expect_test::expect![[r#"{"tenant":[{"scheme":"http","host":"*.a.example","port":8080,"methods":["GET"],"paths":["/x/*"]}],"ceiling":[{"scheme":"http","host":"*","methods":["*"],"paths":["/*"]}],"private":["127.0.0.0/8","fd00::/8"]}"#]]
+    expect_test::expect![[r#"{"tenant":[{"scheme":"http","host":"*.a.example","port":8080,"methods":["GET"],"paths":["/x/*"]}],"ceiling":[{"scheme":"http","host":"*","methods":["*"],"paths":["/*"]}],"private":["127.0.0.0/8","fd00::/8"],"credentials":"https","quotas":{"requests_per_minute":null,"sent_bytes_per_hour":null,"received_bytes_per_hour":null,"connections":null}}"#]]
     .assert_eq(&serde_json::to_string(&grant).unwrap());
 }
 

@@ -4,8 +4,9 @@ use ipnet::IpNet;
 
 use super::ENTRIES_MAX;
 use super::audit::read_audit_cap;
+use super::egress::{cap_section, read_egress_cap};
 use super::grants::{self, read_grants};
-use super::keys::{CEILING, CEILING_GRANT, EGRESS, STORAGE};
+use super::keys::{CEILING, CEILING_GRANT, STORAGE};
 use super::node::Node;
 use super::reader::Fields;
 use super::tenant::{LimitLines, read_limits_of, read_tools};
@@ -38,7 +39,10 @@ pub(in crate::policy) fn read_ceiling(problems: &mut Problems, node: &Node) -> C
 
 fn read_host_rules(problems: &mut Problems, file: &Fields<'_>) -> HostRules {
     let mut rules = HostRules { audit: read_audit_cap(problems, file), ..HostRules::default() };
-    let egress = file.get("egress").and_then(|node| problems.fields(node, "egress", &EGRESS));
+    let egress = cap_section(problems, file);
+    if let Some(fields) = &egress {
+        (rules.egress, rules.credentials) = read_egress_cap(problems, fields);
+    }
     if let Some(node) = egress.as_ref().and_then(|fields| fields.get("private_addresses")) {
         let place = "egress.private_addresses";
         for (nth, node) in problems.list(node, place, ENTRIES_MAX).unwrap_or_default().iter().enumerate() {

@@ -11,7 +11,7 @@ use super::tenant::read_patterns;
 use super::{CONFIG_KEY_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, ENTRIES_MAX, GRANTS_MAX, THINGS_MAX, TOOLS_MAX};
 use crate::policy::grant::{Access, Clock, LogLevel, Random};
 use crate::policy::problem::{Problems, shown};
-use crate::policy::rows::{At, CeilingGives, Quota, Row, TenantGives};
+use crate::policy::rows::{At, CeilingGives, File, Quota, Row, TenantGives};
 use crate::policy::words;
 
 const CLOCK: &[(&str, Clock)] = &[("frozen", Clock::Frozen), ("coarse", Clock::Coarse), ("real", Clock::Real)];
@@ -80,7 +80,10 @@ pub(super) fn tenant(problems: &mut Problems, fields: &Fields<'_>, room: &mut Ro
     TenantGives {
         kv: entries(problems, fields, "kv", &mut room.buckets, bucket),
         files: entries(problems, fields, "files", &mut room.volumes, volume),
-        http: fields.get("http").map(|node| http(problems, node, &fields.place("http"), room)).unwrap_or_default(),
+        http: fields
+            .get("http")
+            .map(|node| http(problems, node, &fields.place("http"), room, File::Policy))
+            .unwrap_or_default(),
         clock: word(problems, fields, "clock", CLOCK),
         random: word(problems, fields, "random", RANDOM),
         log: word(problems, fields, "log", LOG),
@@ -110,7 +113,7 @@ pub(super) fn ceiling(problems: &mut Problems, fields: &Fields<'_>, room: &mut R
     let http = match fields.get("http") {
         Some(node) if all(node) => any_https().into_iter().map(|value| At { line: node.line, value }).collect(),
         Some(node) if whole(problems, node, &fields.place("http"), "true or a list").is_some() => {
-            http(problems, node, &fields.place("http"), room)
+            http(problems, node, &fields.place("http"), room, File::Ceiling)
         }
         _ => Vec::new(),
     };

@@ -1,5 +1,6 @@
 //! Rules for requests. What a rule's parts can be is known to [`HttpRule`] alone; here they are found, with their lines.
 
+use super::egress::{credential, headers};
 use super::grants::{Room, take, word};
 use super::keys::HTTP;
 use super::node::Node;
@@ -7,25 +8,31 @@ use super::reader::Fields;
 use super::{METHODS_MAX, PATHS_MAX, THINGS_MAX};
 use crate::policy::http::{HttpRule, Scheme};
 use crate::policy::problem::Problems;
-use crate::policy::rows::At;
+use crate::policy::rows::{At, File};
 
 const SCHEME: &[(&str, Scheme)] = &[("https", Scheme::Https), ("http", Scheme::Http)];
 
 /// Rules for requests.
-pub(super) fn http(problems: &mut Problems, node: &Node, place: &str, room: &mut Room) -> Vec<At<HttpRule>> {
+pub(super) fn http(
+    problems: &mut Problems,
+    node: &Node,
+    place: &str,
+    room: &mut Room,
+    file: File,
+) -> Vec<At<HttpRule>> {
     let Some(nodes) = problems.list(node, place, THINGS_MAX) else { return Vec::new() };
     if take(problems, &mut room.rules, nodes.len(), node, place).is_none() {
         return Vec::new();
     }
     let mut rules = Vec::new();
     for (nth, node) in nodes.iter().enumerate() {
-        let rule = http_rule(problems, node, &format!("{place}[{}]", nth + 1));
+        let rule = http_rule(problems, node, &format!("{place}[{}]", nth + 1), file);
         rules.extend(rule.map(|value| At { line: node.line, value }));
     }
     rules
 }
 
-fn http_rule(problems: &mut Problems, node: &Node, place: &str) -> Option<HttpRule> {
+fn http_rule(problems: &mut Problems, node: &Node, place: &str, file: File) -> Option<HttpRule> {
     let fields = problems.fields(node, place, &HTTP)?;
     let scheme = word(problems, &fields, "scheme", SCHEME).map_or(Scheme::Https, |at| at.value);
     let host = match fields.get("host") {
@@ -46,7 +53,22 @@ fn http_rule(problems: &mut Problems, node: &Node, place: &str) -> Option<HttpRu
         Some(port) => u16::try_from(port?).ok(),
         None => None,
     };
-    let rule = HttpRule::new(scheme, host?, port, &methods?, &paths?);
+    let headers = headers(problems, &fields)?;
+    let credential = match fields.get("credential") {
+        Some(node) if file == File::Ceiling => {
+            let message = "secrets are the tenants': [egress] of the ceiling says whether they may be sent";
+            problems.add(node.line, fields.place("credential"), message);
+            None
+        }
+        Some(node) => Some(credential(problems, node, &fields.place("credential"))?),
+        None => None,
+    };
+    let rule = HttpRule::new(scheme, host?, port, &methods?, &paths?)
+        .and_then(|rule| Ok(rule.with_headers(headers?)))
+        .and_then(|rule| match credential {
+            Some(credential) => rule.with_credential(credential.value),
+            None => Ok(rule),
+        });
     match rule {
         Ok(rule) => Some(rule),
         Err(invalid) => {

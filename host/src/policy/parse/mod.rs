@@ -5,6 +5,7 @@
 mod audit;
 mod ceiling;
 mod conflicts;
+mod egress;
 mod grants;
 mod http;
 pub(super) mod keys;
@@ -37,6 +38,8 @@ const TOOLS_MAX: usize = 100;
 const ENTRIES_MAX: usize = 100;
 /// The methods of one rule.
 const METHODS_MAX: usize = 16;
+/// The header fields that one rule speaks of.
+const HEADERS_MAX: usize = 16;
 /// The paths of one rule.
 const PATHS_MAX: usize = 100;
 /// A setting's key, in bytes.

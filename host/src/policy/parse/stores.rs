@@ -10,7 +10,7 @@ use crate::policy::problem::{Problems, shown};
 use crate::policy::rows::{At, Quota, Store};
 
 /// What TOML can write.
-const SIZE_MAX: u64 = i64::MAX as u64;
+pub(super) const SIZE_MAX: u64 = i64::MAX as u64;
 
 const ACCESS: &[(&str, Access)] = &[("read-only", Access::ReadOnly), ("read-write", Access::ReadWrite)];
 

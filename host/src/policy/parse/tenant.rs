@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::audit::read_audit;
 use super::conflicts::conflicts;
+use super::egress::read_egress;
 use super::grants::read_grants;
 use super::keys::{GRANT, LIMITS_SECTION, TENANT, TOOLS};
 use super::node::Node;
@@ -12,7 +13,7 @@ use super::{PATTERNS_MAX, grants};
 use crate::policy::limits::{LIMITS, LimitsPatch, Unit};
 use crate::policy::pattern::Pattern;
 use crate::policy::problem::Problems;
-use crate::policy::rows::{At, AuditRules, Rows, TenantGives, Tools};
+use crate::policy::rows::{At, AuditRules, EgressRules, Rows, TenantGives, Tools};
 
 /// Lines of limits, by their place in the table.
 pub(in crate::policy) type LimitLines = BTreeMap<usize, Option<usize>>;
@@ -25,6 +26,7 @@ pub(in crate::policy) struct TenantRules {
     pub(in crate::policy) limit_lines: LimitLines,
     pub(in crate::policy) grants: Rows<TenantGives>,
     pub(in crate::policy) audit: AuditRules,
+    pub(in crate::policy) egress: EgressRules,
 }
 
 /// Reads a tenant's file.
@@ -35,7 +37,8 @@ pub(in crate::policy) fn read_tenant(problems: &mut Problems, node: &Node) -> Te
     let grants = read_grants(problems, &fields, &GRANT, grants::tenant);
     conflicts(problems, &grants);
     let audit = read_audit(problems, &fields);
-    TenantRules { tools, limits, limit_lines, grants: Rows::new(grants), audit }
+    let egress = read_egress(problems, &fields);
+    TenantRules { tools, limits, limit_lines, grants: Rows::new(grants), audit, egress }
 }
 
 /// `[tools]`, of either file.

@@ -70,7 +70,14 @@ fn a_grant_gives_what_it_says() {
                 ]
               }
             ],
-            "private": []
+            "private": [],
+            "credentials": "https",
+            "quotas": {
+              "requests_per_minute": null,
+              "sent_bytes_per_hour": null,
+              "received_bytes_per_hour": null,
+              "connections": null
+            }
           },
           "clock": "coarse",
           "random": "secure",
@@ -173,7 +180,14 @@ fn the_ceiling_cuts_everything_to_the_lesser() {
             ],
             "private": [
               "10.0.0.7/32"
-            ]
+            ],
+            "credentials": "https",
+            "quotas": {
+              "requests_per_minute": null,
+              "sent_bytes_per_hour": null,
+              "received_bytes_per_hour": null,
+              "connections": null
+            }
           },
           "clock": "frozen",
           "random": "secure",

@@ -309,7 +309,7 @@ fn uses_of_the_network() {
         &expect![[r#"
             it could GET https://api.github.com/repos/a?b=c#d
               by policy line 14: http in [[grant]] 1 (tools = ["notes", …]); ceiling: built-in
-              but it fails where the host's address is private, loopback, link-local or of a metadata service, unless the ceiling's [egress] excepts it
+              but it fails where the host's address is private, loopback, link-local or of a metadata service, unless the ceiling's [egress] excepts it; header fields and quotas are not looked at here
             it could not post https://api.github.com/repos/a
               by default: no http rule of the policy allows it
               nearest: policy line 14: http in [[grant]] 1 (tools = ["notes", …]): GET https://api.github.com /repos/*: not this method
@@ -340,14 +340,14 @@ fn uses_of_the_network() {
         wide,
         &asked,
         &expect![[r#"
-        it could not GET https://example.com/
-          by default: no http rule of the platform's ceiling allows it
-          nearest: * https://*.github.com /*: not this host
-          to allow it, ask the platform team: its ceiling has to give http to notes, and the policy to grant it
-        it could GET https://api.github.com/
-          by policy line 3: http in [[grant]] 1 (tools = ["notes"]); ceiling line 11: http in [[grant]] 1 (tools = ["*", …])
-          but it fails where the host's address is private, loopback, link-local or of a metadata service, unless the ceiling's [egress] excepts it
-    "#]],
+            it could not GET https://example.com/
+              by default: no http rule of the platform's ceiling allows it
+              nearest: * https://*.github.com /*: not this host
+              to allow it, ask the platform team: its ceiling has to give http to notes, and the policy to grant it
+            it could GET https://api.github.com/
+              by policy line 3: http in [[grant]] 1 (tools = ["notes"]); ceiling line 11: http in [[grant]] 1 (tools = ["*", …])
+              but it fails where the host's address is private, loopback, link-local or of a metadata service, unless the ceiling's [egress] excepts it; header fields and quotas are not looked at here
+        "#]],
     );
     answers(
         &Ceiling::builtin(),

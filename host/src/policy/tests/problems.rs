@@ -76,11 +76,11 @@ fn what_is_not_toml_is_told_with_every_slip() {
 fn keys_that_there_are_not() {
     policy_is(
         "memory = 1",
-        &expect!["line 1: memory: there is no such key; a policy knows tools, limits, grant, audit"],
+        &expect!["line 1: memory: there is no such key; a policy knows tools, limits, grant, egress, audit"],
     );
     policy_is(
         "[egress]\nprivate_addresses = []",
-        &expect!["line 1: egress: there is no such key; a policy knows tools, limits, grant, audit"],
+        &expect!["line 2: egress.private_addresses: it belongs in [egress] of the ceiling"],
     );
     policy_is(
         "grants = []\nlimit = {}\n",

@@ -3,13 +3,14 @@
 use super::{Given, Scale, ask_platform};
 use crate::policy::decide::Layer;
 use crate::policy::grant::{Grant, GrantKind};
-use crate::policy::http::HttpGrant;
+use crate::policy::http::{CredentialCap, HttpGrant};
 
 impl Scale<'_> {
     pub(super) fn http(&mut self) {
         let (kind, layers) = (GrantKind::Http, &self.layers);
         let package = layers.subject.package;
         let (mut tenant, mut given, mut apart) = (Vec::new(), Vec::new(), Vec::new());
+        let credentials = layers.ceiling.rules().host.credentials;
         for row in &layers.tenant_rows {
             for at in &row.gives.http {
                 tenant.push(at.value.clone());
@@ -19,7 +20,10 @@ impl Scale<'_> {
                     let meets = row.gives.http.iter().find(|ceiling| ceiling.value.overlaps(&at.value));
                     by.extend(meets.map(|ceiling| layers.ceiling_source(row, kind, ceiling.line)));
                 }
-                if by.len() > 1 {
+                let refused = at.value.credential().filter(|_| !credentials.lets(at.value.scheme()));
+                if refused.is_some() {
+                    apart.push(format!("{}: {} ({})", at.value, CredentialCap::rule(at.value.scheme()), by.concat()));
+                } else if by.len() > 1 {
                     let (what, rows) = (at.value.to_string(), vec![layers.row_name(row)]);
                     given.push(Given { kind, name: String::new(), what, rows, by });
                 } else {
@@ -35,7 +39,9 @@ impl Scale<'_> {
         }
         let ceiling = layers.ceiling_rows.iter().flat_map(|row| &row.gives.http).map(|at| at.value.clone()).collect();
         let private = layers.ceiling.private_addresses().to_vec();
-        self.grants.http = Some(Grant::new(HttpGrant::new(tenant, ceiling, private)));
+        let quotas = layers.policy.rules().egress.quotas.min(layers.ceiling.rules().host.egress);
+        let grant = HttpGrant::new(tenant, ceiling, private).under(credentials, quotas);
+        self.grants.http = Some(Grant::new(grant));
         self.given.extend(given);
         for words in apart {
             self.withhold(kind, Layer::Ceiling, words, rule.clone(), ask_platform(package, kind));

@@ -6,28 +6,20 @@ use std::time::SystemTime;
 use super::{Change, Store, failed, time};
 use crate::error::Result;
 use crate::id::{CallId, TenantId};
+use crate::storage::seal::WrappedKey;
 use crate::storage::sqlite;
-
-/// A tenant's key for its payloads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PayloadKeyRow {
-    /// What it sealed names it.
-    pub id: String,
-    /// Wrapped by the host's key.
-    pub wrapped: Vec<u8>,
-}
 
 /// Every method fails when the store does, or holds what is not well-formed.
 impl Store {
     /// The key of `tenant`, where it has one.
-    pub async fn payload_key(&self, tenant: &TenantId) -> Result<Option<PayloadKeyRow>> {
+    pub async fn payload_key(&self, tenant: &TenantId) -> Result<Option<WrappedKey>> {
         let query = sqlx::query_as::<_, (String, Vec<u8>)>("select id, wrapped from payload_keys where tenant = ?");
         let row = query.bind(tenant.to_string()).fetch_optional(&self.readers).await.map_err(failed)?;
-        Ok(row.map(|(id, wrapped)| PayloadKeyRow { id, wrapped }))
+        Ok(row.map(|(id, wrapped)| WrappedKey { id, wrapped }))
     }
 
     /// Keeps a key, unless the tenant has one.
-    pub async fn add_payload_key(&self, tenant: &TenantId, row: &PayloadKeyRow) -> Result<()> {
+    pub async fn add_payload_key(&self, tenant: &TenantId, row: &WrappedKey) -> Result<()> {
         let query = "insert or ignore into payload_keys (tenant, id, wrapped, since) values (?, ?, ?, ?)";
         let query = sqlx::query(query).bind(tenant.to_string()).bind(&row.id).bind(&row.wrapped);
         query.bind(time::to_micros(SystemTime::now())).execute(&self.writer).await.map(drop).map_err(failed)

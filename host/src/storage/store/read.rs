@@ -7,11 +7,13 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row as _, Sqlite, SqliteConnection};
 
 use super::rows::{
-    ComponentRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, TenantRow, TenantRows, VersionRow,
+    ComponentRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, SecretRow, TenantRow, TenantRows,
+    VersionRow,
 };
 use super::{Store, failed, time};
 use crate::error::Result;
 use crate::id::{Digest, TenantId};
+use crate::storage::seal::WrappedKey;
 
 /// Every method fails when the store does, or holds what is not well-formed.
 impl Store {
@@ -38,7 +40,11 @@ impl Store {
         let query = of("select * from components where tenant = ?1 and digest in
                         (select component from versions where tenant = ?1)");
         let components = rows(&mut reading, query, component_row).await?;
-        Ok(Some(TenantRows { tenant: row, policy, principals, packages, versions, components }))
+        let query = of("select id, wrapped from secret_keys where tenant = ?");
+        let secret_key = rows(&mut reading, query, secret_key_row).await?.pop();
+        let query = of("select name, version, since, sealed from secrets where tenant = ? and sealed is not null");
+        let secrets = rows(&mut reading, query, secret_row).await?;
+        Ok(Some(TenantRows { tenant: row, policy, principals, packages, versions, components, secret_key, secrets }))
     }
 
     /// Every principal of `tenant`, revoked ones too, oldest first.
@@ -177,6 +183,19 @@ fn version_row(row: &SqliteRow) -> Result<VersionRow> {
         limits: column(row, "limits")?,
         deprecated: column(row, "deprecated")?,
         published: moment(row, "published")?,
+    })
+}
+
+fn secret_key_row(row: &SqliteRow) -> Result<WrappedKey> {
+    Ok(WrappedKey { id: column(row, "id")?, wrapped: column(row, "wrapped")? })
+}
+
+fn secret_row(row: &SqliteRow) -> Result<SecretRow> {
+    Ok(SecretRow {
+        name: parsed(row, "name")?,
+        version: column::<i64>(row, "version")?.cast_unsigned(),
+        since: moment(row, "since")?,
+        sealed: column(row, "sealed")?,
     })
 }
 

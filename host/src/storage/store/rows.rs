@@ -4,7 +4,8 @@ use std::time::SystemTime;
 
 use semver::Version;
 
-use crate::id::{ChangeId, Digest, PackageName, PrincipalId, TenantId};
+use crate::id::{ChangeId, Digest, PackageName, PrincipalId, SecretName, TenantId};
+use crate::storage::seal::WrappedKey;
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +117,19 @@ pub struct VersionRow {
     pub published: SystemTime,
 }
 
+/// A secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretRow {
+    /// Its name.
+    pub name: SecretName,
+    /// Counted from 1.
+    pub version: u64,
+    /// When it was set.
+    pub since: SystemTime,
+    /// Its value, sealed.
+    pub sealed: Vec<u8>,
+}
+
 /// Everything of one tenant that calls depend on, read at one moment.
 #[derive(Debug, Clone)]
 pub struct TenantRows {
@@ -131,6 +145,10 @@ pub struct TenantRows {
     pub versions: Vec<VersionRow>,
     /// The components of those versions.
     pub components: Vec<ComponentRow>,
+    /// The key that seals its secrets, where it has had one.
+    pub secret_key: Option<WrappedKey>,
+    /// Its secrets, but for those that were removed.
+    pub secrets: Vec<SecretRow>,
 }
 
 /// An entry that may not be in the journal yet.

@@ -132,8 +132,16 @@ fn rows(owner: &TenantId, catalogue: bool, policy: Option<&str>) -> TenantRows {
     let tenant = TenantRow { id: owner.clone(), suspended: false, digest_key, created };
     let policy =
         policy.map(|text| PolicyRow { digest: Digest::of(text.as_bytes()), text: text.into(), since: created });
-    let mut rows =
-        TenantRows { tenant, policy, principals: vec![], packages: vec![], versions: vec![], components: vec![] };
+    let mut rows = TenantRows {
+        tenant,
+        policy,
+        principals: vec![],
+        packages: vec![],
+        versions: vec![],
+        components: vec![],
+        secret_key: None,
+        secrets: vec![],
+    };
     for name in PACKAGES.iter().filter_map(|name| match name.strip_prefix("catalogue/") {
         Some(name) => catalogue.then_some(name),
         None => (!catalogue).then_some(*name),

@@ -4,6 +4,7 @@
 mod breaks;
 mod egress;
 mod escape;
+mod loot;
 mod memory;
 mod outside;
 
@@ -12,6 +13,7 @@ use cofferdam_sdk::tools;
 use breaks::{break_down, fail, lie};
 use egress::{connect, header_flood, request};
 use escape::reach;
+use loot::dump;
 use memory::{lift, residue_leave, residue_look};
 use outside::{clocks, settings, surroundings};
 
@@ -19,6 +21,7 @@ tools!(
     break_down,
     clocks,
     connect,
+    dump,
     fail,
     header_flood,
     lie,

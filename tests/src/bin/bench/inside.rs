@@ -114,6 +114,7 @@ async fn call(engine: &Engine, loaded: &Arc<Loaded>, tenant: &TenantId) {
         frozen_time: SystemTime::now(),
         effects: Arc::new(Effects::new(Arc::new(Unrecorded))),
         meter: Arc::new(Meter::default()),
+        secrets: Arc::default(),
         tape: None,
     };
     engine.run(loaded, run).await.result.unwrap();

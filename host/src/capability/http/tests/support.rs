@@ -19,7 +19,7 @@ use super::super::broker::Resolve;
 use super::*;
 use crate::capability::effects::tests::{Record, recorded};
 use crate::capability::tape::Tape;
-use crate::policy::{Grant, HttpGrant, HttpRule};
+use crate::policy::{Credential, EgressQuotas, Grant, HttpGrant, HttpRule};
 
 /// What an origin does with a connection, once it has read a request's head.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub(super) enum Answer {
     Stall(Vec<u8>),
     /// Closes at once.
     Close,
+    /// Sends back all that it was asked, in a field of the head as well.
+    Echo,
 }
 
 impl Answer {
@@ -153,6 +155,12 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: Answer, 
     seen.changed.notify_one();
     match answer {
         Answer::Close => {}
+        Answer::Echo => {
+            let asked = String::from_utf8_lossy(&read).replace("\r\n", " ");
+            let head = format!("HTTP/1.1 200 OK\r\nx-echo: {asked}\r\ncontent-length: {}\r\n\r\n", read.len());
+            let _ = stream.write_all(&[head.as_bytes(), &read].concat()).await;
+            let _ = stream.shutdown().await;
+        }
         Answer::Bytes(bytes) | Answer::AfterBody(_, bytes) => {
             // The peer may have had enough before.
             let _ = stream.write_all(&bytes).await;
@@ -182,16 +190,22 @@ impl Authority {
 
     /// What a server needs to be `name`.
     pub(super) fn acceptor(&self, name: &str) -> TlsAcceptor {
+        self.acceptor_for(name, &[])
+    }
+
+    /// The same for these protocols.
+    pub(super) fn acceptor_for(&self, name: &str, protocols: &[&[u8]]) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key.into())
             .unwrap();
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         TlsAcceptor::from(Arc::new(config))
     }
 }
@@ -241,6 +255,7 @@ pub(super) struct World {
     pub(super) limits: CallLimits,
     pub(super) private: Vec<ipnet::IpNet>,
     rules: Vec<HttpRule>,
+    quotas: EgressQuotas,
 }
 
 impl World {
@@ -256,7 +271,18 @@ impl World {
         let private = vec!["127.0.0.1/32".parse().unwrap()];
         // A test that hangs for longer than this has found something.
         let limits = CallLimits { http_timeout: Duration::from_secs(5), ..CallLimits::default() };
-        Self { names, broker, limits, rules, private }
+        Self { names, broker, limits, rules, private, quotas: EgressQuotas::default() }
+    }
+
+    /// Requests of the first rule leave with this.
+    pub(super) fn with_credential(mut self, credential: Credential) -> Self {
+        let rule = self.rules.remove(0);
+        self.rules.insert(0, rule.with_credential_for_test(credential));
+        self
+    }
+
+    pub(super) fn with_quotas(self, quotas: EgressQuotas) -> Self {
+        Self { quotas, ..self }
     }
 
     pub(super) fn without_exceptions(mut self) -> Self {
@@ -271,6 +297,7 @@ impl World {
     pub(super) fn call_of(&self, tenant: &str) -> Call {
         let (record, effects) = recorded();
         let grant = HttpGrant::for_test(self.rules.clone(), self.rules.clone(), self.private.clone());
+        let grant = grant.with_quotas(self.quotas);
         let grants = Arc::new(Grants { http: Some(Grant::for_test(grant)), ..Grants::none() });
         let tenant = tenant.parse().unwrap();
         let http = HttpCall::new(Some(&self.broker), &grants, &self.limits, &tenant, Arc::clone(&effects));
