@@ -7,7 +7,7 @@ use wasmtime_wasi::clocks::{WasiClocks, WasiClocksCtxView};
 use wasmtime_wasi::p2::bindings::{cli, clocks, sockets as wasi_sockets};
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsCtxView};
 
-use super::{CapabilityView, config, files, http, io, kv, log, progress, random, sockets};
+use super::{CapabilityView, config, files, http, io, kv, log, progress, random, sockets, stdio};
 
 /// Links all of WASI 0.2 that a tool may import, `wasi:http`'s outgoing side, `wasi:keyvalue`, `wasi:config`, `wasi:logging` and Cofferdam's own interfaces.
 ///
@@ -24,6 +24,7 @@ pub fn add_to_linker<T: CapabilityView>(linker: &mut Linker<T>) -> wasmtime::Res
     log::add_to_linker(linker, |data: &mut T| data.capabilities().log())?;
     progress::add_to_linker(linker, |data: &mut T| data.capabilities().progress())?;
     random::add_to_linker(linker, |data: &mut T| data.capabilities().random())?;
+    stdio::add_to_linker(linker, |data: &mut T| data.capabilities().stdio())?;
     sockets::add_to_linker(linker, |data: &mut T| data.capabilities().sockets())
 }
 

@@ -5,12 +5,14 @@ mod call;
 pub mod compile;
 mod deadline;
 mod executor;
+pub mod kinds;
 mod limiter;
 mod load;
 pub mod machine;
 pub mod output;
 mod settings;
 mod state;
+pub mod typed;
 mod verdict;
 
 use std::fs::File;
@@ -20,13 +22,14 @@ use std::time::{Duration, SystemTime};
 use wasmtime::component::Linker;
 
 pub use self::call::Meter;
+pub use self::kinds::Kind;
 pub use self::settings::{Allocator, Class, EngineSettings, SMALL_DATA_BYTES_MAX};
 
 use self::executor::{Executor, Pace};
+use self::kinds::Entry;
 use self::output::{RawDefinition, ToolOutput};
 use self::state::State;
 use crate::capability::Services;
-use crate::capability::bindings::NativePre;
 use crate::capability::effects::Effects;
 use crate::capability::tape::Tape;
 use crate::error::{Error, Result};
@@ -60,7 +63,7 @@ struct ClassEngine {
 
 /// A component that is ready to be instantiated.
 pub struct Loaded {
-    pre: NativePre<State>,
+    entry: Entry,
     pace: Pace,
 }
 
@@ -72,7 +75,7 @@ impl std::fmt::Debug for Loaded {
 
 impl Loaded {
     fn engine(&self) -> &wasmtime::Engine {
-        self.pre.engine()
+        self.entry.engine()
     }
 }
 
@@ -156,12 +159,12 @@ impl Engine {
         let class = self.class(class);
         let component = load::map(&class.engine, file)
             .map_err(|error| Error::internal(format_args!("artefact does not load: {error:#}")))?;
-        let pre = class
+        let entry = class
             .linker
             .instantiate_pre(&component)
-            .and_then(NativePre::new)
+            .and_then(Entry::of)
             .map_err(|error| Error::internal(format_args!("component does not link: {error:#}")))?;
-        Ok(Arc::new(Loaded { pre, pace: Pace::default() }))
+        Ok(Arc::new(Loaded { entry, pace: Pace::default() }))
     }
 
     /// Runs one call to its end.
@@ -177,7 +180,7 @@ impl Engine {
         self.0.executor.run(&tenant, &loaded.pace, work).await
     }
 
-    /// Asks a component what it defines. It holds nothing that `run` does not give it.
+    /// Asks a native component what it defines. It holds nothing that `run` does not give it.
     ///
     /// # Errors
     ///

@@ -100,6 +100,9 @@ pub(super) fn config(class: Class) -> Config {
         // Fuel gives the slices at whose ends the deadline is checked. Epochs on top cost up to 1.4 times on loops.
         .epoch_interruption(false)
         .concurrency_support(false)
+        // Values of tools that are functions.
+        .wasm_component_model_map(true)
+        .wasm_component_model_fixed_length_lists(true)
         .memory_init_cow(class == Class::Large)
         // The same call gives the same bytes, on any processor.
         .cranelift_nan_canonicalization(true)

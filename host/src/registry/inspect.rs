@@ -7,53 +7,15 @@ use serde::{Deserialize, Serialize};
 use wasmparser::{ComponentExternalKind, Validator, WasmFeatures};
 
 mod bounds;
+mod functions;
 #[cfg(test)]
 mod tests;
 
 use super::GrantKind;
 use super::words::{self, InterfaceId};
-use crate::engine::Class;
+use crate::engine::output::RawDefinition;
+use crate::engine::{Class, Kind, kinds};
 use crate::error::{Code, Error};
-
-/// How a component's exports become tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// It exports `cofferdam:tool/tools@1`: it describes its tools itself.
-    Native,
-    /// It exports `wasi:cli/run`: a program.
-    Command,
-    /// It exports `wasi:http/incoming-handler` (or `handler`, in WASI 0.3).
-    Http,
-    /// It exports functions of its own.
-    Functions,
-}
-
-impl Kind {
-    /// Its name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Native => "native",
-            Self::Command => "command",
-            Self::Http => "http",
-            Self::Functions => "functions",
-        }
-    }
-
-    /// Why a component of this kind cannot be called by this version; absent when it can.
-    pub fn refused(self) -> Option<String> {
-        let found = match self {
-            Self::Native => return None,
-            Self::Command => "it is a program (it exports wasi:cli/run)",
-            Self::Http => "it is an HTTP handler (it exports wasi:http)",
-            Self::Functions => "it exports functions of its own",
-        };
-        Some(format!(
-            "{found}; this version calls components that export cofferdam:tool/tools@1: \
-             start one with `cofferdam new`, or implement the world cofferdam:tool/native"
-        ))
-    }
-}
 
 /// What was found out about a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,7 +97,9 @@ const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::FLOATS)
     .union(WasmFeatures::MULTI_MEMORY)
     .union(WasmFeatures::EXTENDED_CONST)
-    .union(WasmFeatures::COMPONENT_MODEL);
+    .union(WasmFeatures::COMPONENT_MODEL)
+    .union(WasmFeatures::CM_MAP)
+    .union(WasmFeatures::CM_FIXED_LENGTH_LISTS);
 
 /// Finds out what the component in `bytes` is. Never panics, whatever they hold; takes time and memory in proportion
 /// to them, within a generous factor: for uploads it runs in the confined child.
@@ -179,6 +143,35 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, Rejection> {
         _ => Err(Rejection::new(reasons)),
     }
 }
+
+/// What tools a component has that does not describe itself, by its types alone: nothing of it runs. As hostile as its
+/// bytes, so for the confined child, too.
+///
+/// # Errors
+///
+/// When a function of it cannot be a tool, or all of them together say too much.
+pub(super) fn described(bytes: &[u8], kind: Kind) -> Result<Vec<RawDefinition>, Rejection> {
+    let definitions = match kind {
+        Kind::Native => return Ok(Vec::new()),
+        Kind::Command => vec![kinds::command_definition()],
+        Kind::Http => vec![kinds::handler_definition()],
+        Kind::Functions => functions::definitions(bytes)?,
+    };
+    let texts = |raw: &RawDefinition| {
+        raw.description.len() + raw.input_schema.len() + raw.output_schema.as_ref().map_or(0, String::len)
+    };
+    let bytes: usize = definitions.iter().map(texts).sum();
+    if bytes > DEFINITIONS_BYTES_MAX {
+        return Err(Rejection::because(format!(
+            "descriptions and schemas of its functions have {bytes} bytes together; the limit is {DEFINITIONS_BYTES_MAX}: \
+             split it into several components"
+        )));
+    }
+    Ok(definitions)
+}
+
+/// Descriptions and schemas of one component together, in bytes: the child's report has room for them.
+const DEFINITIONS_BYTES_MAX: usize = 1 << 20;
 
 fn inspection(kind: Kind, bytes: &[u8], parts: &bounds::Parts) -> Inspection {
     let names = |externs: &[(String, ComponentExternalKind)], only: fn(ComponentExternalKind) -> bool| {
@@ -238,13 +231,10 @@ fn kind(exports: &[(String, ComponentExternalKind)]) -> Result<Kind, String> {
             None => Err("it exports cofferdam:tool/tools without a version; this host speaks version 1".to_owned()),
         };
     }
-    if exports_interface("wasi:cli", "run").is_some() {
-        return Ok(Kind::Command);
-    }
-    if exports_interface("wasi:http", "incoming-handler").is_some()
-        || exports_interface("wasi:http", "handler").is_some()
-    {
-        return Ok(Kind::Http);
+    let interfaces = exports.iter().filter(|(_, kind)| *kind == ComponentExternalKind::Instance);
+    let kind = Kind::of(interfaces.map(|(name, _)| name.as_str()));
+    if kind != Kind::Functions {
+        return Ok(kind);
     }
     if exports.iter().any(|(_, kind)| matches!(kind, ComponentExternalKind::Func | ComponentExternalKind::Instance)) {
         return Ok(Kind::Functions);
@@ -252,7 +242,9 @@ fn kind(exports: &[(String, ComponentExternalKind)]) -> Result<Kind, String> {
     if exports.iter().any(|(_, kind)| matches!(kind, ComponentExternalKind::Type | ComponentExternalKind::Component)) {
         return Err("it holds types alone: a WIT package, not a component that can run".to_owned());
     }
-    Err("it exports nothing that could be called; a tool exports cofferdam:tool/tools@1".to_owned())
+    Err("it exports nothing that could be called: a tool exports cofferdam:tool/tools@1, functions of its own, \
+         wasi:cli/run or a wasi:http handler"
+        .to_owned())
 }
 
 fn unreadable(error: &wasmparser::Error) -> Rejection {
