@@ -20,7 +20,7 @@ mod work;
 pub use answer::{Answer, includes};
 pub use client::Client;
 pub use events::Watched;
-pub use guests::{guest, tool};
+pub use guests::{foreign, guest, tool};
 pub use inside::Inside;
 pub use server::{Options, Server, shared};
 pub use tenant::Tenant;

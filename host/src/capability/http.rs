@@ -7,6 +7,7 @@
 
 mod address;
 mod bind;
+mod bind3;
 mod body;
 mod broker;
 mod exchange;
@@ -17,6 +18,7 @@ mod taped;
 mod tests;
 
 pub use self::bind::{add_to_linker, context, is_over_header_bytes};
+pub use self::bind3::add_to_linker as add_to_linker_3;
 pub use self::body::{GuestBody, ReceivedBody};
 pub use self::broker::{Broker, BrokerSettings};
 pub use self::fault::Fault;

@@ -1,7 +1,7 @@
 //! What a call holds and can do beyond computing: each capability by its grant, everything else linked and denied.
 //!
 //! Every interface is always linked, so that a component instantiates whatever it imports; without a grant it answers
-//! with its own "denied". `X.rs` is what a capability is, `X/bind.rs` its glue for WASI 0.2. Nothing here decides: what
+//! with its own "denied". `X.rs` is what a capability is, `X/bind.rs` its glue for WASI 0.2, `X/bind3.rs` for 0.3. Nothing here decides: what
 //! policy granted is handed in, and only `policy` can have made it.
 
 pub mod bindings;
@@ -31,7 +31,7 @@ use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView};
 
-pub use self::linker::add_to_linker;
+pub use self::linker::{add_to_linker, add_to_linker_3};
 
 use self::clock::ClockCall;
 use self::config::{ConfigCall, ConfigView};

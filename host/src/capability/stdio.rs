@@ -4,8 +4,10 @@
 //! answer and no effect: nobody sees it before the call's outcome is durable.
 
 mod bind;
+mod bind3;
 
 pub(super) use self::bind::{StdioView, add_to_linker};
+pub(super) use self::bind3::add_to_linker as add_to_linker_3;
 
 use std::sync::Arc;
 

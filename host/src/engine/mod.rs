@@ -16,7 +16,7 @@ pub mod typed;
 mod verdict;
 
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use wasmtime::component::Linker;
@@ -44,6 +44,10 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     small: ClassEngine,
     large: ClassEngine,
+    /// Started on first need.
+    concurrent: OnceLock<Result<ClassEngine>>,
+    concurrent_compatibility: String,
+    settings: EngineSettings,
     executor: Executor,
     services: Services,
 }
@@ -140,6 +144,10 @@ impl Engine {
         Ok(Self(Arc::new(Inner {
             small: ClassEngine::new(Class::Small, settings)?,
             large: ClassEngine::new(Class::Large, settings)?,
+            concurrent: OnceLock::new(),
+            concurrent_compatibility: settings::compatibility_of(Class::Async)
+                .map_err(|error| ClassEngine::failed(Class::Async, &error))?,
+            settings: settings.clone(),
             executor,
             services,
         })))
@@ -147,7 +155,12 @@ impl Engine {
 
     /// What artefacts of `class` have to be made for: part of their key.
     pub fn compatibility(&self, class: Class) -> &str {
-        &self.class(class).compatibility
+        match class {
+            Class::Small => &self.0.small.compatibility,
+            Class::Large => &self.0.large.compatibility,
+            // Whether it was started or not.
+            Class::Async => &self.0.concurrent_compatibility,
+        }
     }
 
     /// Maps the authenticated artefact in `file`.
@@ -156,7 +169,7 @@ impl Engine {
     ///
     /// When it was not made for this engine, or imports what the host does not offer: the text names it.
     pub fn load(&self, class: Class, file: &File) -> Result<Arc<Loaded>> {
-        let class = self.class(class);
+        let class = self.class(class)?;
         let component = load::map(&class.engine, file)
             .map_err(|error| Error::internal(format_args!("artefact does not load: {error:#}")))?;
         let entry = class
@@ -192,22 +205,33 @@ impl Engine {
         self.0.executor.run(&tenant, &Pace::default(), work).await
     }
 
-    fn class(&self, class: Class) -> &ClassEngine {
+    fn class(&self, class: Class) -> Result<&ClassEngine> {
+        let inner = &self.0;
         match class {
-            Class::Small => &self.0.small,
-            Class::Large => &self.0.large,
+            Class::Small => Ok(&inner.small),
+            Class::Large => Ok(&inner.large),
+            Class::Async => {
+                let started = inner.concurrent.get_or_init(|| ClassEngine::new(Class::Async, &inner.settings));
+                started.as_ref().map_err(Clone::clone)
+            }
         }
     }
 }
 
 impl ClassEngine {
     fn new(class: Class, settings: &EngineSettings) -> Result<Self> {
-        let failed =
-            |error: wasmtime::Error| Error::internal(format_args!("engine {class} cannot be set up: {error:#}"));
+        let failed = |error: wasmtime::Error| Self::failed(class, &error);
         let engine = wasmtime::Engine::new(&settings::host_config(class, settings)).map_err(failed)?;
         let mut linker = Linker::new(&engine);
         crate::capability::add_to_linker(&mut linker).map_err(failed)?;
+        if class == Class::Async {
+            crate::capability::add_to_linker_3(&mut linker).map_err(failed)?;
+        }
         let compatibility = settings::compatibility(&engine);
         Ok(Self { engine, linker, compatibility })
+    }
+
+    fn failed(class: Class, error: &wasmtime::Error) -> Error {
+        Error::internal(format_args!("engine {class} cannot be set up: {error:#}"))
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use wasmparser::{ComponentExternalKind, Validator, WasmFeatures};
 
 mod bounds;
+mod docs;
 mod functions;
 #[cfg(test)]
 mod tests;
@@ -83,7 +84,8 @@ impl From<Rejection> for Error {
     }
 }
 
-/// WebAssembly 2 and what of 3 compilers emit by default, in the component model of WASI 0.2. Neither threads nor
+/// WebAssembly 2 and what of 3 compilers emit by default, in the component model of WASI 0.2; that of 0.3
+/// is tried where this does not fit. Neither threads nor
 /// garbage collection nor exceptions: what is not needed is not open to attack.
 const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
@@ -117,7 +119,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, Rejection> {
         ));
     }
     let parts = bounds::count(bytes)?;
-    validate(bytes)?;
+    let is_asynchronous = validate(bytes)?;
 
     let mut reasons = Vec::new();
     for (name, kind) in &parts.imports {
@@ -139,7 +141,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, Rejection> {
         }
     };
     match kind {
-        Some(kind) if reasons.is_empty() => Ok(inspection(kind, bytes, &parts)),
+        Some(kind) if reasons.is_empty() => Ok(inspection(kind, bytes, &parts, is_asynchronous)),
         _ => Err(Rejection::new(reasons)),
     }
 }
@@ -173,7 +175,7 @@ pub(super) fn described(bytes: &[u8], kind: Kind) -> Result<Vec<RawDefinition>, 
 /// Descriptions and schemas of one component together, in bytes: the child's report has room for them.
 const DEFINITIONS_BYTES_MAX: usize = 1 << 20;
 
-fn inspection(kind: Kind, bytes: &[u8], parts: &bounds::Parts) -> Inspection {
+fn inspection(kind: Kind, bytes: &[u8], parts: &bounds::Parts, is_asynchronous: bool) -> Inspection {
     let names = |externs: &[(String, ComponentExternalKind)], only: fn(ComponentExternalKind) -> bool| {
         let names: BTreeSet<String> =
             externs.iter().filter(|(_, kind)| only(*kind)).map(|(name, _)| name.clone()).collect();
@@ -181,10 +183,11 @@ fn inspection(kind: Kind, bytes: &[u8], parts: &bounds::Parts) -> Inspection {
     };
     let imports = names(&parts.imports, |kind| kind == ComponentExternalKind::Instance);
     let exports = names(&parts.exports, |kind| kind != ComponentExternalKind::Type);
+    let names_3 = imports.iter().chain(&exports).any(|name| name.starts_with("wasi:") && name.contains("@0.3."));
     let (words, grants) = words::explain(imports.iter().map(String::as_str));
     Inspection {
         kind,
-        class: Class::of(parts.active_data_bytes),
+        class: if is_asynchronous || names_3 { Class::Async } else { Class::of(parts.active_data_bytes) },
         bytes: bytes.len() as u64,
         active_data_bytes: parts.active_data_bytes,
         imports,
@@ -194,16 +197,13 @@ fn inspection(kind: Kind, bytes: &[u8], parts: &bounds::Parts) -> Inspection {
     }
 }
 
-fn validate(bytes: &[u8]) -> Result<(), Rejection> {
-    let Err(error) = Validator::new_with_features(FEATURES).validate_all(bytes) else { return Ok(()) };
-    // Told apart, because the remedy differs: a newer component is not a broken one.
-    let asynchronous = FEATURES.union(WasmFeatures::CM_ASYNC);
-    if Validator::new_with_features(asynchronous).validate_all(bytes).is_ok() {
-        return Err(Rejection::because(
-            "it uses the asynchronous component model of WASI 0.3, which this version does not run: \
-             build for the target wasm32-wasip2",
-        ));
+/// Whether the component is one of the asynchronous component model, of WASI 0.3.
+fn validate(bytes: &[u8]) -> Result<bool, Rejection> {
+    let Err(error) = Validator::new_with_features(FEATURES).validate_all(bytes) else { return Ok(false) };
+    if Validator::new_with_features(FEATURES.union(WasmFeatures::CM_ASYNC)).validate_all(bytes).is_ok() {
+        return Ok(true);
     }
+    // Told apart, because the remedy differs: a newer component is not a broken one.
     if Validator::new_with_features(WasmFeatures::all()).validate_all(bytes).is_ok() {
         return Err(Rejection::because(format!(
             "it uses a WebAssembly feature that this host does not take ({}): \

@@ -10,7 +10,7 @@ use crate::capability::effects::Stop;
 use crate::capability::log::{LogCall, Standard};
 
 /// What a guest may print at once, in bytes.
-const PRINT_BYTES_MAX: usize = 64 << 10;
+pub(super) const PRINT_BYTES_MAX: usize = 64 << 10;
 
 /// The call's share of the host as `wasi:cli`'s standard streams want it.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(in crate::capability) struct StdioView<'a> {
     pub(in crate::capability) printers: &'a mut Vec<u32>,
 }
 
-struct HasStdio;
+pub(super) struct HasStdio;
 
 impl HasData for HasStdio {
     type Data<'a> = StdioView<'a>;

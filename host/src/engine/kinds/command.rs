@@ -6,7 +6,7 @@ use serde_json::json;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 use wasmtime_wasi::I32Exit;
-use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi::{p2, p3};
 
 use super::Answered;
 use crate::capability::stdio::{Program, Start};
@@ -61,7 +61,8 @@ pub fn definition() -> RawDefinition {
 
 /// A program, by the version of WASI that it is of.
 pub(in crate::engine) enum Command {
-    P2(CommandPre<State>),
+    P2(p2::bindings::CommandPre<State>),
+    P3(p3::bindings::CommandPre<State>),
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -87,12 +88,16 @@ struct Answer {
 
 impl Command {
     pub(super) fn of(pre: InstancePre<State>) -> wasmtime::Result<Self> {
-        CommandPre::new(pre).map(Self::P2)
+        if super::exports_of_3(&pre, "wasi:cli/run") {
+            return p3::bindings::CommandPre::new(pre).map(Self::P3);
+        }
+        p2::bindings::CommandPre::new(pre).map(Self::P2)
     }
 
     pub(super) fn engine(&self) -> &wasmtime::Engine {
         match self {
             Self::P2(pre) => pre.engine(),
+            Self::P3(pre) => pre.engine(),
         }
     }
 
@@ -109,6 +114,13 @@ impl Command {
                 async {
                     let command = pre.instantiate_async(&mut *store).await?;
                     command.wasi_cli_run().call_run(&mut *store).await
+                }
+                .await
+            }
+            Self::P3(pre) => {
+                async {
+                    let command = pre.instantiate_async(&mut *store).await?;
+                    store.run_concurrent(async |store| command.wasi_cli_run().call_run(store).await).await?
                 }
                 .await
             }

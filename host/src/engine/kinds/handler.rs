@@ -1,4 +1,4 @@
-//! `wasi:http/incoming-handler`: what serves requests elsewhere. A request goes in, its response comes out; no socket is
+//! `wasi:http/incoming-handler`, in WASI 0.3 `handler`: what serves requests elsewhere. A request goes in, its response comes out; no socket is
 //! involved.
 
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ use wasmtime::component::InstancePre;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+use wasmtime_wasi_http::p3;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use super::Answered;
 use crate::capability::effects::Stop;
@@ -113,16 +115,21 @@ type Whole = Response<Vec<u8>>;
 /// A handler, by the version of WASI that it is of.
 pub(in crate::engine) enum Handler {
     P2(ProxyPre<State>),
+    P3(ServicePre<State>),
 }
 
 impl Handler {
     pub(super) fn of(pre: InstancePre<State>) -> wasmtime::Result<Self> {
+        if super::exports_of_3(&pre, "wasi:http/handler") {
+            return ServicePre::new(pre).map(Self::P3);
+        }
         ProxyPre::new(pre).map(Self::P2)
     }
 
     pub(super) fn engine(&self) -> &wasmtime::Engine {
         match self {
             Self::P2(pre) => pre.engine(),
+            Self::P3(pre) => pre.engine(),
         }
     }
 
@@ -131,10 +138,12 @@ impl Handler {
             Ok(request) => request,
             Err(error) => return Ok(Err(error)),
         };
+        let has_body = request.method() != Method::HEAD;
         let response = match self {
             Self::P2(pre) => handle(pre, store, request, run.limits.result_bytes).await?,
+            Self::P3(pre) => handle_3(pre, store, request, run.limits.result_bytes).await?,
         };
-        Ok(response.and_then(answer))
+        Ok(response.and_then(|response| if has_body { complete(response) } else { Ok(response) }).and_then(answer))
     }
 }
 
@@ -182,6 +191,37 @@ async fn collect(receiver: Receiver, bytes_max: u64) -> wasmtime::Result<Result<
         Ok(Err(code)) => return Ok(Err(failed(format!("the handler answered with the error {code:?}")))),
         Err(_) => return Ok(Err(failed("the handler ended without a response"))),
     };
+    whole(response, bytes_max).await
+}
+
+/// In WASI 0.3 a handler returns its response, and goes on for as long as its body is taken from it.
+async fn handle_3(
+    pre: &ServicePre<State>,
+    store: &mut Store<State>,
+    request: Request<Full<Bytes>>,
+    bytes_max: u64,
+) -> wasmtime::Result<Result<Whole, Error>> {
+    let service = pre.instantiate_async(&mut *store).await?;
+    let hooks = store.data_mut().capabilities.http().hooks;
+    let (request, _) = p3::Request::from_http(hooks, request.map(never_fails));
+    store
+        .run_concurrent(async |store| {
+            let response = match service.handle(store, request).await? {
+                Ok(response) => response,
+                Err(code) => return Ok(Err(failed(format!("the handler answered with the error {code:?}")))),
+            };
+            // Whether the response was taken nobody asks here but the guest itself, and it was.
+            let response = store.with(|store| response.into_http(store, async { Ok(()) }))?;
+            whole(response, bytes_max).await
+        })
+        .await?
+}
+
+/// A response with all of its body.
+async fn whole<B>(response: Response<B>, bytes_max: u64) -> wasmtime::Result<Result<Whole, Error>>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
     let (head, mut body) = response.into_parts();
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -193,6 +233,19 @@ async fn collect(receiver: Receiver, bytes_max: u64) -> wasmtime::Result<Result<
         take(&mut bytes, &data, bytes_max)?;
     }
     Ok(Ok(Response::from_parts(head, bytes)))
+}
+
+/// The response, unless its body is of another length than it says: that is all that shows where a guest gave it up.
+fn complete(response: Whole) -> Result<Whole, Error> {
+    let declared =
+        response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    match declared {
+        Some(length) if length != response.body().len() && response.status().as_u16() != 304 => {
+            let bytes = response.body().len();
+            Err(failed(format!("the handler's response has a body of {bytes} bytes and says that it has {length}")))
+        }
+        _ => Ok(response),
+    }
 }
 
 /// Adds to a body what comes, as long as there is room for it.

@@ -62,8 +62,9 @@ impl Kind {
         let exports = |path: &str| interfaces.clone().any(|name| name.split('@').next() == Some(path));
         match () {
             () if exports("cofferdam:tool/tools") => Self::Native,
-            () if exports("wasi:cli/run") => Self::Command,
+            // Before programs: what wstd makes is both, and as a program it only says that it is none.
             () if exports("wasi:http/incoming-handler") || exports("wasi:http/handler") => Self::Http,
+            () if exports("wasi:cli/run") => Self::Command,
             () => Self::Functions,
         }
     }
@@ -117,6 +118,13 @@ impl Entry {
     }
 }
 
+/// Whether a component exports `interface` of WASI 0.3, and not of an earlier version.
+fn exports_of_3(pre: &InstancePre<State>, interface: &str) -> bool {
+    let ty = pre.component().component_type();
+    ty.exports(pre.engine())
+        .any(|(name, _)| name.strip_prefix(interface).is_some_and(|version| version.starts_with("@0.3.")))
+}
+
 /// The arguments of a call, as the host's own schema has them.
 fn arguments<T: serde::de::DeserializeOwned>(run: &Run) -> Result<T, Error> {
     serde_json::from_str(&run.arguments).map_err(|error| misfit(run, &error.to_string()))
@@ -149,7 +157,8 @@ mod tests {
     fn a_kind_follows_from_the_exports_whatever_else_there_is() {
         let kind = |exports: &[&str]| Kind::of(exports.iter().copied());
         assert_eq!(kind(&["wasi:cli/run@0.2.0", "cofferdam:tool/tools@1.0.0"]), Kind::Native);
-        assert_eq!(kind(&["wasi:http/incoming-handler@0.2.3", "wasi:cli/run@0.3.0"]), Kind::Command);
+        assert_eq!(kind(&["wasi:http/incoming-handler@0.2.3", "wasi:cli/run@0.3.0"]), Kind::Http);
+        assert_eq!(kind(&["a:b/c", "wasi:cli/run@0.3.0"]), Kind::Command);
         assert_eq!(kind(&["wasi:http/handler@0.3.0", "a:b/c"]), Kind::Http);
         assert_eq!(kind(&["wasi:http/types@0.2.0", "wasi:cli/runner"]), Kind::Functions);
         assert_eq!(kind(&[]), Kind::Functions);

@@ -1,9 +1,10 @@
 //! Tools that are functions: read from the component's own WIT types, and from its documentation where it carries any.
 
 use wit_parser::decoding::{DecodedWasm, decode};
-use wit_parser::{Function, FunctionKind, Resolve, Type, TypeDefKind, TypeId, WorldItem};
+use wit_parser::{Function, FunctionKind, Resolve, Type, TypeDefKind, TypeId, TypeOwner, WorldItem};
 
 use super::Rejection;
+use super::docs::Docs;
 use crate::engine::kinds::functions::{Place, definition, tool_names};
 use crate::engine::output::RawDefinition;
 use crate::engine::typed::{Budget, Int, Named, Shape, Shapeless, Signature};
@@ -15,7 +16,9 @@ use crate::registry::definitions::DEFINITIONS_MAX;
 ///
 /// Every function that cannot be one, with the type that is in the way; none at all; too many of them.
 pub(super) fn definitions(bytes: &[u8]) -> Result<Vec<RawDefinition>, Rejection> {
-    let decoded = decode(bytes).map_err(|error| Rejection::because(format!("its WIT cannot be read: {error:#}")))?;
+    let mut bytes = bytes.to_vec();
+    let docs = Docs::take(&mut bytes);
+    let decoded = decode(&bytes).map_err(|error| Rejection::because(format!("its WIT cannot be read: {error:#}")))?;
     let DecodedWasm::Component(resolve, world) = decoded else {
         return Err(Rejection::because("it holds types alone: a WIT package, not a component that can run"));
     };
@@ -36,15 +39,22 @@ pub(super) fn definitions(bytes: &[u8]) -> Result<Vec<RawDefinition>, Rejection>
     let mut definitions = Vec::new();
     let mut reasons = Vec::new();
     for ((place, function), name) in functions.iter().zip(tool_names(&places)) {
-        match signature(&resolve, function) {
+        match signature(&resolve, &docs, function) {
             Ok(signature) => {
-                let docs = function.docs.contents.as_deref().unwrap_or_default();
-                definitions.push(definition(name, place, docs, &signature));
+                let interface = place.interface.as_deref().map(own_name);
+                let docs = docs.function(interface, &place.function);
+                definitions.push(definition(name, place, &docs, &signature));
             }
             Err(reason) => reasons.push(format!("the function {place}: {reason}")),
         }
     }
     if reasons.is_empty() { Ok(definitions) } else { Err(Rejection::new(reasons)) }
+}
+
+/// An interface's name without package and version.
+fn own_name(interface: &str) -> &str {
+    let path = interface.split('@').next().unwrap_or(interface);
+    path.split_once('/').map_or(path, |(_, name)| name)
 }
 
 /// What a world exports and no one else standardised.
@@ -70,7 +80,7 @@ fn own<'a>(resolve: &'a Resolve, world: &'a wit_parser::World) -> Vec<(Place, &'
     functions
 }
 
-fn signature(resolve: &Resolve, function: &Function) -> Result<Signature, String> {
+fn signature(resolve: &Resolve, docs: &Docs, function: &Function) -> Result<Signature, String> {
     match function.kind {
         FunctionKind::Freestanding | FunctionKind::AsyncFreestanding => {}
         FunctionKind::Method(id)
@@ -85,7 +95,7 @@ fn signature(resolve: &Resolve, function: &Function) -> Result<Signature, String
             ));
         }
     }
-    let mut reader = Reader { resolve, budget: Budget::default(), met: None };
+    let mut reader = Reader { resolve, docs, budget: Budget::default(), met: None };
     let parameters = function.params.iter().map(|parameter| {
         Ok(Named::new(
             parameter.name.clone(),
@@ -106,6 +116,7 @@ fn name(resolve: &Resolve, id: TypeId) -> String {
 
 struct Reader<'a> {
     resolve: &'a Resolve,
+    docs: &'a Docs,
     budget: Budget,
     /// The type in the way, by its name.
     met: Option<String>,
@@ -161,7 +172,15 @@ impl Reader<'_> {
 
     fn defined(&mut self, id: TypeId) -> Result<Shape, Shapeless> {
         let resolve = self.resolve;
-        let docs = |docs: &wit_parser::Docs| docs.contents.as_deref().unwrap_or_default().trim().to_owned();
+        let documentation = self.docs;
+        let (ty, interface) = (
+            &resolve.types[id],
+            match resolve.types[id].owner {
+                TypeOwner::Interface(id) => resolve.interfaces[id].name.as_deref(),
+                TypeOwner::World(_) | TypeOwner::None => None,
+            },
+        );
+        let docs = |item: &str| documentation.item(interface, ty.name.as_deref().unwrap_or_default(), item);
         let mut none = |kind| {
             self.met = resolve.types[id].name.clone();
             Err(Shapeless::NoJson(kind))
@@ -184,7 +203,7 @@ impl Reader<'_> {
                 for field in &record.fields {
                     fields.push(Named {
                         name: field.name.clone(),
-                        docs: docs(&field.docs),
+                        docs: docs(&field.name),
                         of: self.shape(&field.ty)?,
                     });
                 }
@@ -194,20 +213,20 @@ impl Reader<'_> {
                 let mut cases = Vec::new();
                 for case in &variant.cases {
                     let of = case.ty.as_ref().map(|ty| self.shape(ty)).transpose()?;
-                    cases.push(Named { name: case.name.clone(), docs: docs(&case.docs), of });
+                    cases.push(Named { name: case.name.clone(), docs: docs(&case.name), of });
                 }
                 Shape::Variant(cases)
             }
             TypeDefKind::Enum(cases) => {
                 let cases = cases.cases.iter();
                 Shape::Enum(
-                    cases.map(|case| Named { name: case.name.clone(), docs: docs(&case.docs), of: () }).collect(),
+                    cases.map(|case| Named { name: case.name.clone(), docs: docs(&case.name), of: () }).collect(),
                 )
             }
             TypeDefKind::Flags(flags) => {
                 let flags = flags.flags.iter();
                 Shape::Flags(
-                    flags.map(|flag| Named { name: flag.name.clone(), docs: docs(&flag.docs), of: () }).collect(),
+                    flags.map(|flag| Named { name: flag.name.clone(), docs: docs(&flag.name), of: () }).collect(),
                 )
             }
             TypeDefKind::Option(some) => Shape::Option(self.boxed(some)?),

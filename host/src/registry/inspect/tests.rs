@@ -93,14 +93,14 @@ fn every_unknown_import_is_named() {
         (import "wasi:keyvalue/stores@0.2.0-draft" (instance))
         (import "acme:own/thing@1.0.0" (instance))
         (import "helper" (func))
-        (import "wasi:cli/stdin@0.3.0" (instance))
+        (import "wasi:cli/stdin@0.4.0" (instance))
         (instance $i) (export "cofferdam:tool/tools@1.0.0" (instance $i)))"#;
     let reasons = inspect(&component(wat)).unwrap_err().reasons;
     assert_eq!(reasons.len(), 4, "{reasons:?}");
     assert!(reasons[0].contains("nearest") && reasons[0].contains("wasi:keyvalue/store@0.2.0-draft"));
     assert!(reasons[1].contains("acme:own/thing@1.0.0"));
     assert!(reasons[2].contains("helper"));
-    assert!(reasons[3].contains("WASI 0.3"));
+    assert!(reasons[3].contains("wasi:cli/stdin@0.4.0"));
 }
 
 #[test]
