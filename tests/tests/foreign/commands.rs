@@ -1,8 +1,9 @@
 //! Programs: arguments and standard input in, what they print and their exit code out.
 
 use cofferdam::Code;
-use cofferdam_tests::run;
+use cofferdam_tests::{foreign, program, run, shared};
 use serde_json::json;
+use tokio::process::Command;
 
 use crate::tenant_with;
 
@@ -68,5 +69,33 @@ fn a_program_reads_the_volume_that_policy_grants() {
         tenant.policy(&format!("[[grant]]\ntools = [\"program\"]\n{volume}")).await;
         let granted = tenant.agent.call("program.run", read).await.json();
         assert_eq!(granted["stdout"], "none: entity not found", "{granted}");
+    });
+}
+
+/// Without a manifest it is named after its file; `run` needs no server.
+#[test]
+fn the_command_runs_and_pushes_a_component_of_others() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("Word_Count.wasm");
+        std::fs::write(&path, foreign("program")).unwrap();
+        let path = path.to_str().unwrap();
+        let tenant = shared().await.tenant("command").await;
+        let cofferdam = async |arguments: &[&str]| {
+            let mut command = Command::new(program());
+            command
+                .args(arguments)
+                .env("COFFERDAM_URL", tenant.operator.base())
+                .env("COFFERDAM_KEY", tenant.publisher.key());
+            let output = command.output().await.unwrap();
+            let text = [output.stdout, output.stderr].concat();
+            (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+        };
+        let (code, text) = cofferdam(&["run", path, "run", "args=[\"count\"]", "stdin=one two"]).await;
+        assert!(code == Some(0) && text.contains("1 lines, 2 words, 7 bytes"), "{text}");
+        let (code, text) = cofferdam(&["push", path]).await;
+        assert!(code == Some(0) && text.contains("word-count.run"), "{text}");
+        let counted = tenant.agent.call("word-count.run", json!({"args": ["count"], "stdin": "a b"})).await.json();
+        assert_eq!(counted["stdout"], "1 lines, 2 words, 3 bytes\n");
     });
 }

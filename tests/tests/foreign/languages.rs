@@ -1,21 +1,34 @@
 //! Components of other toolchains, built from source: JavaScript, Python, Go and C. What they are built with is fetched
 //! once, hundreds of megabytes of it.
+//!
+//! An interpreter takes half a minute of processor time to compile, at the lowest priority: on a machine that is busy with
+//! other tests that may be minutes, and they are compiled one after another.
 
 use std::path::Path;
 
 use bytes::Bytes;
-use cofferdam_tests::{Tenant, run, shared};
+use cofferdam_tests::{Options, Server, Tenant, run};
 use cofferdam_toolchain::Language;
 use serde_json::json;
+use tokio::sync::{Mutex, OnceCell};
 
 /// A tenant that has pushed the component in `tests/foreign/FOLDER`.
 async fn tenant_with(language: Language, folder: &str) -> Tenant {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign").join(folder);
     let built = tokio::task::spawn_blocking(move || language.build(&path, &|_| {})).await.unwrap();
     let component = Bytes::from(std::fs::read(built.unwrap_or_else(|error| panic!("{error:?}"))).unwrap());
-    let tenant = shared().await.tenant(folder).await;
+    static TURN: Mutex<()> = Mutex::const_new(());
+    let tenant = patient().await.tenant(folder).await;
+    let _turn = TURN.lock().await;
     tenant.push("tool", component).await;
     tenant
+}
+
+/// A host that lets compiling take its time.
+async fn patient() -> &'static Server {
+    static SERVER: OnceCell<Server> = OnceCell::const_new();
+    let arguments = vec!["--compile-time-max".to_owned(), "5m".to_owned()];
+    SERVER.get_or_init(|| Server::start(Options { arguments, ..Options::default() })).await
 }
 
 /// What the host says of the tenant's one component.

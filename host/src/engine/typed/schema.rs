@@ -29,8 +29,8 @@ pub fn of(shape: &Shape) -> Value {
             }
             schema
         }
-        Shape::F32 => float(json!({"type": "number", "minimum": f32::MIN, "maximum": f32::MAX})),
-        Shape::F64 => float(json!({"type": "number"})),
+        Shape::F32 => float(&json!({"type": "number", "minimum": f32::MIN, "maximum": f32::MAX})),
+        Shape::F64 => float(&json!({"type": "number"})),
         Shape::Char => json!({"type": "string", "minLength": 1, "maxLength": 1}),
         Shape::String => json!({"type": "string"}),
         Shape::Bytes => json!({"type": "string", "contentEncoding": "base64"}),
@@ -53,20 +53,20 @@ pub fn of(shape: &Shape) -> Value {
         Shape::Option(some) => {
             let some = match **some {
                 // Nothing at all, and something that is nothing, are two things.
-                Shape::Option(_) => member("some", of(some), ""),
+                Shape::Option(_) => member("some", &of(some), ""),
                 _ => of(some),
             };
             json!({"anyOf": [some, {"type": "null"}]})
         }
         Shape::Result(ok, err) => {
             let payload = |shape: &Option<Box<Shape>>| shape.as_deref().map_or_else(|| json!({"type": "null"}), of);
-            json!({"oneOf": [member("ok", payload(ok), ""), member("err", payload(err), "")]})
+            json!({"oneOf": [member("ok", &payload(ok), ""), member("err", &payload(err), "")]})
         }
     }
 }
 
 /// JSON has no word for what is not a number, and none for what is greater than every one.
-fn float(number: Value) -> Value {
+fn float(number: &Value) -> Value {
     json!({"anyOf": [number, {"enum": ["NaN", "Infinity", "-Infinity"]}]})
 }
 
@@ -85,12 +85,12 @@ fn record(fields: &[Named<Shape>]) -> Value {
 fn case(case: &Named<Option<Shape>>) -> Value {
     match &case.of {
         None => documented(json!({"const": case.name}), &case.docs),
-        Some(shape) => member(&case.name, of(shape), &case.docs),
+        Some(shape) => member(&case.name, &of(shape), &case.docs),
     }
 }
 
 /// An object with one member.
-fn member(name: &str, schema: Value, docs: &str) -> Value {
+fn member(name: &str, schema: &Value, docs: &str) -> Value {
     let object =
         json!({"type": "object", "properties": {name: schema}, "required": [name], "additionalProperties": false});
     documented(object, docs)

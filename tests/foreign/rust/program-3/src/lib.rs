@@ -81,13 +81,22 @@ async fn print(text: &str) -> Result<(), ()> {
 }
 
 async fn look() -> String {
-    let mut text = format!("environment: {}, folders: {}", environment::get_environment().len(), preopens::get_directories().len());
+    let mut text = format!(
+        "environment: {}, folders: {}",
+        environment::get_environment().len(),
+        preopens::get_directories().len()
+    );
     let (first, again) = (monotonic_clock::now(), system_clock::now());
     monotonic_clock::wait_for(5_000_000).await;
     let stands = first == monotonic_clock::now() && again.nanoseconds == system_clock::now().nanoseconds;
     write!(text, ", clocks stand: {stands}, random: {:?}", random::get_random_bytes(4)).unwrap();
     let sockets = (TcpSocket::create(IpAddressFamily::Ipv4).err(), UdpSocket::create(IpAddressFamily::Ipv6).err());
-    write!(text, ", sockets: {sockets:?}, lookup: {:?}", ip_name_lookup::resolve_addresses("localhost".to_owned()).await.err()).unwrap();
+    write!(
+        text,
+        ", sockets: {sockets:?}, lookup: {:?}",
+        ip_name_lookup::resolve_addresses("localhost".to_owned()).await.err()
+    )
+    .unwrap();
     text
 }
 
@@ -96,7 +105,8 @@ fn folder() -> Result<Descriptor, ErrorCode> {
 }
 
 async fn read(path: &str) -> Result<String, ErrorCode> {
-    let file = folder()?.open_at(PathFlags::empty(), path.to_owned(), OpenFlags::empty(), DescriptorFlags::READ).await?;
+    let file =
+        folder()?.open_at(PathFlags::empty(), path.to_owned(), OpenFlags::empty(), DescriptorFlags::READ).await?;
     let (bytes, done) = file.read_via_stream(0);
     let bytes = bytes.collect().await;
     done.await?;
