@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::events::{self, Watched};
 
-/// No answer of a host that works takes longer.
-const TIME_MAX: Duration = Duration::from_secs(120);
+/// No answer of a host that works takes longer: compiling an interpreter does, on a busy machine.
+const TIME_MAX: Duration = Duration::from_secs(360);
 
 /// Sends requests with a key.
 #[derive(Debug, Clone)]

@@ -1,4 +1,5 @@
-//! The guest programs of `tests/programs/` and the catalogue's tools, built on first use.
+//! The guest programs of `tests/programs/`, the foreign ones of `tests/foreign/` and the catalogue's tools, built on
+//! first use.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -24,6 +25,16 @@ pub fn guest(name: &str) -> Bytes {
 /// When it does not build, with what the compiler said, or when there is none of that name.
 pub fn tool(name: &str) -> Bytes {
     static BUILT: LazyLock<Vec<(String, Bytes)>> = LazyLock::new(|| read(cofferdam_toolchain::catalogue(root())));
+    find(&BUILT, name)
+}
+
+/// The component of the foreign program `name`, which knows nothing of Cofferdam.
+///
+/// # Panics
+///
+/// When it does not build, with what the compiler said, or when there is none of that name.
+pub fn foreign(name: &str) -> Bytes {
+    static BUILT: LazyLock<Vec<(String, Bytes)>> = LazyLock::new(|| read(cofferdam_toolchain::foreign(root())));
     find(&BUILT, name)
 }
 

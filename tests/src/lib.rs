@@ -23,7 +23,7 @@ pub use answer::{Answer, includes};
 pub use bystander::beside;
 pub use client::Client;
 pub use events::Watched;
-pub use guests::{guest, tool};
+pub use guests::{foreign, guest, tool};
 pub use inside::Inside;
 pub use secure::Secure;
 pub use server::{Options, Server, command, shared};

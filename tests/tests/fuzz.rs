@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use cofferdam::Code;
 use cofferdam_tests::handmade::{Handmade, with_sections};
-use cofferdam_tests::{Answer, Client, Tenant, guest, run, shared};
+use cofferdam_tests::{Answer, Client, Tenant, foreign, guest, run, shared};
 use futures::StreamExt as _;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -248,6 +248,45 @@ fn uploads() {
         for component in tenant.publisher.get("/v1/components").await.ok()["components"].as_array().unwrap() {
             assert!(!component["definitions"].as_array().unwrap().is_empty(), "{component}");
         }
+    });
+}
+
+/// Values of every WIT type, as agents would get them wrong.
+#[test]
+fn values_of_functions() {
+    let functions =
+        ["wide", "double", "letter", "bytes", "pair", "place", "figure", "rights", "maybe-maybe", "outcome"];
+    let cases = prop_oneof![
+        documents(),
+        ("[a-z-]{0,9}", documents()).prop_map(|(name, value)| json!({ name: value })),
+        prop::sample::select(vec!["circle", "polygon", "some", "ok", "err", "x"])
+            .prop_map(|name| json!({ name: [null] })),
+        vec(documents(), 0..4).prop_map(Value::from),
+    ];
+    run(async {
+        let tenant = tenant("values").await;
+        tenant.push("shapes", foreign("shapes")).await;
+        fuzz(&tenant, (prop::sample::select(functions.to_vec()), cases), async |(function, value)| {
+            Some(tenant.agent.call(&format!("shapes.echo-{function}"), json!({"value": value})).await)
+        })
+        .await;
+    });
+}
+
+/// Types and functions of components of others, damaged: what is read of them, is read behind the walls.
+#[test]
+fn types_of_functions() {
+    run(async {
+        let tenant = tenant("types").await;
+        let bytes = foreign("shapes").to_vec();
+        // Types stand behind the code: half of the damage goes there.
+        let tail = bytes.len() - 4_000;
+        let (head, types) = (bytes[..tail].to_vec(), bytes[tail..].to_vec());
+        let damaged = mutated(types).prop_map(move |types| [head.clone(), types].concat());
+        fuzz(&tenant, prop_oneof![damaged, mutated(bytes)], async |bytes| {
+            Some(tenant.publisher.upload(bytes.clone()).await)
+        })
+        .await;
     });
 }
 

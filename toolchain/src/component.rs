@@ -25,13 +25,19 @@ pub(crate) enum Shape {
     Program,
 }
 
+impl Shape {
+    const fn adapter(self) -> &'static [u8] {
+        match self {
+            Self::Library => WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+            Self::Program => WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
+        }
+    }
+}
+
 /// Makes `folder/name.wasm` of what the compiler wrote to `module`, and does nothing if that was done before.
 pub(crate) fn make(module: &Path, shape: Shape, folder: &Path, name: &str) -> Result<PathBuf> {
     let bytes = fs::read(module).with_context(|| format!("{} cannot be read", module.display()))?;
-    let adapter = match shape {
-        Shape::Library => WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
-        Shape::Program => WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
-    };
+    let adapter = shape.adapter();
     let mut hash = Sha256::new();
     for part in [RECIPE, adapter, &bytes] {
         hash.update((part.len() as u64).to_le_bytes());
@@ -47,6 +53,12 @@ pub(crate) fn make(module: &Path, shape: Shape, folder: &Path, name: &str) -> Re
     write_whole(&component, &encoded)?;
     write_whole(&stamp, &source)?;
     Ok(component)
+}
+
+/// The component of a module of WASI 0.1.
+pub(crate) fn component_of(module: &Path, shape: Shape) -> Result<Vec<u8>> {
+    let bytes = fs::read(module).with_context(|| format!("{} cannot be read", module.display()))?;
+    encode(&bytes, shape.adapter())
 }
 
 fn encode(module: &[u8], adapter: &[u8]) -> Result<Vec<u8>> {

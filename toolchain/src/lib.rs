@@ -12,6 +12,7 @@ mod command;
 mod component;
 mod debian;
 mod find;
+mod languages;
 mod manifest;
 mod repository;
 mod rustup;
@@ -20,8 +21,9 @@ pub use build::{BuildOptions, Built};
 pub use cache::cache_folder;
 pub use command::undisturbed;
 pub use find::{Choice, Toolchain};
+pub use languages::Language;
 pub use manifest::{MANIFEST, Manifest, Need, Needs, Package};
-pub use repository::{catalogue, programs};
+pub use repository::{catalogue, foreign, programs};
 
 /// Where progress goes: a line of text at a time, for people.
 pub type Report<'a> = &'a dyn Fn(&str);

@@ -24,6 +24,14 @@ pub fn programs(root: &Path) -> Result<Vec<Built>> {
     once(root.join("tests/programs"))
 }
 
+/// Components as others write them, of which none knows Cofferdam: the workspace `tests/foreign/rust/`.
+///
+/// # Errors
+/// As [`Toolchain::find`] and [`Toolchain::build_workspace`].
+pub fn foreign(root: &Path) -> Result<Vec<Built>> {
+    once(root.join("tests/foreign/rust"))
+}
+
 /// Tests of one process ask at the same time: the first builds, the others wait for it.
 fn once(workspace: PathBuf) -> Result<Vec<Built>> {
     static BUILT: LazyLock<Mutex<HashMap<PathBuf, Vec<Built>>>> = LazyLock::new(Mutex::default);

@@ -13,6 +13,7 @@ pub(crate) struct Fixtures {}
 
 impl Fixtures {
     pub(crate) fn run(&self) -> Result<()> {
-        guests::list(&guests::build(guests::PROGRAMS)?)
+        guests::list(&guests::build(guests::PROGRAMS)?)?;
+        guests::list(&guests::build(guests::FOREIGN)?)
     }
 }

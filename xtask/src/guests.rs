@@ -1,4 +1,4 @@
-//! The guests of this repository: two workspaces, and the template that authors start from.
+//! The guests of this repository: three workspaces, and the template that authors start from.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,8 @@ use crate::shell::{print, root, tell};
 pub(crate) const TOOLS: &str = "tools";
 /// The workspace of the tests' guest programs.
 pub(crate) const PROGRAMS: &str = "tests/programs";
+/// The workspace of components as others write them.
+pub(crate) const FOREIGN: &str = "tests/foreign/rust";
 
 /// What `cofferdam new` gives to authors: a package of its own.
 pub(crate) const TEMPLATE: &str = "guest-sdk/templates/rust";

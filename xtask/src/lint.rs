@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use cofferdam_toolchain::Toolchain;
 
-use crate::guests::{PROGRAMS, TEMPLATE, TOOLS, template_target};
+use crate::guests::{FOREIGN, PROGRAMS, TEMPLATE, TOOLS, template_target};
 use crate::shell::{cargo, root, run, target, tell};
 
 mod deny;
@@ -39,7 +39,7 @@ impl Lint {
 }
 
 fn format() -> Result<()> {
-    for workspace in [".", TOOLS, PROGRAMS, TEMPLATE, "toolchain/tests/sample"] {
+    for workspace in [".", TOOLS, PROGRAMS, FOREIGN, TEMPLATE, "toolchain/tests/sample"] {
         run(cargo().current_dir(root().join(workspace)).args(["fmt", "--all", "--check"]))?;
     }
     Ok(())
@@ -62,14 +62,17 @@ fn clippy() -> Result<()> {
 /// the target. Elsewhere the compiler's own warnings have to do.
 fn programs() -> Result<()> {
     let toolchain = Toolchain::find(&tell)?;
-    let mut command = toolchain.cargo();
     let check = if toolchain.has_clippy() { "clippy" } else { "check" };
     if !toolchain.has_clippy() {
         tell("the toolchain for wasm has no clippy: only the compiler's warnings are checked");
     }
-    command.current_dir(root().join(PROGRAMS)).args([check, "--workspace", "--target", toolchain.target()]);
-    // A folder of its own, since other flags would have everything in the usual one compiled anew each time.
-    run(command.env("CARGO_TARGET_DIR", target().join("lint")).env("RUSTFLAGS", "-Dwarnings"))
+    for workspace in [PROGRAMS, FOREIGN] {
+        let mut command = toolchain.cargo();
+        command.current_dir(root().join(workspace)).args([check, "--workspace", "--target", toolchain.target()]);
+        // A folder of its own, since other flags would have everything in the usual one compiled anew each time.
+        run(command.env("CARGO_TARGET_DIR", target().join("lint")).env("RUSTFLAGS", "-Dwarnings"))?;
+    }
+    Ok(())
 }
 
 fn edges() -> Result<()> {

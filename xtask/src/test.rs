@@ -27,6 +27,7 @@ pub(crate) struct Test {
 impl Test {
     pub(crate) fn run(&self) -> Result<()> {
         guests::build(guests::PROGRAMS)?;
+        guests::build(guests::FOREIGN)?;
         guests::build(guests::TOOLS)?;
         let mut total = Total::default();
         let mut failed = Vec::new();

@@ -13,6 +13,7 @@
 //! Quotas are the volume's, not the call's (`space`): every change of a volume has its turn, and counts what grew.
 
 mod bind;
+mod bind3;
 mod change;
 mod fault;
 mod file;
@@ -24,6 +25,7 @@ mod space;
 mod tests;
 
 pub use self::bind::{FilesView, add_to_linker};
+pub use self::bind3::add_to_linker as add_to_linker_3;
 pub use self::fault::Fault;
 pub use self::file::{NewTime, OpenFile, READ_BYTES_MAX, WRITE_BYTES_MAX};
 pub use self::folder::{Entry, Folder, Listing, OpenHow};

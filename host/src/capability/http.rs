@@ -8,6 +8,7 @@
 mod account;
 mod address;
 mod bind;
+mod bind3;
 mod body;
 mod broker;
 mod connection;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use self::account::Quota;
 pub use self::bind::{add_to_linker, context, is_over_header_bytes};
+pub use self::bind3::add_to_linker as add_to_linker_3;
 pub use self::body::{GuestBody, ReceivedBody};
 pub use self::broker::{Broker, BrokerSettings};
 pub use self::credential::CallSecrets;

@@ -5,9 +5,10 @@ use wasmtime_wasi::WasiCtxView;
 use wasmtime_wasi::cli::{WasiCli, WasiCliCtxView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksCtxView};
 use wasmtime_wasi::p2::bindings::{cli, clocks, sockets as wasi_sockets};
+use wasmtime_wasi::p3::bindings::{cli as cli_3, clocks as clocks_3};
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsCtxView};
 
-use super::{CapabilityView, config, files, http, io, kv, log, progress, random, sockets};
+use super::{CapabilityView, config, files, http, io, kv, log, progress, random, sockets, stdio};
 
 /// Links all of WASI 0.2 that a tool may import, `wasi:http`'s outgoing side, `wasi:keyvalue`, `wasi:config`, `wasi:logging` and Cofferdam's own interfaces.
 ///
@@ -24,7 +25,35 @@ pub fn add_to_linker<T: CapabilityView>(linker: &mut Linker<T>) -> wasmtime::Res
     log::add_to_linker(linker, |data: &mut T| data.capabilities().log())?;
     progress::add_to_linker(linker, |data: &mut T| data.capabilities().progress())?;
     random::add_to_linker(linker, |data: &mut T| data.capabilities().random())?;
+    stdio::add_to_linker(linker, |data: &mut T| data.capabilities().stdio())?;
     sockets::add_to_linker(linker, |data: &mut T| data.capabilities().sockets())
+}
+
+/// Links all of WASI 0.3 that a tool may import, beside 0.2: a component can be of both. Only for an engine that has
+/// the asynchronous component model.
+///
+/// # Errors
+///
+/// Where one of them is linked already.
+pub fn add_to_linker_3<T: CapabilityView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    let l = linker;
+    clocks_3::monotonic_clock::add_to_linker::<T, WasiClocks>(l, clocks_view)?;
+    clocks_3::system_clock::add_to_linker::<T, WasiClocks>(l, clocks_view)?;
+
+    cli_3::environment::add_to_linker::<T, WasiCli>(l, cli_view)?;
+    cli_3::exit::add_to_linker::<T, WasiCli>(l, cli_view)?;
+    cli_3::stdin::add_to_linker::<T, WasiCli>(l, cli_view)?;
+    cli_3::terminal_input::add_to_linker::<T, WasiCli>(l, cli_view)?;
+    cli_3::terminal_output::add_to_linker::<T, WasiCli>(l, cli_view)?;
+    cli_3::terminal_stdin::add_to_linker::<T, WasiCli>(l, cli_view)?;
+    cli_3::terminal_stdout::add_to_linker::<T, WasiCli>(l, cli_view)?;
+    cli_3::terminal_stderr::add_to_linker::<T, WasiCli>(l, cli_view)?;
+
+    files::add_to_linker_3(l, |data: &mut T| data.capabilities().files())?;
+    http::add_to_linker_3(l, |data: &mut T| data.capabilities().http())?;
+    random::add_to_linker_3(l, |data: &mut T| data.capabilities().random())?;
+    stdio::add_to_linker_3(l, |data: &mut T| data.capabilities().stdio())?;
+    sockets::add_to_linker_3(l, |data: &mut T| data.capabilities().sockets(), sockets_view)
 }
 
 /// What `wasmtime-wasi` serves as it is: with nothing in it, or nothing to call it on.

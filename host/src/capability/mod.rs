@@ -1,7 +1,7 @@
 //! What a call holds and can do beyond computing: each capability by its grant, everything else linked and denied.
 //!
 //! Every interface is always linked, so that a component instantiates whatever it imports; without a grant it answers
-//! with its own "denied". `X.rs` is what a capability is, `X/bind.rs` its glue for WASI 0.2. Nothing here decides: what
+//! with its own "denied". `X.rs` is what a capability is, `X/bind.rs` its glue for WASI 0.2, `X/bind3.rs` for 0.3. Nothing here decides: what
 //! policy granted is handed in, and only `policy` can have made it.
 
 pub mod bindings;
@@ -17,6 +17,7 @@ pub mod log;
 pub mod progress;
 pub mod random;
 mod sockets;
+pub mod stdio;
 pub mod tape;
 pub mod uses;
 
@@ -26,10 +27,11 @@ use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView};
 
-pub use self::linker::add_to_linker;
+pub use self::linker::{add_to_linker, add_to_linker_3};
 
 use self::clock::ClockCall;
 use self::config::{ConfigCall, ConfigView};
@@ -42,6 +44,7 @@ use self::log::{LogCall, LogView};
 use self::progress::{ProgressCall, ProgressView};
 use self::random::{RandomCall, RandomView};
 use self::sockets::SocketsView;
+use self::stdio::{Program, StdioView};
 use self::tape::{Line, Tape};
 use crate::id::{CallId, TenantId};
 use crate::limits::CallLimits;
@@ -112,6 +115,8 @@ pub struct CallCapabilities {
     log: LogCall,
     progress: ProgressCall,
     random: RandomCall,
+    /// Of a tool that is a program.
+    program: Option<Box<Program>>,
     effects: Arc<Effects>,
     /// Of the call's tape, where it has one.
     line: Option<Line>,
@@ -159,15 +164,29 @@ impl CallCapabilities {
             log: LogCall::new(grants.log.as_ref(), limits, effect()),
             progress: ProgressCall::new(limits, effect()),
             random: RandomCall::new(&grants.random, limits, call, effect()).on(line.as_ref()),
+            program: None,
             effects,
             line,
             printers: Vec::new(),
         }
     }
 
+    /// Makes the tool a program. Before anything of it runs.
+    pub fn start_program(&mut self, program: Program) {
+        self.program = Some(Box::new(program));
+    }
+
+    /// Gives up every handle that the guest still holds: it is over, and what it left half done is known to be.
+    pub fn close(&mut self) {
+        self.table = ResourceTable::new();
+    }
+
     fn wasi(&mut self) -> WasiCtxView<'_> {
         let ctx = self.wasi.get_or_insert_with(|| {
             let mut builder = WasiCtx::builder();
+            if let Some(Program { start, .. }) = self.program.as_deref() {
+                builder.args(&start.arguments).stdin(MemoryInputPipe::new(start.input.clone()));
+            }
             builder.wall_clock(self.clock.clone()).monotonic_clock(self.clock.clone());
             // Denied by default; said again, because everything rests on it.
             builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
@@ -185,7 +204,8 @@ impl CallCapabilities {
         FilesView { table: &mut self.table, call: &mut self.files, line: self.line.as_ref() }
     }
 
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
+    /// The call's side of `wasi:http`, both of what it asks and of what it is asked.
+    pub fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView { hooks: &mut self.http, table: &mut self.table, ctx: &mut self.http_context }
     }
 
@@ -195,7 +215,12 @@ impl CallCapabilities {
     }
 
     fn log(&mut self) -> LogView<'_> {
-        LogView { table: &mut self.table, call: &mut self.log, printers: &mut self.printers }
+        LogView { call: &mut self.log }
+    }
+
+    fn stdio(&mut self) -> StdioView<'_> {
+        let (log, program) = (&self.log, self.program.as_deref());
+        StdioView { table: &mut self.table, log, program, printers: &mut self.printers }
     }
 
     fn config(&mut self) -> ConfigView<'_> {

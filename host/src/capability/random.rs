@@ -6,8 +6,10 @@
 //! some number, not for keys.
 
 mod bind;
+mod bind3;
 
 pub use self::bind::{RandomView, add_to_linker};
+pub use self::bind3::add_to_linker as add_to_linker_3;
 
 use std::sync::Arc;
 

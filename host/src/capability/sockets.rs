@@ -1,6 +1,10 @@
 //! Raw sockets: never. Making one and looking a name up are refused and recorded; the rest of `wasi:sockets` is linked,
 //! and there is nothing that it could be called on.
 
+mod bind3;
+
+pub(super) use self::bind3::add_to_linker as add_to_linker_3;
+
 use wasmtime::component::{HasData, Linker, Resource, ResourceTableError};
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddress, IpAddressFamily, Network};
 use wasmtime_wasi::p2::bindings::sockets::{ip_name_lookup, network, tcp, tcp_create_socket, udp, udp_create_socket};
@@ -32,9 +36,14 @@ pub(super) fn add_to_linker<T: Send + 'static>(
 
 impl SocketsView<'_> {
     fn refuse<T>(&self, action: &str) -> SocketResult<T> {
+        self.deny(action);
+        Err(ErrorCode::AccessDenied.into())
+    }
+
+    /// Has a denial recorded.
+    fn deny(&self, action: &str) {
         let rule = "tools have no raw sockets; wasi:http goes where an http grant says".to_owned();
         self.effects.deny(DeniedUse { capability: "sockets", action: action.to_owned(), rule, nearest: None });
-        Err(ErrorCode::AccessDenied.into())
     }
 }
 

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use wasmtime::Store;
 
+use super::kinds::{self, Entry};
 use super::limiter::Limiter;
-use super::output::{Blob, Content, Hints, RawDefinition, ToolOutput};
+use super::output::{RawDefinition, ToolOutput};
 use super::settings::SLICE_FUEL;
 use super::state::State;
 use super::verdict;
 use super::{Ended, Loaded, Run, Usage, deadline};
-use crate::capability::bindings::exports::cofferdam::tool::tools;
 use crate::capability::{CallCapabilities, Services};
 use crate::error::{Code, Error, Result};
 use crate::limits::CallLimits;
@@ -131,17 +131,13 @@ pub(super) async fn run(loaded: Arc<Loaded>, services: Services, run: Run) -> En
         Err(error) => return Ended { result: Err(error), usage: Usage::default() },
     };
     let answer = {
-        let work = pin!(async {
-            let native = loaded.pre.instantiate_async(&mut *store).await?;
-            native.cofferdam_tool_tools().call_call(&mut *store, run.definition.as_str(), &run.arguments).await
-        });
+        let work = pin!(loaded.entry.call(&mut store, &run));
         deadline::until(started + run.limits.deadline, work).await
     };
     let usage = store.usage(started.elapsed());
     let result = match store.judge(answer, &run.limits, &usage) {
         Ok(Ok(output)) => bounded(output, &run.limits),
-        Ok(Err(failure)) => Err(verdict::failed(failure)),
-        Err(error) => Err(error),
+        Ok(Err(error)) | Err(error) => Err(error),
     };
     Ended { result, usage }
 }
@@ -150,28 +146,19 @@ pub(super) async fn run(loaded: Arc<Loaded>, services: Services, run: Run) -> En
 pub(super) async fn describe(loaded: Arc<Loaded>, services: Services, run: Run) -> Result<Vec<RawDefinition>> {
     let started = Instant::now();
     let mut store = enter(&loaded, &services, &run)?;
+    let Entry::Native(native) = &loaded.entry else {
+        return Err(Error::internal("only a native component describes itself"));
+    };
     let answer = {
-        let work = pin!(async {
-            let native = loaded.pre.instantiate_async(&mut *store).await?;
-            native.cofferdam_tool_tools().call_describe(&mut *store).await
-        });
+        let work = pin!(kinds::describe(native, &mut store));
         deadline::until(started + run.limits.deadline, work).await
     };
     let usage = store.usage(started.elapsed());
-    let definitions = store.judge(answer, &run.limits, &usage)?;
-    Ok(definitions.into_iter().map(definition).collect())
+    store.judge(answer, &run.limits, &usage)
 }
 
-/// The answer as plain data, unless it is larger than it may be.
-fn bounded(output: tools::Output, limits: &CallLimits) -> Result<ToolOutput> {
-    let blob = |blob: tools::Blob| Blob { media_type: blob.media_type, name: blob.name, data: blob.data };
-    let content = output.content.into_iter().map(|content| match content {
-        tools::Content::Text(text) => Content::Text(text),
-        tools::Content::Json(json) => Content::Json(json),
-        tools::Content::Image(image) => Content::Image(blob(image)),
-        tools::Content::File(file) => Content::File(blob(file)),
-    });
-    let output = ToolOutput { content: content.collect(), is_error: output.is_error };
+/// The answer, unless it is larger than it may be.
+fn bounded(output: ToolOutput, limits: &CallLimits) -> Result<ToolOutput> {
     let bytes = output.bytes();
     if bytes > limits.result_bytes {
         return Err(Error::new(
@@ -184,19 +171,4 @@ fn bounded(output: tools::Output, limits: &CallLimits) -> Result<ToolOutput> {
         .fact("used", bytes));
     }
     Ok(output)
-}
-
-fn definition(definition: tools::Definition) -> RawDefinition {
-    RawDefinition {
-        name: definition.name,
-        title: definition.title,
-        description: definition.description,
-        input_schema: definition.input_schema,
-        output_schema: definition.output_schema,
-        hints: Hints {
-            read_only: definition.hints.read_only,
-            destructive: definition.hints.destructive,
-            idempotent: definition.hints.idempotent,
-        },
-    }
 }

@@ -5,27 +5,30 @@ mod call;
 pub mod compile;
 mod deadline;
 mod executor;
+pub mod kinds;
 mod limiter;
 mod load;
 pub mod machine;
 pub mod output;
 mod settings;
 mod state;
+pub mod typed;
 mod verdict;
 
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use wasmtime::component::Linker;
 
 pub use self::call::Meter;
+pub use self::kinds::Kind;
 pub use self::settings::{Allocator, Class, EngineSettings, SMALL_DATA_BYTES_MAX};
 
 use self::executor::{Executor, Pace};
+use self::kinds::Entry;
 use self::output::{RawDefinition, ToolOutput};
 use self::state::State;
-use crate::capability::bindings::NativePre;
 use crate::capability::effects::Effects;
 use crate::capability::tape::Tape;
 use crate::capability::{Secrets, Services};
@@ -41,6 +44,10 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     small: ClassEngine,
     large: ClassEngine,
+    /// Started on first need.
+    concurrent: OnceLock<Result<ClassEngine>>,
+    concurrent_compatibility: String,
+    settings: EngineSettings,
     executor: Executor,
     services: Services,
 }
@@ -60,7 +67,7 @@ struct ClassEngine {
 
 /// A component that is ready to be instantiated.
 pub struct Loaded {
-    pre: NativePre<State>,
+    entry: Entry,
     pace: Pace,
 }
 
@@ -72,7 +79,7 @@ impl std::fmt::Debug for Loaded {
 
 impl Loaded {
     fn engine(&self) -> &wasmtime::Engine {
-        self.pre.engine()
+        self.entry.engine()
     }
 }
 
@@ -139,6 +146,10 @@ impl Engine {
         Ok(Self(Arc::new(Inner {
             small: ClassEngine::new(Class::Small, settings)?,
             large: ClassEngine::new(Class::Large, settings)?,
+            concurrent: OnceLock::new(),
+            concurrent_compatibility: settings::compatibility_of(Class::Async)
+                .map_err(|error| ClassEngine::failed(Class::Async, &error))?,
+            settings: settings.clone(),
             executor,
             services,
         })))
@@ -146,7 +157,12 @@ impl Engine {
 
     /// What artefacts of `class` have to be made for: part of their key.
     pub fn compatibility(&self, class: Class) -> &str {
-        &self.class(class).compatibility
+        match class {
+            Class::Small => &self.0.small.compatibility,
+            Class::Large => &self.0.large.compatibility,
+            // Whether it was started or not.
+            Class::Async => &self.0.concurrent_compatibility,
+        }
     }
 
     /// Maps the authenticated artefact in `file`.
@@ -155,15 +171,15 @@ impl Engine {
     ///
     /// When it was not made for this engine, or imports what the host does not offer: the text names it.
     pub fn load(&self, class: Class, file: &File) -> Result<Arc<Loaded>> {
-        let class = self.class(class);
+        let class = self.class(class)?;
         let component = load::map(&class.engine, file)
             .map_err(|error| Error::internal(format_args!("artefact does not load: {error:#}")))?;
-        let pre = class
+        let entry = class
             .linker
             .instantiate_pre(&component)
-            .and_then(NativePre::new)
+            .and_then(Entry::of)
             .map_err(|error| Error::internal(format_args!("component does not link: {error:#}")))?;
-        Ok(Arc::new(Loaded { pre, pace: Pace::default() }))
+        Ok(Arc::new(Loaded { entry, pace: Pace::default() }))
     }
 
     /// Runs one call to its end.
@@ -179,7 +195,7 @@ impl Engine {
         self.0.executor.run(&tenant, &loaded.pace, work).await
     }
 
-    /// Asks a component what it defines. It holds nothing that `run` does not give it.
+    /// Asks a native component what it defines. It holds nothing that `run` does not give it.
     ///
     /// # Errors
     ///
@@ -191,22 +207,33 @@ impl Engine {
         self.0.executor.run(&tenant, &Pace::default(), work).await
     }
 
-    fn class(&self, class: Class) -> &ClassEngine {
+    fn class(&self, class: Class) -> Result<&ClassEngine> {
+        let inner = &self.0;
         match class {
-            Class::Small => &self.0.small,
-            Class::Large => &self.0.large,
+            Class::Small => Ok(&inner.small),
+            Class::Large => Ok(&inner.large),
+            Class::Async => {
+                let started = inner.concurrent.get_or_init(|| ClassEngine::new(Class::Async, &inner.settings));
+                started.as_ref().map_err(Clone::clone)
+            }
         }
     }
 }
 
 impl ClassEngine {
     fn new(class: Class, settings: &EngineSettings) -> Result<Self> {
-        let failed =
-            |error: wasmtime::Error| Error::internal(format_args!("engine {class} cannot be set up: {error:#}"));
+        let failed = |error: wasmtime::Error| Self::failed(class, &error);
         let engine = wasmtime::Engine::new(&settings::host_config(class, settings)).map_err(failed)?;
         let mut linker = Linker::new(&engine);
         crate::capability::add_to_linker(&mut linker).map_err(failed)?;
+        if class == Class::Async {
+            crate::capability::add_to_linker_3(&mut linker).map_err(failed)?;
+        }
         let compatibility = settings::compatibility(&engine);
         Ok(Self { engine, linker, compatibility })
+    }
+
+    fn failed(class: Class, error: &wasmtime::Error) -> Error {
+        Error::internal(format_args!("engine {class} cannot be set up: {error:#}"))
     }
 }

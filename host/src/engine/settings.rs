@@ -19,6 +19,8 @@ pub enum Class {
     Small,
     /// More: mapped copy-on-write.
     Large,
+    /// Of WASI 0.3, whatever its data: several things of one call go on at once, which costs every call a little.
+    Async,
 }
 
 /// The most active data of a component of class [`Class::Small`].
@@ -26,17 +28,18 @@ pub const SMALL_DATA_BYTES_MAX: u64 = 64 << 10;
 
 impl Class {
     /// Every class.
-    pub const ALL: [Self; 2] = [Self::Small, Self::Large];
+    pub const ALL: [Self; 3] = [Self::Small, Self::Large, Self::Async];
 
     /// Its name, as it stands in artefact keys.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Small => "small",
             Self::Large => "large",
+            Self::Async => "async",
         }
     }
 
-    /// The class for a component with so much active data.
+    /// The class for a component of WASI 0.2 with so much active data.
     pub const fn of(active_data_bytes: u64) -> Self {
         if active_data_bytes <= SMALL_DATA_BYTES_MAX { Self::Small } else { Self::Large }
     }
@@ -99,13 +102,19 @@ pub(super) fn config(class: Class) -> Config {
         .consume_fuel(true)
         // Fuel gives the slices at whose ends the deadline is checked. Epochs on top cost up to 1.4 times on loops.
         .epoch_interruption(false)
-        .concurrency_support(false)
-        .memory_init_cow(class == Class::Large)
+        .concurrency_support(class == Class::Async)
+        // Values of tools that are functions.
+        .wasm_component_model_map(true)
+        .wasm_component_model_fixed_length_lists(true)
+        .memory_init_cow(class != Class::Small)
         // The same call gives the same bytes, on any processor.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .max_wasm_stack(WASM_STACK_BYTES)
         .async_stack_size(WASM_STACK_BYTES + HOST_STACK_BYTES);
+    if class == Class::Async {
+        config.wasm_component_model_async(true);
+    }
     config
 }
 
@@ -138,6 +147,11 @@ fn pool(settings: &EngineSettings) -> PoolingAllocationConfig {
         .table_keep_resident(64 << 10)
         .pagemap_scan(Enabled::Auto);
     pool
+}
+
+/// The same of a class whose engine need not be set up for that.
+pub(super) fn compatibility_of(class: Class) -> wasmtime::Result<String> {
+    Ok(compatibility(&wasmtime::Engine::new(&config(class))?))
 }
 
 /// What an artefact depends on, as 16 hex digits: the wasmtime version, the target and every setting that compiled

@@ -1,5 +1,7 @@
 //! What a store holds: the call's capabilities and its counters. Gone with the call.
 
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
+
 use super::limiter::Limiter;
 use crate::capability::{CallCapabilities, CapabilityView};
 
@@ -8,6 +10,12 @@ use crate::capability::{CallCapabilities, CapabilityView};
 pub(crate) struct State {
     pub(super) capabilities: CallCapabilities,
     pub(super) limiter: Limiter,
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.capabilities.http()
+    }
 }
 
 impl CapabilityView for State {

@@ -13,7 +13,8 @@ mod walls;
 pub use self::probe::Probe;
 pub use self::walls::{Layer, Room};
 
-use super::inspect::{Inspection, Rejection, inspect};
+use super::inspect::{Inspection, Rejection, described, inspect};
+use crate::engine::output::RawDefinition;
 
 /// The argument that makes this program the compiling child.
 pub(super) const SUBCOMMAND: &str = "compile-component";
@@ -52,8 +53,8 @@ pub(super) struct Report {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Finding {
-    /// The artefact is on standard output, whole.
-    Compiled { inspection: Inspection, artefact_bytes: u64 },
+    /// The artefact is on standard output, whole. Of a component that does not describe itself, here is what it has.
+    Compiled { inspection: Inspection, definitions: Vec<RawDefinition>, artefact_bytes: u64 },
     /// The component is at fault.
     Rejected(Rejection),
     /// The host is at fault.
@@ -69,6 +70,8 @@ pub fn main() -> Option<ExitCode> {
     if arguments.next()? != SUBCOMMAND {
         return None;
     }
+    // Standard error is for the report alone.
+    std::panic::set_hook(Box::new(|_| {}));
     let report = match arguments.next().and_then(|job| serde_json::from_str(job.to_str()?).ok()) {
         Some(job) => run(&job),
         None => Report {
@@ -107,13 +110,18 @@ fn compile(component_bytes_max: u64) -> Finding {
         Ok(inspection) => inspection,
         Err(rejection) => return Finding::Rejected(rejection),
     };
+    let definitions = match std::panic::catch_unwind(|| described(&component, inspection.kind)) {
+        Ok(Ok(definitions)) => definitions,
+        Ok(Err(rejection)) => return Finding::Rejected(rejection),
+        Err(_) => return Finding::Rejected(Rejection::because("its WIT cannot be read")),
+    };
     let artefact = match crate::engine::compile::precompile(inspection.class, &component) {
         Ok(artefact) => artefact,
         Err(error) => return Finding::Rejected(Rejection::because(format!("it does not compile: {error}"))),
     };
     let mut output = std::io::stdout().lock();
     match output.write_all(&artefact).and_then(|()| output.flush()) {
-        Ok(()) => Finding::Compiled { inspection, artefact_bytes: artefact.len() as u64 },
+        Ok(()) => Finding::Compiled { inspection, definitions, artefact_bytes: artefact.len() as u64 },
         Err(error) => Finding::Failed(error.to_string()),
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::child::{Finding, Job, Layer, Probe, Report, Room, SUBCOMMAND, Task};
 use super::inspect::{Inspection, Rejection};
+use crate::engine::output::RawDefinition;
 use crate::error::{Code, Error, Result};
 
 /// What compiling may take.
@@ -54,6 +55,8 @@ const ENDING_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(super) inspection: Inspection,
+    /// Of a component that does not describe itself.
+    pub(super) definitions: Vec<RawDefinition>,
     /// How many of the bytes that it wrote are the artefact.
     pub(super) artefact_bytes: u64,
     pub(super) layers: Vec<Layer>,
@@ -91,8 +94,8 @@ impl Compiler {
         let report =
             self.run(Task::Compile, Stdio::from(component), Stdio::from(artefact), component_bytes_max).await?;
         match report.finding {
-            Finding::Compiled { inspection, artefact_bytes } => {
-                Ok(Compiled { inspection, artefact_bytes, layers: report.layers })
+            Finding::Compiled { inspection, definitions, artefact_bytes } => {
+                Ok(Compiled { inspection, definitions, artefact_bytes, layers: report.layers })
             }
             Finding::Rejected(rejection) => Err(Failure::Rejected(rejection)),
             Finding::Failed(reason) => Err(failed(format!("the compiling child failed: {reason}"))),

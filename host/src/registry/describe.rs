@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use futures::future::BoxFuture;
 
-use super::definitions::{self, Definition};
 use super::inspect::Rejection;
 use crate::capability::effects::{Effects, Witness};
+use crate::engine::output::RawDefinition;
 use crate::engine::{Engine, Loaded, Meter, Run};
 use crate::error::{Code, Error, Result};
 use crate::id::{CallId, DefinitionName, TenantId};
@@ -42,8 +42,8 @@ impl Witness for NoEffects {
     }
 }
 
-/// The component's definitions, checked.
-pub(super) async fn describe(engine: &Engine, tenant: &TenantId, loaded: &Arc<Loaded>) -> Result<Vec<Definition>> {
+/// What a native component says that it defines.
+pub(super) async fn describe(engine: &Engine, tenant: &TenantId, loaded: &Arc<Loaded>) -> Result<Vec<RawDefinition>> {
     let definition: DefinitionName = "describe".parse()?;
     let run = Run {
         call: CallId::new(),
@@ -59,11 +59,8 @@ pub(super) async fn describe(engine: &Engine, tenant: &TenantId, loaded: &Arc<Lo
         secrets: Arc::default(),
         tape: None,
     };
-    let described = engine.describe(loaded, run).await.map_err(|error| match error.code() {
+    engine.describe(loaded, run).await.map_err(|error| match error.code() {
         Code::Internal | Code::Overloaded => error,
         _ => Rejection::because(format!("its describe function failed: {}", error.message())).into(),
-    })?;
-    // Patterns of schemas are compiled to be checked: not on a thread that serves requests.
-    let checked = tokio::task::spawn_blocking(move || definitions::check(described)).await;
-    Ok(checked.map_err(Error::internal)??)
+    })
 }

@@ -7,53 +7,16 @@ use serde::{Deserialize, Serialize};
 use wasmparser::{ComponentExternalKind, Validator, WasmFeatures};
 
 mod bounds;
+mod docs;
+mod functions;
 #[cfg(test)]
 mod tests;
 
 use super::GrantKind;
 use super::words::{self, InterfaceId};
-use crate::engine::Class;
+use crate::engine::output::RawDefinition;
+use crate::engine::{Class, Kind, kinds};
 use crate::error::{Code, Error};
-
-/// How a component's exports become tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// It exports `cofferdam:tool/tools@1`: it describes its tools itself.
-    Native,
-    /// It exports `wasi:cli/run`: a program.
-    Command,
-    /// It exports `wasi:http/incoming-handler` (or `handler`, in WASI 0.3).
-    Http,
-    /// It exports functions of its own.
-    Functions,
-}
-
-impl Kind {
-    /// Its name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Native => "native",
-            Self::Command => "command",
-            Self::Http => "http",
-            Self::Functions => "functions",
-        }
-    }
-
-    /// Why a component of this kind cannot be called by this version; absent when it can.
-    pub fn refused(self) -> Option<String> {
-        let found = match self {
-            Self::Native => return None,
-            Self::Command => "it is a program (it exports wasi:cli/run)",
-            Self::Http => "it is an HTTP handler (it exports wasi:http)",
-            Self::Functions => "it exports functions of its own",
-        };
-        Some(format!(
-            "{found}; this version calls components that export cofferdam:tool/tools@1: \
-             start one with `cofferdam new`, or implement the world cofferdam:tool/native"
-        ))
-    }
-}
 
 /// What was found out about a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,7 +84,8 @@ impl From<Rejection> for Error {
     }
 }
 
-/// WebAssembly 2 and what of 3 compilers emit by default, in the component model of WASI 0.2. Neither threads nor
+/// WebAssembly 2 and what of 3 compilers emit by default, in the component model of WASI 0.2; that of 0.3
+/// is tried where this does not fit. Neither threads nor
 /// garbage collection nor exceptions: what is not needed is not open to attack.
 const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
@@ -135,7 +99,9 @@ const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::FLOATS)
     .union(WasmFeatures::MULTI_MEMORY)
     .union(WasmFeatures::EXTENDED_CONST)
-    .union(WasmFeatures::COMPONENT_MODEL);
+    .union(WasmFeatures::COMPONENT_MODEL)
+    .union(WasmFeatures::CM_MAP)
+    .union(WasmFeatures::CM_FIXED_LENGTH_LISTS);
 
 /// Finds out what the component in `bytes` is. Never panics, whatever they hold; takes time and memory in proportion
 /// to them, within a generous factor: for uploads it runs in the confined child.
@@ -153,7 +119,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, Rejection> {
         ));
     }
     let parts = bounds::count(bytes)?;
-    validate(bytes)?;
+    let is_asynchronous = validate(bytes)?;
 
     let mut reasons = Vec::new();
     for (name, kind) in &parts.imports {
@@ -175,12 +141,41 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, Rejection> {
         }
     };
     match kind {
-        Some(kind) if reasons.is_empty() => Ok(inspection(kind, bytes, &parts)),
+        Some(kind) if reasons.is_empty() => Ok(inspection(kind, bytes, &parts, is_asynchronous)),
         _ => Err(Rejection::new(reasons)),
     }
 }
 
-fn inspection(kind: Kind, bytes: &[u8], parts: &bounds::Parts) -> Inspection {
+/// What tools a component has that does not describe itself, by its types alone: nothing of it runs. As hostile as its
+/// bytes, so for the confined child, too.
+///
+/// # Errors
+///
+/// When a function of it cannot be a tool, or all of them together say too much.
+pub(super) fn described(bytes: &[u8], kind: Kind) -> Result<Vec<RawDefinition>, Rejection> {
+    let definitions = match kind {
+        Kind::Native => return Ok(Vec::new()),
+        Kind::Command => vec![kinds::command_definition()],
+        Kind::Http => vec![kinds::handler_definition()],
+        Kind::Functions => functions::definitions(bytes)?,
+    };
+    let texts = |raw: &RawDefinition| {
+        raw.description.len() + raw.input_schema.len() + raw.output_schema.as_ref().map_or(0, String::len)
+    };
+    let bytes: usize = definitions.iter().map(texts).sum();
+    if bytes > DEFINITIONS_BYTES_MAX {
+        return Err(Rejection::because(format!(
+            "descriptions and schemas of its functions have {bytes} bytes together; the limit is {DEFINITIONS_BYTES_MAX}: \
+             split it into several components"
+        )));
+    }
+    Ok(definitions)
+}
+
+/// Descriptions and schemas of one component together, in bytes: the child's report has room for them.
+const DEFINITIONS_BYTES_MAX: usize = 1 << 20;
+
+fn inspection(kind: Kind, bytes: &[u8], parts: &bounds::Parts, is_asynchronous: bool) -> Inspection {
     let names = |externs: &[(String, ComponentExternalKind)], only: fn(ComponentExternalKind) -> bool| {
         let names: BTreeSet<String> =
             externs.iter().filter(|(_, kind)| only(*kind)).map(|(name, _)| name.clone()).collect();
@@ -188,10 +183,11 @@ fn inspection(kind: Kind, bytes: &[u8], parts: &bounds::Parts) -> Inspection {
     };
     let imports = names(&parts.imports, |kind| kind == ComponentExternalKind::Instance);
     let exports = names(&parts.exports, |kind| kind != ComponentExternalKind::Type);
+    let names_3 = imports.iter().chain(&exports).any(|name| name.starts_with("wasi:") && name.contains("@0.3."));
     let (words, grants) = words::explain(imports.iter().map(String::as_str));
     Inspection {
         kind,
-        class: Class::of(parts.active_data_bytes),
+        class: if is_asynchronous || names_3 { Class::Async } else { Class::of(parts.active_data_bytes) },
         bytes: bytes.len() as u64,
         active_data_bytes: parts.active_data_bytes,
         imports,
@@ -201,16 +197,13 @@ fn inspection(kind: Kind, bytes: &[u8], parts: &bounds::Parts) -> Inspection {
     }
 }
 
-fn validate(bytes: &[u8]) -> Result<(), Rejection> {
-    let Err(error) = Validator::new_with_features(FEATURES).validate_all(bytes) else { return Ok(()) };
-    // Told apart, because the remedy differs: a newer component is not a broken one.
-    let asynchronous = FEATURES.union(WasmFeatures::CM_ASYNC);
-    if Validator::new_with_features(asynchronous).validate_all(bytes).is_ok() {
-        return Err(Rejection::because(
-            "it uses the asynchronous component model of WASI 0.3, which this version does not run: \
-             build for the target wasm32-wasip2",
-        ));
+/// Whether the component is one of the asynchronous component model, of WASI 0.3.
+fn validate(bytes: &[u8]) -> Result<bool, Rejection> {
+    let Err(error) = Validator::new_with_features(FEATURES).validate_all(bytes) else { return Ok(false) };
+    if Validator::new_with_features(FEATURES.union(WasmFeatures::CM_ASYNC)).validate_all(bytes).is_ok() {
+        return Ok(true);
     }
+    // Told apart, because the remedy differs: a newer component is not a broken one.
     if Validator::new_with_features(WasmFeatures::all()).validate_all(bytes).is_ok() {
         return Err(Rejection::because(format!(
             "it uses a WebAssembly feature that this host does not take ({}): \
@@ -238,13 +231,10 @@ fn kind(exports: &[(String, ComponentExternalKind)]) -> Result<Kind, String> {
             None => Err("it exports cofferdam:tool/tools without a version; this host speaks version 1".to_owned()),
         };
     }
-    if exports_interface("wasi:cli", "run").is_some() {
-        return Ok(Kind::Command);
-    }
-    if exports_interface("wasi:http", "incoming-handler").is_some()
-        || exports_interface("wasi:http", "handler").is_some()
-    {
-        return Ok(Kind::Http);
+    let interfaces = exports.iter().filter(|(_, kind)| *kind == ComponentExternalKind::Instance);
+    let kind = Kind::of(interfaces.map(|(name, _)| name.as_str()));
+    if kind != Kind::Functions {
+        return Ok(kind);
     }
     if exports.iter().any(|(_, kind)| matches!(kind, ComponentExternalKind::Func | ComponentExternalKind::Instance)) {
         return Ok(Kind::Functions);
@@ -252,7 +242,9 @@ fn kind(exports: &[(String, ComponentExternalKind)]) -> Result<Kind, String> {
     if exports.iter().any(|(_, kind)| matches!(kind, ComponentExternalKind::Type | ComponentExternalKind::Component)) {
         return Err("it holds types alone: a WIT package, not a component that can run".to_owned());
     }
-    Err("it exports nothing that could be called; a tool exports cofferdam:tool/tools@1".to_owned())
+    Err("it exports nothing that could be called: a tool exports cofferdam:tool/tools@1, functions of its own, \
+         wasi:cli/run or a wasi:http handler"
+        .to_owned())
 }
 
 fn unreadable(error: &wasmparser::Error) -> Rejection {

@@ -20,8 +20,9 @@ use tempfile::NamedTempFile;
 
 pub use self::confine::{CompileSettings, SelfTest, self_test};
 pub use self::definitions::Definition;
-pub use self::inspect::{Inspection, Kind, Rejection, inspect};
+pub use self::inspect::{Inspection, Rejection, inspect};
 pub use self::stage::{Staged, UploadSettings};
+pub use crate::engine::Kind;
 pub use crate::policy::GrantKind;
 
 use self::artefact::{Artefacts, Found, Made};
@@ -126,7 +127,7 @@ impl Registry {
     }
 
     /// Decides whether `staged` may be published by `tenant`: inspects and compiles it in confinement, asks it for its
-    /// tools, checks those, and keeps component and artefact. Admitting the same bytes again gives the same.
+    /// tools or reads them from its types, checks those, and keeps component and artefact. Admitting the same bytes again gives the same.
     ///
     /// # Errors
     ///
@@ -137,16 +138,19 @@ impl Registry {
         let digest = staged.digest;
         let (written, compiled) = inner.compile(tenant, &staged).await?;
         let inspection = compiled.inspection;
-        if let Some(reason) = inspection.kind.refused() {
-            return Err(Rejection::because(reason).into());
-        }
         let loaded =
             inner.link(inspection.class, written.reopen().map_err(Error::internal)?).await.map_err(|error| {
                 // It compiled, so it is sound; what it imports is of another shape than what is on offer.
                 let detail = error.operator_detail().unwrap_or_default().to_owned();
                 Error::from(Rejection::because(format!("it cannot be linked to this host: {detail}")))
             })?;
-        let definitions = describe::describe(&inner.engine, tenant, &loaded).await?;
+        let raw = match inspection.kind {
+            Kind::Native => describe::describe(&inner.engine, tenant, &loaded).await?,
+            Kind::Command | Kind::Http | Kind::Functions => compiled.definitions,
+        };
+        // Patterns of schemas are compiled to be checked: not on a thread that serves requests.
+        let checked = tokio::task::spawn_blocking(move || definitions::check(raw)).await;
+        let definitions = checked.map_err(Error::internal)??;
         inner.components.keep(tenant, &digest, staged.file.path()).await?;
         self.keep(tenant, &digest, inspection.class, written).await?;
         let artefact_bytes = compiled.artefact_bytes;

@@ -101,6 +101,78 @@ const OFFERS: &[Offer] = &[
         grant: Some(GrantKind::Http),
     },
     Offer {
+        package: "wasi:cli",
+        version: "0.3.0",
+        interfaces: &["environment", "exit", "types"],
+        words: "may look for arguments and environment variables (wasi:cli): there are none, and nothing of the host's",
+        grant: None,
+    },
+    Offer {
+        package: "wasi:cli",
+        version: "0.3.0",
+        interfaces: &[
+            "stdin",
+            "stdout",
+            "stderr",
+            "terminal-input",
+            "terminal-output",
+            "terminal-stdin",
+            "terminal-stdout",
+            "terminal-stderr",
+        ],
+        words: "may print (wasi:cli): standard input is empty; what it prints is kept where log is granted",
+        grant: Some(GrantKind::Log),
+    },
+    Offer {
+        package: "wasi:clocks",
+        version: "0.3.0",
+        interfaces: &["types"],
+        words: "names units of time (wasi:clocks)",
+        grant: None,
+    },
+    Offer {
+        package: "wasi:clocks",
+        version: "0.3.0",
+        interfaces: &["monotonic-clock", "system-clock"],
+        words: "reads clocks (wasi:clocks): they stand still at the call's start unless clock is granted",
+        grant: Some(GrantKind::Clock),
+    },
+    Offer {
+        package: "wasi:filesystem",
+        version: "0.3.0",
+        interfaces: &["preopens", "types"],
+        words: "asks for files (wasi:filesystem): it sees the volumes that the policy grants, and no folder otherwise",
+        grant: Some(GrantKind::Files),
+    },
+    Offer {
+        package: "wasi:random",
+        version: "0.3.0",
+        interfaces: &["random"],
+        words: "asks for random bytes (wasi:random): they follow from the call's id unless random is granted",
+        grant: Some(GrantKind::Random),
+    },
+    Offer {
+        package: "wasi:random",
+        version: "0.3.0",
+        interfaces: &["insecure", "insecure-seed"],
+        words: "seeds its hash tables (wasi:random)",
+        grant: None,
+    },
+    Offer {
+        package: "wasi:sockets",
+        version: "0.3.0",
+        interfaces: &["ip-name-lookup", "types"],
+        words: "names raw sockets (wasi:sockets): always refused, whatever the policy says; use wasi:http instead",
+        grant: None,
+    },
+    Offer {
+        package: "wasi:http",
+        version: "0.3.0",
+        interfaces: &["client", "types"],
+        words: "asks for the network (wasi:http): requests leave only for where the policy grants http",
+        grant: Some(GrantKind::Http),
+    },
+    Offer {
         package: "wasi:keyvalue",
         version: "0.2.0-draft",
         interfaces: &["atomics", "batch", "store"],
@@ -187,11 +259,6 @@ pub(super) fn refuse(import: &str) -> Option<String> {
             "it imports {import:?} by a plain name; only interfaces can be imported, such as wasi:clocks/wall-clock@0.2.0"
         ));
     };
-    if id.package.starts_with("wasi:") && id.version.as_ref().is_some_and(|v| v.major == 0 && v.minor == 3) {
-        return Some(format!(
-            "it imports {import}, which is WASI 0.3; this host runs WASI 0.2: build for the target wasm32-wasip2"
-        ));
-    }
     let near = nearest(&id);
     Some(format!("it imports {import}, which this host does not offer; the nearest that it does is {near}"))
 }
@@ -227,6 +294,8 @@ mod tests {
             "wasi:io/streams@0.2.12",
             "wasi:random/insecure-seed@0.2.4",
             "wasi:sockets/tcp@0.2.6",
+            "wasi:cli/stdin@0.3.0",
+            "wasi:http/client@0.3.1",
             "wasi:keyvalue/store@0.2.0-draft",
             "cofferdam:tool/progress@1.0.0",
         ] {
@@ -243,7 +312,8 @@ mod tests {
         near("wasi:keyvalue/stores@0.2.0-draft", "wasi:keyvalue/store@0.2.0-draft");
         near("wasi:keyvalue/store@0.2.0-draft2", "wasi:keyvalue/store@0.2.0-draft");
         near("wasi:http/outgoing-handlers@0.2.0", "wasi:http/outgoing-handler@0.2");
-        near("wasi:cli/stdin@0.3.0", "WASI 0.3");
+        near("wasi:cli/stdin@0.4.0", "wasi:cli/stdin@0.");
+        near("wasi:cli/stdin@0.3.0-rc-2026-01-06", "wasi:cli/stdin@0.");
         near("wasi:cli/stdin", "wasi:cli/stdin@0.2");
         near("cofferdam:tool/progress@2.0.0", "cofferdam:tool/progress@1.0.0");
         near("do-it", "plain name");

@@ -12,7 +12,7 @@ use super::{Refused, Router, arguments, digest};
 use crate::audit::entry::{CallDecided, Outcome};
 use crate::capability::effects::{EffectUsage, GuestEvent};
 use crate::engine::output::{Content, ToolOutput};
-use crate::engine::{Run, Usage};
+use crate::engine::{Class, Run, Usage};
 use crate::error::{Code, Error, Result};
 use crate::id::{CallId, Digest, ToolName, ToolRequest};
 use crate::identity::Scope;
@@ -155,7 +155,9 @@ impl Router {
         let frozen_time = now_in_microseconds();
         let decided = self.decided(caller, id, &resolved, &tool, allowed, &arguments, frozen_time);
         let keeper = Keeper::of(&inner.payloads, &inner.quotas, caller, id, &arguments);
-        let tape = keeper.as_ref().and_then(|keeper| keeper.tape().cloned());
+        // What goes on at once has no order that could be given again: see `replay/recall.rs`.
+        let is_taped = version.admission.inspection.class != Class::Async;
+        let tape = keeper.as_ref().filter(|_| is_taped).and_then(|keeper| keeper.tape().cloned());
         let mut record = Record::begin(&inner.audit, &inner.tasks, caller, decided, watcher.clone(), pass, keeper)?;
         if let Some(watcher) = watcher {
             record.durable().await?;

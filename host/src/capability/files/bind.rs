@@ -4,12 +4,13 @@
 //! in the call's table is this module's own.
 
 mod stream;
-mod words;
+pub(super) mod words;
 
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 
+pub(super) use self::stream::trap;
 use self::stream::{FileReader, FileWriter};
 use super::{Fault, FilesCall, Folder, Listing, Node, OpenFile};
 use crate::capability::tape::{Line, ask, ask_now, question};
@@ -25,7 +26,7 @@ pub struct FilesView<'a> {
     pub line: Option<&'a Line>,
 }
 
-struct HasFiles;
+pub(super) struct HasFiles;
 
 impl HasData for HasFiles {
     type Data<'a> = FilesView<'a>;
@@ -48,10 +49,10 @@ type Descriptor = Resource<types::Descriptor>;
 type EntryStream = Resource<types::DirectoryEntryStream>;
 
 /// What a handle leads to. In a replay that is nothing: what it led to is told by the tape.
-type Held<T> = Option<T>;
+pub(super) type Held<T> = Option<T>;
 
 /// A handle by the interface's type of it, as one by ours.
-fn own<T: 'static, U: 'static>(handle: &Resource<U>) -> Resource<T> {
+pub(super) fn own<T: 'static, U: 'static>(handle: &Resource<U>) -> Resource<T> {
     Resource::new_borrow(handle.rep())
 }
 
@@ -60,7 +61,7 @@ impl FilesView<'_> {
         Ok(Resource::new_own(self.table.push(node)?.rep()))
     }
 
-    fn node(&self, handle: &Descriptor) -> Result<&Node, Fault> {
+    pub(super) fn node<T: 'static>(&self, handle: &Resource<T>) -> Result<&Node, Fault> {
         self.table.get(&own::<Held<Node>, _>(handle))?.as_ref().ok_or(Fault::BadDescriptor)
     }
 
@@ -88,7 +89,7 @@ impl From<Fault> for FsError {
     fn from(fault: Fault) -> Self {
         match words::error_code(&fault) {
             Some(code) => code.into(),
-            None => Self::trap(stream::trap(fault)),
+            None => Self::trap(trap(fault)),
         }
     }
 }

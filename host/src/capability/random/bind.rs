@@ -12,7 +12,7 @@ pub struct RandomView<'a> {
     pub call: &'a mut RandomCall,
 }
 
-struct HasRandom;
+pub(super) struct HasRandom;
 
 impl HasData for HasRandom {
     type Data<'a> = RandomView<'a>;
@@ -33,7 +33,7 @@ pub fn add_to_linker<T: Send + 'static>(
 }
 
 /// The trap that a fault is. A limit stays what it is, for the engine's verdict.
-fn trap(fault: RandomFault) -> wasmtime::Error {
+pub(super) fn trap(fault: RandomFault) -> wasmtime::Error {
     match fault {
         RandomFault::Stop(stop) => stop.into(),
         RandomFault::Failed(error) => error.into(),

@@ -88,6 +88,11 @@ impl Router {
         if is_same && *found.component() != decided.component {
             return Ok(Err(format!("version {version} of {package} is another component than it was")));
         }
+        if found.admission.inspection.class == Class::Async {
+            let what =
+                "it is a component of WASI 0.3, in which several things go on at once: in which order is not recorded";
+            return Ok(Err(what.to_owned()));
+        }
         let tenant = &caller.tenant.id;
         let Some(policy) = self.text_of(tenant, &decided.policy, Policy::default().digest()).await? else {
             return Ok(Err(format!("the text of its policy, {}, is not kept", decided.policy)));

@@ -12,7 +12,7 @@ use crate::capability::tape::{Line, ask, question};
 const READ_AHEAD_BYTES: usize = 4 << 10;
 
 /// The trap that a fault is where it cannot be an error. A stop stays what it is, for the engine's verdict.
-pub(super) fn trap(fault: Fault) -> wasmtime::Error {
+pub(in crate::capability::files) fn trap(fault: Fault) -> wasmtime::Error {
     match fault {
         Fault::Stop(stop) => stop.into(),
         fault => fault.into(),

@@ -10,48 +10,66 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 
 use crate::capability::files::{Entry, Fault, Kind, Metadata, NewTime, OpenHow};
 
+/// The interface's error for a fault; absent where the call ends. The same words in both versions of it.
+macro_rules! code_of {
+    ($fault:expr, $code:ident) => {{
+        use $crate::capability::files::Fault;
+        Some(match $fault {
+            Fault::Escape | Fault::Link | Fault::NotPermitted => $code::NotPermitted,
+            Fault::ReadOnly => $code::ReadOnly,
+            Fault::CrossDevice => $code::CrossDevice,
+            Fault::Quota => $code::Quota,
+            Fault::InsufficientSpace => $code::InsufficientSpace,
+            Fault::NoEntry => $code::NoEntry,
+            Fault::Exist => $code::Exist,
+            Fault::NotDirectory => $code::NotDirectory,
+            Fault::IsDirectory => $code::IsDirectory,
+            Fault::NotEmpty => $code::NotEmpty,
+            Fault::Loop => $code::Loop,
+            Fault::BadDescriptor => $code::BadDescriptor,
+            Fault::NameTooLong => $code::NameTooLong,
+            Fault::FileTooLarge => $code::FileTooLarge,
+            Fault::Invalid => $code::Invalid,
+            Fault::Overflow => $code::Overflow,
+            Fault::Busy => $code::Busy,
+            Fault::Unsupported => $code::Unsupported,
+            Fault::Io => $code::Io,
+            Fault::Stop(_) | Fault::Handle(_) => return None,
+        })
+    }};
+}
+
+/// How a path is to be opened, by the flags of either version.
+macro_rules! how_of {
+    ($flags:expr, $access:expr) => {{
+        let (flags, access) = ($flags, $access);
+        let synchronous = DescriptorFlags::FILE_INTEGRITY_SYNC
+            | DescriptorFlags::DATA_INTEGRITY_SYNC
+            | DescriptorFlags::REQUESTED_WRITE_SYNC;
+        if access.intersects(synchronous) {
+            return Err(ErrorCode::Unsupported);
+        }
+        Ok($crate::capability::files::OpenHow {
+            create: flags.contains(OpenFlags::CREATE),
+            exclusive: flags.contains(OpenFlags::EXCLUSIVE),
+            folder: flags.contains(OpenFlags::DIRECTORY),
+            truncate: flags.contains(OpenFlags::TRUNCATE),
+            read: access.contains(DescriptorFlags::READ),
+            write: access.contains(DescriptorFlags::WRITE),
+        })
+    }};
+}
+
+pub(in crate::capability::files) use {code_of, how_of};
+
 /// The interface's error for `fault`; absent where the call ends.
 pub(super) fn error_code(fault: &Fault) -> Option<ErrorCode> {
-    Some(match fault {
-        Fault::Escape | Fault::Link | Fault::NotPermitted => ErrorCode::NotPermitted,
-        Fault::ReadOnly => ErrorCode::ReadOnly,
-        Fault::CrossDevice => ErrorCode::CrossDevice,
-        Fault::Quota => ErrorCode::Quota,
-        Fault::InsufficientSpace => ErrorCode::InsufficientSpace,
-        Fault::NoEntry => ErrorCode::NoEntry,
-        Fault::Exist => ErrorCode::Exist,
-        Fault::NotDirectory => ErrorCode::NotDirectory,
-        Fault::IsDirectory => ErrorCode::IsDirectory,
-        Fault::NotEmpty => ErrorCode::NotEmpty,
-        Fault::Loop => ErrorCode::Loop,
-        Fault::BadDescriptor => ErrorCode::BadDescriptor,
-        Fault::NameTooLong => ErrorCode::NameTooLong,
-        Fault::FileTooLarge => ErrorCode::FileTooLarge,
-        Fault::Invalid => ErrorCode::Invalid,
-        Fault::Overflow => ErrorCode::Overflow,
-        Fault::Busy => ErrorCode::Busy,
-        Fault::Unsupported => ErrorCode::Unsupported,
-        Fault::Io => ErrorCode::Io,
-        Fault::Stop(_) | Fault::Handle(_) => return None,
-    })
+    code_of!(fault, ErrorCode)
 }
 
 /// What the flags ask for.
 pub(super) fn open_how(flags: OpenFlags, access: DescriptorFlags) -> Result<OpenHow, ErrorCode> {
-    let synchronous = DescriptorFlags::FILE_INTEGRITY_SYNC
-        | DescriptorFlags::DATA_INTEGRITY_SYNC
-        | DescriptorFlags::REQUESTED_WRITE_SYNC;
-    if access.intersects(synchronous) {
-        return Err(ErrorCode::Unsupported);
-    }
-    Ok(OpenHow {
-        create: flags.contains(OpenFlags::CREATE),
-        exclusive: flags.contains(OpenFlags::EXCLUSIVE),
-        folder: flags.contains(OpenFlags::DIRECTORY),
-        truncate: flags.contains(OpenFlags::TRUNCATE),
-        read: access.contains(DescriptorFlags::READ),
-        write: access.contains(DescriptorFlags::WRITE),
-    })
+    how_of!(flags, access)
 }
 
 /// What something open can be used for.

@@ -1,0 +1,3 @@
+module acme.example/frequency
+
+go 1.26
