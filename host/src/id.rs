@@ -253,6 +253,10 @@ uuid!(
     PrincipalId, "principal id"
 );
 uuid!(
+    /// One decision that refused something, as the answer and the record name it.
+    DecisionId, "decision id"
+);
+uuid!(
     /// One administrative change, from its request to its entry in the log.
     ChangeId, "change id"
 );

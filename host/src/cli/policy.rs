@@ -19,6 +19,7 @@ use crate::policy::{
     self as rules, Ceiling, Explanation, GrantKind, LimitsPatch, Needs, Subject, Use, check, check_ceiling, explain,
 };
 
+mod access;
 mod asked;
 mod span;
 mod suggest;
@@ -29,7 +30,7 @@ const POLICY_BYTES_MAX: u64 = rules::Policy::TEXT_BYTES_MAX as u64;
 /// What policies are sent as.
 const TOML: &str = "application/toml";
 
-/// Check, explain, try, suggest, show and apply the tenant's policy
+/// Check, explain, compare, try, suggest, show and apply the tenant's policy
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -42,8 +43,9 @@ Examples:
   cofferdam policy suggest catalogue/notes
   cofferdam policy show > policy.toml
   cofferdam policy apply policy.toml
+  cofferdam policy access apply access.cedar
 
-docs/policy.md says what can stand in a policy. Exit code 7: a file is not valid; 3: `explain` finds
+docs/policy.md says what can stand in a policy, docs/access.md what in access rules. Exit code 7: a file is not valid; 3: `explain` finds
 that it is denied, or `try` that recorded calls would be.")]
 pub(super) struct Policy {
     #[command(subcommand)]
@@ -72,6 +74,9 @@ enum Action {
     Try(trial::Try),
     /// Suggest the smallest grant that covers what a tool's calls really used
     Suggest(suggest::Suggest),
+    /// Who may do what: check, show and apply access rules
+    #[command(subcommand)]
+    Access(access::Access),
     /// Show the policy in force
     Show {
         #[command(flatten)]
@@ -133,6 +138,7 @@ impl Policy {
             }
             Action::Try(command) => return command.run(output),
             Action::Suggest(command) => return command.run(output),
+            Action::Access(command) => return command.run(output),
             Action::Show { connection } => {
                 let policy: wire::Policy = Client::new(&connection)?.get(&["v1", "policy"], &[])?;
                 // The text alone: what is redirected into a file is a policy.

@@ -51,7 +51,7 @@ fn listing(tools: &wire::Tools) -> String {
         return "this key may call no tool; `cofferdam whoami` shows its scopes, `cofferdam policy show` the policy"
             .to_owned();
     }
-    let mut table = Table::new(["TOOL", "VERSION", "EFFECTS", "DESCRIPTION"]);
+    let mut table = Table::new(["TOOL", "VERSION", "RISK", "DESCRIPTION"]);
     for tool in &tools.tools {
         let first = tool.description.lines().next().unwrap_or_default();
         let description = match &tool.deprecated {
@@ -73,7 +73,8 @@ pub(super) fn effects(annotations: &wire::Annotations) -> String {
         "writes"
     }];
     words.extend(annotations.open_world.then_some("network"));
-    words.join(", ")
+    words.extend(annotations.deterministic.then_some("deterministic"));
+    format!("{}: {}", annotations.risk.as_str(), words.join(", "))
 }
 
 fn detail(tool: &wire::Tool) -> String {
@@ -142,7 +143,8 @@ mod tests {
                 "unit": {"enum": ["words", "lines"]},
                 "skip": {"type": "array", "items": {"type": "string"}},
             }},
-            "annotations": {"read_only": true, "destructive": false, "idempotent": true, "open_world": false},
+            "annotations": {"read_only": true, "destructive": false, "idempotent": true, "open_world": false,
+                "deterministic": true, "risk": "low"},
         }))
         .unwrap()
     }

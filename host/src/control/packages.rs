@@ -5,13 +5,12 @@ use std::time::SystemTime;
 
 use semver::Version;
 
-use super::components::READERS;
 use super::tenants::bounded_message;
 use super::{Control, bounds, finish};
+use crate::access::Action;
 use crate::audit::entry::{ToolDeprecated, ToolPromoted, ToolPublished, ToolRolledBack};
 use crate::error::{Code, Error, Result};
 use crate::id::{Digest, PackageName, PrincipalId, TenantId};
-use crate::identity::Scope;
 use crate::policy::{LimitsPatch, Needs};
 use crate::registry::Inspection;
 use crate::snapshot::{Caller, Package};
@@ -46,7 +45,7 @@ impl Control {
     /// version was published with other content, or when there are as many as may be.
     pub async fn publish(&self, caller: &Caller, name: PackageName, publication: Publication) -> Result<Arc<Package>> {
         let admission = {
-            caller.principal.needs(&[Scope::Publisher])?;
+            caller.may_on(Action::Publish, &name)?;
             let row = self.0.store.component(&caller.tenant.id, &publication.component).await?;
             let row = row.ok_or_else(|| {
                 Error::not_found("component", publication.component).next("upload it first: POST /v1/components")
@@ -129,7 +128,7 @@ impl Control {
     ///
     /// `denied` without the scope publisher; `not-found` for a package or version that the tenant has not.
     pub async fn promote(&self, caller: &Caller, name: &PackageName, version: Version) -> Result<Arc<Package>> {
-        caller.principal.needs(&[Scope::Publisher])?;
+        caller.may_on(Action::Promote, name)?;
         let (this, tenant, by, name) = (self.clone(), caller.tenant.id.clone(), caller.principal.id, name.clone());
         finish(async move { this.make_current(tenant, by, name, version).await }).await
     }
@@ -165,7 +164,7 @@ impl Control {
     /// `denied` without the scope publisher; `not-found` for a package that the tenant has not; `conflict` when there is
     /// no earlier version.
     pub async fn roll_back(&self, caller: &Caller, name: &PackageName) -> Result<Arc<Package>> {
-        caller.principal.needs(&[Scope::Publisher])?;
+        caller.may_on(Action::RollBack, name)?;
         let (this, tenant, by, name) = (self.clone(), caller.tenant.id.clone(), caller.principal.id, name.clone());
         finish(async move {
             let mut turn = this.turn().await?;
@@ -202,7 +201,7 @@ impl Control {
         version: Version,
         message: String,
     ) -> Result<Arc<Package>> {
-        caller.principal.needs(&[Scope::Publisher])?;
+        caller.may_on(Action::Deprecate, name)?;
         bounded_message("the message", &message)?;
         let (this, tenant, by, name) = (self.clone(), caller.tenant.id.clone(), caller.principal.id, name.clone());
         finish(async move {
@@ -223,7 +222,7 @@ impl Control {
     ///
     /// `denied` to a key that is only an agent's.
     pub fn packages(&self, caller: &Caller) -> Result<Vec<Arc<Package>>> {
-        caller.principal.needs(READERS)?;
+        caller.may(Action::ReadPackages)?;
         Ok(caller.tenant.packages.values().cloned().collect())
     }
 
@@ -233,7 +232,7 @@ impl Control {
     ///
     /// As for [`Control::packages`]; `not-found` for one that the tenant has not.
     pub fn package(&self, caller: &Caller, name: &PackageName) -> Result<Arc<Package>> {
-        caller.principal.needs(READERS)?;
+        caller.may(Action::ReadPackages)?;
         caller.tenant.packages.get(name).cloned().ok_or_else(|| Error::not_found("package", name))
     }
 

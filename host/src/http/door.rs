@@ -13,8 +13,8 @@ use super::request::BodySettings;
 use super::room::{RoomSettings, Rooms};
 use super::server::Drain;
 use super::{
-    answer, audit, auth, calls, components, identity, keys, log, openapi, packages, payloads, policy, tenants, tools,
-    usage,
+    access, answer, audit, auth, calls, components, identity, keys, log, openapi, packages, payloads, policy, tenants,
+    tools, usage,
 };
 use crate::control::Control;
 use crate::host::Host;
@@ -109,6 +109,8 @@ pub(super) fn operations() -> OpenApiRouter<Door> {
         .routes(routes!(policy::try_on))
         .routes(routes!(policy::suggest))
         .routes(routes!(policy::explain))
+        .routes(routes!(access::show, access::put))
+        .routes(routes!(access::check))
         .routes(routes!(usage::report))
         .routes(routes!(audit::log))
         .routes(routes!(log::show))

@@ -50,6 +50,10 @@ pub(super) struct OptionalJson<T>(pub(super) T);
 #[derive(Debug)]
 pub(super) struct TomlBody(pub(super) String);
 
+/// Access rules' text.
+#[derive(Debug)]
+pub(super) struct CedarBody(pub(super) String);
+
 /// A component's bytes, as they arrive.
 #[derive(Debug)]
 pub(super) struct WasmBody(pub(super) Body);
@@ -80,11 +84,23 @@ impl<S: Sync> FromRequest<S> for TomlBody {
 
     async fn from_request(request: Request, _: &S) -> Result<Self> {
         content_type(request.headers(), &["application/toml", "text/plain"])?;
-        let (bytes, _room) = read(request).await?;
-        String::from_utf8(bytes.into())
-            .map(Self)
-            .map_err(|error| invalid(format!("the body is not UTF-8 behind byte {}", error.utf8_error().valid_up_to())))
+        read_text(request).await.map(Self)
     }
+}
+
+impl<S: Sync> FromRequest<S> for CedarBody {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
+        content_type(request.headers(), &["text/plain"])?;
+        read_text(request).await.map(Self)
+    }
+}
+
+async fn read_text(request: Request) -> Result<String> {
+    let (bytes, _room) = read(request).await?;
+    String::from_utf8(bytes.into())
+        .map_err(|error| invalid(format!("the body is not UTF-8 behind byte {}", error.utf8_error().valid_up_to())))
 }
 
 impl<S: Sync> FromRequest<S> for WasmBody {

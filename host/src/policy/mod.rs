@@ -14,6 +14,7 @@ mod parse;
 mod pattern;
 mod problem;
 mod reference;
+mod risk;
 mod rows;
 mod smallest;
 #[cfg(test)]
@@ -28,13 +29,14 @@ use ipnet::IpNet;
 
 pub use self::check::{Warning, check, check_ceiling};
 pub use self::decide::{Allowed, Decision, Denied, Layer, Needs, Subject, Withheld, decide};
-pub use self::explain::{Explanation, Held, InForce, Lost, Use, UseAnswer, explain, lost};
+pub use self::explain::{AskedKey, Explanation, Held, InForce, Lost, Use, UseAnswer, explain, lost};
 pub use self::grant::{Access, Clock, FilesGrant, Grant, GrantKind, Grants, KvGrant, LogLevel, Random};
 pub use self::http::{HttpGrant, HttpRule, HttpTarget, InvalidRule, Matched, Refusal, Scheme};
 pub use self::keeping::{Keeping, keeping, retention};
 pub use self::limits::LimitsPatch;
 pub use self::problem::{PolicyError, Problem};
 pub use self::reference::reference;
+pub use self::risk::{Claims, Risk, RiskLevel};
 pub use self::smallest::{Smallest, smallest};
 
 use self::parse::{CeilingRules, Format, TenantRules, read_ceiling, read_tenant, read_text};

@@ -6,6 +6,7 @@ mod explain;
 mod hostile;
 mod layers;
 mod problems;
+mod risk;
 
 use super::*;
 use crate::id::PackageRef;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use semver::Version;
 
 use super::package::{Package, PackageVersion, Packages, ToolDefinition};
-use super::tenant::{Decisions, DigestKey, Tenant};
+use super::tenant::{Calls, Decisions, DigestKey, Tenant};
+use crate::access::{Rules, Side};
 use crate::error::{Error, Result};
 use crate::id::{Digest, PackageName};
 use crate::identity::{KeyHash, Principal};
@@ -20,7 +21,7 @@ use crate::storage::{ComponentRow, PrincipalRow, TenantRows, VersionRow};
 ///
 /// `internal` when the store holds what this host cannot have written.
 pub fn build_tenant(rows: TenantRows, before: Option<&Tenant>) -> Result<Tenant> {
-    let TenantRows { tenant: row, policy, principals, packages, versions, components } = rows;
+    let TenantRows { tenant: row, policy, access, principals, packages, versions, components } = rows;
     let unreadable = |what: &str, error: &dyn std::fmt::Display| {
         Error::internal(format_args!("tenant {}: {what} in the store: {error}", row.id))
     };
@@ -34,6 +35,15 @@ pub fn build_tenant(rows: TenantRows, before: Option<&Tenant>) -> Result<Tenant>
             };
             (policy, Some(kept.since))
         }
+    };
+    let access_since = access.as_ref().map(|kept| kept.since);
+    let access = match access {
+        None => Rules::none(Side::Tenant),
+        Some(kept) => match before.filter(|before| before.access.digest() == kept.digest) {
+            Some(before) => before.access.clone(),
+            // Compiled when it is first asked.
+            None => Rules::kept(Side::Tenant, &kept.text),
+        },
     };
     let keyring = principals
         .into_iter()
@@ -63,13 +73,21 @@ pub fn build_tenant(rows: TenantRows, before: Option<&Tenant>) -> Result<Tenant>
         digest_key: DigestKey::from_bytes(row.digest_key),
         policy,
         policy_since,
+        access,
+        access_since,
         keyring,
         packages: Arc::new(built),
         decisions: Decisions::default(),
+        calls: Calls::default(),
     })
 }
 
-fn principal(row: PrincipalRow) -> serde_json::Result<Principal> {
+/// A principal, as it was kept.
+///
+/// # Errors
+///
+/// When its scopes are none that this host can have written.
+pub fn principal(row: PrincipalRow) -> serde_json::Result<Principal> {
     Ok(Principal {
         id: row.id,
         tenant: row.tenant,

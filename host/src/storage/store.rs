@@ -28,6 +28,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/host-1.sql"),
     include_str!("migrations/host-2.sql"),
     include_str!("migrations/host-3.sql"),
+    include_str!("migrations/host-5.sql"),
 ];
 
 /// Connections that read. Calls read the snapshot, so that only administration is here.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Mac, Outcome, schema, time};
 use crate::error::Code;
-use crate::id::{CallId, ChangeId, Digest, PackageName, PrincipalId, ToolName};
+use crate::id::{CallId, ChangeId, DecisionId, Digest, PackageName, PrincipalId, ToolName};
 use crate::limits::CallLimits;
 use crate::uses::CapabilityUse;
 
@@ -75,6 +75,9 @@ macro_rules! events {
 events! {
     /// A call was decided upon: it may run, with this and no more. Durable before any effect leaves the guest.
     "call.decided" CallDecided {
+        /// What access rules had to do with it; absent where an earlier host wrote it, which asked scopes alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        access: Option<DecidedAccess>,
         /// The arguments' keyed digest.
         arguments: Mac,
         /// The arguments' length as JSON text.
@@ -166,6 +169,9 @@ events! {
     }
     /// Calls that were not let in: denied, throttled, shed or not valid. Many alike are one entry with a count.
     "call.refused" CallRefused {
+        /// What access rules had to do with it, where the call was decided upon.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        access: Option<DecidedAccess>,
         /// The call, where it had got an id.
         #[serde(skip_serializing_if = "Option::is_none")]
         call: Option<CallId>,
@@ -177,6 +183,9 @@ events! {
         code: Code,
         /// How many this entry stands for.
         count: u64,
+        /// The ids that the answers had, where the calls had none: of many the first ones.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        decisions: Vec<DecisionId>,
         /// The digest of the tenant's policy that it was decided under, where it was policy that denied it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         policy: Option<Digest>,
@@ -290,6 +299,19 @@ events! {
         /// The change, by which it is applied once.
         change: ChangeId,
     }
+    /// Access rules were replaced; in the platform's own log, those for all tenants too.
+    "access.changed" AccessChanged {
+        /// The digest of the text in force from now on.
+        after: Digest,
+        /// The digest before.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        before: Option<Digest>,
+        /// The change, by which it is applied once.
+        change: ChangeId,
+        /// Whether they are the platform's, which hold for every tenant.
+        #[serde(default, skip_serializing_if = "is_false")]
+        platform: bool,
+    }
     /// The tenant was created; the first entry of its log.
     "tenant.created" TenantCreated {
         /// The change, by which it is applied once.
@@ -349,14 +371,20 @@ events! {
         /// Why, in words.
         reason: String,
     }
-    /// Requests, other than calls, that the key's scopes did not allow. Many alike are one entry with a count.
+    /// Requests, other than calls, that the key may not make. Many alike are one entry with a count.
     "request.refused" RequestRefused {
         /// How many this entry stands for.
         count: u64,
+        /// The ids that the answers had: of many the first ones.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        decisions: Vec<DecisionId>,
         /// What was asked for: method and path, such as `PUT /v1/policy`.
         operation: String,
         /// Why, in words.
         reason: String,
+        /// The rules that decided; absent where an earlier host wrote it, which asked scopes alone.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rules: Vec<String>,
     }
     /// A host started to serve; in the platform's own log.
     "host.started" HostStarted {
@@ -395,8 +423,27 @@ impl ReplayOutcome {
     }
 }
 
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 const fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+/// What access rules had to do with a decision: with the key's scopes, all that it takes to ask them again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DecidedAccess {
+    /// The rules that decided.
+    pub by: Vec<String>,
+    /// The hour that they saw, UTC.
+    pub hour: u8,
+    /// The digest of the platform's rules.
+    pub platform: Digest,
+    /// The digest of the tenant's.
+    pub tenant: Digest,
+    /// The day of the week that they saw.
+    pub weekday: String,
 }
 
 /// The limits of a call that say what it may cost.
@@ -443,6 +490,7 @@ impl Event {
             | Self::ToolRolledBack(ToolRolledBack { change, .. })
             | Self::ToolDeprecated(ToolDeprecated { change, .. })
             | Self::PolicyChanged(PolicyChanged { change, .. })
+            | Self::AccessChanged(AccessChanged { change, .. })
             | Self::TenantCreated(TenantCreated { change })
             | Self::TenantSuspended(TenantSuspended { change, .. })
             | Self::TenantResumed(TenantResumed { change })
@@ -483,7 +531,7 @@ impl Event {
             Self::TenantSuspended(event) => (event.reason.as_mut().into_iter().collect(), None),
             Self::KeyCreated(event) => (vec![&mut event.name], Some(&mut event.scopes)),
             Self::LoginFailed(event) => (vec![&mut event.reason], None),
-            Self::RequestRefused(event) => (vec![&mut event.operation, &mut event.reason], None),
+            Self::RequestRefused(event) => (vec![&mut event.operation, &mut event.reason], Some(&mut event.rules)),
             Self::HostStarted(event) => (vec![&mut event.engine, &mut event.version], None),
             Self::LogKeyRotated(event) => (vec![&mut event.after, &mut event.before], None),
             Self::CallEnded(_)
@@ -491,6 +539,7 @@ impl Event {
             | Self::ToolPromoted(_)
             | Self::ToolRolledBack(_)
             | Self::PolicyChanged(_)
+            | Self::AccessChanged(_)
             | Self::TenantCreated(_)
             | Self::TenantResumed(_)
             | Self::KeyRotated(_)

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::audit::entry::*;
 use crate::error::Code;
-use crate::id::{CallId, ChangeId, Digest, PrincipalId};
+use crate::id::{CallId, ChangeId, DecisionId, Digest, PrincipalId};
 use crate::uses::{CapabilityUse, Clock, LogLevel, Scheme, Touch};
 
 /// A time that microseconds spell exactly.
@@ -12,8 +12,19 @@ pub(crate) fn micros_time() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_micros(1_795_530_000_123_456)
 }
 
+fn access() -> DecidedAccess {
+    DecidedAccess {
+        by: vec!["scopes: permit @id(\"agent-may-call\")".to_owned()],
+        hour: 9,
+        platform: Digest::of(b"platform"),
+        tenant: Digest::of(b"tenant"),
+        weekday: "thu".to_owned(),
+    }
+}
+
 pub(crate) fn decided(call: CallId) -> Event {
     CallDecided {
+        access: Some(access()),
         arguments: Mac::from_bytes([7; 32]),
         arguments_bytes: 120,
         call,
@@ -98,10 +109,12 @@ pub(crate) fn every_event() -> Vec<Event> {
         }
         .into(),
         CallRefused {
+            access: Some(access()),
             call: Some(call),
             ceiling: Some(Digest::of(b"ceiling")),
             code: Code::Denied,
             count: 1,
+            decisions: vec![],
             policy: Some(Digest::of(b"policy")),
             reason: text(),
             rule: Some(text()),
@@ -110,10 +123,12 @@ pub(crate) fn every_event() -> Vec<Event> {
         }
         .into(),
         CallRefused {
+            access: None,
             call: None,
             ceiling: None,
             code: Code::Throttled,
             count: 31,
+            decisions: vec![DecisionId::new()],
             policy: None,
             reason: text(),
             rule: None,
@@ -138,6 +153,9 @@ pub(crate) fn every_event() -> Vec<Event> {
             .into(),
         ToolDeprecated { change, message: text(), package, version }.into(),
         PolicyChanged { after: Digest::of(b"after"), before: Some(Digest::of(b"before")), change }.into(),
+        AccessChanged { after: Digest::of(b"after"), before: Some(Digest::of(b"before")), change, platform: true }
+            .into(),
+        AccessChanged { after: Digest::of(b"after"), before: None, change, platform: false }.into(),
         TenantCreated { change }.into(),
         TenantSuspended { change, reason: Some(text()) }.into(),
         TenantResumed { change }.into(),
@@ -146,7 +164,14 @@ pub(crate) fn every_event() -> Vec<Event> {
         KeyRevoked { change, key }.into(),
         LogKeyRotated { after: "log.example/acme+1d2c3b4a+AXyz".to_owned(), before: text(), change }.into(),
         LoginFailed { count: 4, reason: text() }.into(),
-        RequestRefused { count: 2, operation: "PUT /v1/policy".to_owned(), reason: text() }.into(),
+        RequestRefused {
+            count: 2,
+            decisions: vec![DecisionId::new()],
+            operation: "PUT /v1/policy".to_owned(),
+            reason: text(),
+            rules: vec![text()],
+        }
+        .into(),
         HostStarted { engine: "48.0.8".to_owned(), version: "0.1.0".to_owned() }.into(),
         HostRecovered { interrupted: 3 }.into(),
     ]

@@ -75,6 +75,10 @@ pub(in crate::cli) fn what(event: &Event) -> String {
         Event::ToolRolledBack(e) => format!("{} to {}{}", e.package, e.version, before(e.before.as_ref())),
         Event::ToolDeprecated(e) => format!("{} {}: {}", e.package, e.version, short(&e.message)),
         Event::PolicyChanged(e) => format!("{}{}", e.after, before(e.before.as_ref())),
+        Event::AccessChanged(e) => {
+            let whose = if e.platform { "the platform's " } else { "" };
+            format!("{whose}{}{}", e.after, before(e.before.as_ref()))
+        }
         Event::TenantCreated(_) => String::new(),
         Event::TenantSuspended(e) => e.reason.as_deref().map(short).unwrap_or_default(),
         Event::TenantResumed(_) => String::new(),
@@ -125,6 +129,8 @@ mod tests {
     fn entries_read_as_sentences() {
         let call = "0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77".parse().unwrap();
         let refused = CallRefused {
+            access: None,
+            decisions: vec![],
             call: None,
             ceiling: None,
             code: Code::Throttled,

@@ -97,6 +97,7 @@ fn activity(event: &Event) -> Activity {
         | Event::ToolRolledBack(_)
         | Event::ToolDeprecated(_)
         | Event::PolicyChanged(_)
+        | Event::AccessChanged(_)
         | Event::TenantSuspended(_)
         | Event::TenantResumed(_)
         | Event::KeyRotated(_)

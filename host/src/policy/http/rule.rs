@@ -36,7 +36,7 @@ pub struct InvalidRule {
 
 /// Which hosts a rule is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum HostPattern {
+pub(super) enum HostPattern {
     /// `*`
     Any,
     /// `*.example.com`: one or more labels below the name, never the name itself.
@@ -176,7 +176,7 @@ fn path_covers(pattern: &str, path: &str) -> bool {
     }
 }
 
-fn paths_overlap(one: &str, other: &str) -> bool {
+pub(super) fn paths_overlap(one: &str, other: &str) -> bool {
     match (one.strip_suffix('*'), other.strip_suffix('*')) {
         (Some(one), Some(other)) => one.starts_with(other) || other.starts_with(one),
         (Some(beginning), None) => other.starts_with(beginning),
@@ -220,7 +220,7 @@ impl HostPattern {
         }
     }
 
-    fn covers(&self, host: &Host<String>) -> bool {
+    pub(super) fn covers(&self, host: &Host<String>) -> bool {
         match (self, host) {
             (Self::Any, _) => true,
             (Self::Exactly(own), host) => own == host,
@@ -231,7 +231,7 @@ impl HostPattern {
         }
     }
 
-    fn overlaps(&self, other: &Self) -> bool {
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
         let within = |name: &str, own: &str| name == own || name.ends_with(&format!(".{own}"));
         match (self, other) {
             (Self::Any, _) | (_, Self::Any) => true,

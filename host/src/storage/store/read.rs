@@ -28,7 +28,8 @@ impl Store {
         let of = |sql: &'static str| sqlx::query(sql).bind(tenant.to_string());
         let query = of("select id, state, digest_key, created from tenants where id = ?");
         let Some(row) = rows(&mut reading, query, tenant_row).await?.pop() else { return Ok(None) };
-        let policy = policy(&mut reading, tenant, PolicyKind::Policy).await?;
+        let policy = policy_of(&mut reading, tenant, PolicyKind::Policy).await?;
+        let access = policy_of(&mut reading, tenant, PolicyKind::Access).await?;
         let query = of("select * from principals where tenant = ? and revoked is null order by id");
         let principals = rows(&mut reading, query, principal_row).await?;
         let query = of("select tenant, name, promoted, rolled_back from packages where tenant = ? order by name");
@@ -38,7 +39,7 @@ impl Store {
         let query = of("select * from components where tenant = ?1 and digest in
                         (select component from versions where tenant = ?1)");
         let components = rows(&mut reading, query, component_row).await?;
-        Ok(Some(TenantRows { tenant: row, policy, principals, packages, versions, components }))
+        Ok(Some(TenantRows { tenant: row, policy, access, principals, packages, versions, components }))
     }
 
     /// Every principal of `tenant`, revoked ones too, oldest first.
@@ -49,7 +50,7 @@ impl Store {
 
     /// The policy or ceiling in force.
     pub async fn policy(&self, tenant: &TenantId, kind: PolicyKind) -> Result<Option<PolicyRow>> {
-        policy(&mut *self.reader().await?, tenant, kind).await
+        policy_of(&mut *self.reader().await?, tenant, kind).await
     }
 
     /// A policy or ceiling of `tenant` that is or was in force, by its digest.
@@ -107,7 +108,7 @@ impl Store {
     }
 }
 
-async fn policy(within: &mut SqliteConnection, tenant: &TenantId, kind: PolicyKind) -> Result<Option<PolicyRow>> {
+async fn policy_of(within: &mut SqliteConnection, tenant: &TenantId, kind: PolicyKind) -> Result<Option<PolicyRow>> {
     let query = sqlx::query(
         "select digest, text, since from policies join policy_texts using (tenant, digest)
          where tenant = ? and kind = ? order by number desc limit 1",

@@ -38,13 +38,17 @@ pub struct PrincipalRow {
     pub revoked: Option<SystemTime>,
 }
 
-/// Which of the two texts of a tenant: only the platform has a ceiling.
+/// Which of the texts of a tenant: only the platform has what holds for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyKind {
     /// What holds for the tenant's own calls.
     Policy,
     /// What holds for every tenant.
     Ceiling,
+    /// The tenant's access rules.
+    Access,
+    /// Access rules that hold for every tenant.
+    PlatformAccess,
 }
 
 impl PolicyKind {
@@ -52,6 +56,8 @@ impl PolicyKind {
         match self {
             Self::Policy => "policy",
             Self::Ceiling => "ceiling",
+            Self::Access => "access",
+            Self::PlatformAccess => "platform-access",
         }
     }
 }
@@ -123,6 +129,8 @@ pub struct TenantRows {
     pub tenant: TenantRow,
     /// Its policy, where it has one.
     pub policy: Option<PolicyRow>,
+    /// Its access rules, where it has some.
+    pub access: Option<PolicyRow>,
     /// Its keys that are not revoked.
     pub principals: Vec<PrincipalRow>,
     /// Its packages.

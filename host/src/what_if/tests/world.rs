@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use semver::Version;
 
+use crate::access::{Rules, Side};
 use crate::engine::{Class, output::Hints};
 use crate::id::{Digest, PackageRef, PrincipalId, TenantId, ToolName};
 use crate::identity::{Principal, Scope};
@@ -132,8 +133,15 @@ fn rows(owner: &TenantId, catalogue: bool, policy: Option<&str>) -> TenantRows {
     let tenant = TenantRow { id: owner.clone(), suspended: false, digest_key, created };
     let policy =
         policy.map(|text| PolicyRow { digest: Digest::of(text.as_bytes()), text: text.into(), since: created });
-    let mut rows =
-        TenantRows { tenant, policy, principals: vec![], packages: vec![], versions: vec![], components: vec![] };
+    let mut rows = TenantRows {
+        tenant,
+        policy,
+        access: None,
+        principals: vec![],
+        packages: vec![],
+        versions: vec![],
+        components: vec![],
+    };
     for name in PACKAGES.iter().filter_map(|name| match name.strip_prefix("catalogue/") {
         Some(name) => catalogue.then_some(name),
         None => (!catalogue).then_some(*name),
@@ -193,6 +201,8 @@ pub(super) struct World {
     pub(super) ceilings: Vec<Ceiling>,
     tenants: Vec<Arc<Tenant>>,
     platforms: Vec<Arc<Platform>>,
+    /// The keys that calls are made with.
+    pub(super) keys: super::super::Keys,
 }
 
 impl World {
@@ -203,10 +213,10 @@ impl World {
         let ceilings = ceilings();
         let platform = |(nth, ceiling): (usize, &Ceiling)| {
             let (ceiling, catalogue) = (Arc::new(ceiling.clone()), Arc::clone(&catalogue));
-            Arc::new(Platform { generation: nth as u64, ceiling, catalogue })
+            Arc::new(Platform { generation: nth as u64, ceiling, access: Rules::none(Side::Platform), catalogue })
         };
         let platforms = ceilings.iter().enumerate().map(platform).collect();
-        Self { policies, ceilings, tenants, platforms }
+        Self { policies, ceilings, tenants, platforms, keys: super::super::Keys::new() }
     }
 
     /// Who asks under a policy and a ceiling.
@@ -310,9 +320,10 @@ impl Wish {
     }
 }
 
-/// What calls of a tool are decided under a policy and a ceiling, by the path that calls take.
+/// What policy says of calls of a tool, under a policy and a ceiling.
 pub(super) fn decision(caller: &Caller, tool: &ToolName, version: &Version) -> Arc<Decision> {
     let version = crate::id::VersionRequest::Exact(version.clone());
     let request = crate::id::ToolRequest { name: tool.clone(), version: Some(version) };
-    caller.decide(&caller.resolve(&request).unwrap())
+    let found = caller.resolve(&request).unwrap();
+    caller.tenant.decide(&caller.platform, &found.package, &found.version)
 }
