@@ -21,6 +21,7 @@ use crate::policy::{
 
 mod access;
 mod asked;
+mod diff;
 mod span;
 mod suggest;
 mod trial;
@@ -40,6 +41,8 @@ Examples:
   cofferdam policy explain policy.toml --manifest tools/http-fetch --use 'GET https://api.github.com/repos/a/b'
   cofferdam policy explain --tool catalogue/notes.add --use kv:notes:write
   cofferdam policy try policy.toml --since 30d
+  cofferdam policy diff policy.toml new.toml
+  cofferdam policy diff new.toml
   cofferdam policy suggest catalogue/notes
   cofferdam policy show > policy.toml
   cofferdam policy apply policy.toml
@@ -72,6 +75,8 @@ enum Action {
     Explain(Box<Explain>),
     /// Try a policy on recorded calls, before it is in force
     Try(trial::Try),
+    /// Say what another policy would change: what each package gains and loses
+    Diff(diff::Diff),
     /// Suggest the smallest grant that covers what a tool's calls really used
     Suggest(suggest::Suggest),
     /// Who may do what: check, show and apply access rules
@@ -137,6 +142,7 @@ impl Policy {
                 return Ok(if denied { Exit::Denied } else { Exit::Ok });
             }
             Action::Try(command) => return command.run(output),
+            Action::Diff(command) => return command.run(output),
             Action::Suggest(command) => return command.run(output),
             Action::Access(command) => return command.run(output),
             Action::Show { connection } => {

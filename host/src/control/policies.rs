@@ -7,7 +7,7 @@ use crate::access::Action;
 use crate::audit::entry::PolicyChanged;
 use crate::error::{Error, Result};
 use crate::id::{Digest, Origin, PackageRef, TenantId};
-use crate::policy::{self, Ceiling, Explanation, Policy, Warning};
+use crate::policy::{self, Ceiling, Effects, Explanation, Policy, Warning};
 use crate::snapshot::{Caller, PackageVersion};
 use crate::storage::PolicyKind;
 
@@ -79,6 +79,19 @@ impl Control {
             Ok(PolicyPut { digest: after, before, changed: true })
         })
         .await
+    }
+
+    /// What a policy would change for each package that the tenant can see, compared with the one in force.
+    ///
+    /// # Errors
+    ///
+    /// `denied` unless the key may read policies; `invalid-policy`, with every problem and its line.
+    pub fn diff_policy(&self, caller: &Caller, text: &str) -> Result<Effects> {
+        caller.may(Action::ReadPolicy)?;
+        let policy = Policy::parse(text)?;
+        let visible = current(caller);
+        let subjects = visible.iter().map(|(package, version)| version.subject(package));
+        Ok(policy::diff(&caller.platform.ceiling, &caller.tenant.policy, &policy, subjects))
     }
 
     /// What a policy would do if it were put in force.

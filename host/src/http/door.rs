@@ -107,6 +107,7 @@ pub(super) fn operations() -> OpenApiRouter<Door> {
         .routes(routes!(policy::show, policy::put))
         .routes(routes!(policy::check))
         .routes(routes!(policy::try_on))
+        .routes(routes!(policy::diff))
         .routes(routes!(policy::suggest))
         .routes(routes!(policy::explain))
         .routes(routes!(access::show, access::put))

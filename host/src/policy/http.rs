@@ -4,12 +4,14 @@
 //! for, and the request that leaves is made from it: what was decided is what is sent. Text that could be read in two
 //! ways is refused before any rule is looked at.
 
+mod atom;
 mod path;
 mod rule;
 mod target;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::atom::{Atom, Left};
 pub(super) use self::rule::Coverage;
 pub use self::rule::{HttpRule, InvalidRule};
 pub use self::target::{HttpTarget, Scheme};

@@ -5,6 +5,7 @@
 
 mod check;
 mod decide;
+mod diff;
 mod explain;
 pub mod grant;
 pub mod http;
@@ -29,6 +30,7 @@ use ipnet::IpNet;
 
 pub use self::check::{Warning, check, check_ceiling};
 pub use self::decide::{Allowed, Decision, Denied, Layer, Needs, Subject, Withheld, decide};
+pub use self::diff::{Effect, EffectKind, Effects, PackageEffects, diff, diff_offline};
 pub use self::explain::{AskedKey, Explanation, Held, InForce, Lost, Use, UseAnswer, explain, lost};
 pub use self::grant::{Access, Clock, FilesGrant, Grant, GrantKind, Grants, KvGrant, LogLevel, Random};
 pub use self::http::{HttpGrant, HttpRule, HttpTarget, InvalidRule, Matched, Refusal, Scheme};

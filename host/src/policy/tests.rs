@@ -2,6 +2,7 @@
 
 mod check;
 mod decide;
+mod diff;
 mod explain;
 mod hostile;
 mod layers;

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Time;
 pub use crate::access::RuleWarning;
 use crate::id::{Digest, PrincipalId, ToolName, ToolRequest};
-pub use crate::policy::{Explanation, LimitsPatch, Needs, Use, Warning};
+pub use crate::policy::{Effect, EffectKind, Effects, Explanation, LimitsPatch, Needs, PackageEffects, Use, Warning};
 pub use crate::what_if::{
     CallsOf, Change, ChangeKind, ChangedLimit, Incomparable, Most, NotCompared, Suggestion, Trial, UseCount,
 };

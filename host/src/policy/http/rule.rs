@@ -157,6 +157,11 @@ impl HttpRule {
         }
     }
 
+    /// It, in its parts: scheme, host, port, methods and paths.
+    pub(super) fn parts(&self) -> (Scheme, &HostPattern, u16, &[String], &[String]) {
+        (self.scheme, &self.host, self.port.unwrap_or(self.scheme.port()), &self.methods, &self.paths)
+    }
+
     /// Whether there can be a request that both cover.
     pub(in crate::policy) fn overlaps(&self, other: &Self) -> bool {
         let methods = |method: &String| method == "*" || other.methods.iter().any(|own| own == "*" || own == method);
@@ -228,6 +233,17 @@ impl HostPattern {
                 name.strip_suffix(own.as_str()).and_then(|labels| labels.strip_suffix('.')).is_some()
             }
             (Self::Below(_), _) => false,
+        }
+    }
+
+    /// Whether each host of it is one of `other`.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        match (self, other) {
+            (_, Self::Any) => true,
+            (Self::Any, _) => false,
+            (Self::Exactly(host), other) => other.covers(host),
+            (Self::Below(_), Self::Exactly(_)) => false,
+            (Self::Below(name), Self::Below(other)) => name == other || name.ends_with(&format!(".{other}")),
         }
     }
 
