@@ -253,6 +253,10 @@ uuid!(
     PrincipalId, "principal id"
 );
 uuid!(
+    /// One submission of a version to the catalogue.
+    SubmissionId, "submission id"
+);
+uuid!(
     /// One decision that refused something, as the answer and the record name it.
     DecisionId, "decision id"
 );

@@ -96,6 +96,14 @@ actions! {
     Replay = "replay", Tenant, [Auditor];
     /// To erase payloads.
     ErasePayloads = "erase-payloads", Tenant, [Operator];
+    /// To let a version run that asks for more than the one before.
+    Approve = "approve", Package, [Operator];
+    /// To recall a component, and to lift that.
+    Recall = "recall", Tenant, [Operator];
+    /// To submit a version to the catalogue.
+    Submit = "submit", Package, [Publisher];
+    /// To decide on submissions to the catalogue; the platform's alone.
+    Review = "review", Tenant, [Operator];
     /// To create, list, suspend and resume tenants; the platform's alone.
     ManageTenants = "manage-tenants", Tenant, [Operator];
 }

@@ -13,10 +13,10 @@ use crate::snapshot::Caller;
 ///
 /// Scopes: operator or auditor.
 #[utoipa::path(get, path = "/v1/policy/access", tag = "policy",
-    responses((status = 200, description = "The access rules in force.", body = wire::Access)))]
-pub(super) async fn show(State(door): State<Door>, caller: Caller) -> Result<Json<wire::Access>> {
+    responses((status = 200, description = "The access rules in force.", body = wire::AccessRules)))]
+pub(super) async fn show(State(door): State<Door>, caller: Caller) -> Result<Json<wire::AccessRules>> {
     let access = door.control.access(&caller)?;
-    Ok(Json(wire::Access { digest: access.digest, since: access.since.map(Into::into), text: access.text }))
+    Ok(Json(wire::AccessRules { digest: access.digest, since: access.since.map(Into::into), text: access.text }))
 }
 
 /// Puts access rules in force, from the next request on. Rules that are not valid change nothing.

@@ -13,8 +13,8 @@ use super::request::BodySettings;
 use super::room::{RoomSettings, Rooms};
 use super::server::Drain;
 use super::{
-    access, answer, audit, auth, calls, components, identity, keys, log, openapi, packages, payloads, policy, tenants,
-    tools, usage,
+    access, answer, audit, auth, calls, components, identity, keys, log, openapi, packages, payloads, policy,
+    submissions, tenants, tools, usage,
 };
 use crate::control::Control;
 use crate::host::Host;
@@ -80,6 +80,7 @@ pub(super) fn operations() -> OpenApiRouter<Door> {
     let long = OpenApiRouter::default()
         .routes(routes!(calls::call))
         .routes(routes!(payloads::replay))
+        .routes(routes!(submissions::approve))
         .routes(routes!(components::upload, components::list));
     let short = OpenApiRouter::default()
         .routes(routes!(openapi::document))
@@ -98,6 +99,13 @@ pub(super) fn operations() -> OpenApiRouter<Door> {
         .routes(routes!(packages::promote))
         .routes(routes!(packages::roll_back))
         .routes(routes!(packages::deprecate))
+        .routes(routes!(packages::approve))
+        .routes(routes!(submissions::submit))
+        .routes(routes!(submissions::list))
+        .routes(routes!(submissions::show))
+        .routes(routes!(submissions::refuse))
+        .routes(routes!(submissions::recall, submissions::lift))
+        .routes(routes!(submissions::recalls))
         .routes(routes!(tools::list))
         .routes(routes!(tools::show))
         .routes(routes!(calls::record))

@@ -28,6 +28,7 @@ mod request;
 mod room;
 mod server;
 mod socket;
+mod submissions;
 mod tenants;
 mod tools;
 mod unread;

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::room::Room;
 use crate::error::{Code, Error, Result};
-use crate::id::{CallId, Digest, InvalidId, PackageName, PrincipalId, TenantId, ToolRequest};
+use crate::id::{CallId, Digest, InvalidId, PackageName, PrincipalId, SubmissionId, TenantId, ToolRequest};
 
 /// Bounds of the bodies that are read whole. A component is not: it is passed on as it arrives.
 #[derive(Debug, Clone, Copy)]
@@ -242,6 +242,7 @@ names! {
     PackageName: "package";
     ToolRequest: "tool";
     CallId: "call";
+    SubmissionId: "submission";
 }
 
 impl<S: Send + Sync, T: Name> FromRequestParts<S> for Named<T> {

@@ -20,6 +20,7 @@ mod rows;
 mod smallest;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod weigh;
 mod words;
 
@@ -36,10 +37,12 @@ pub use self::grant::{Access, Clock, FilesGrant, Grant, GrantKind, Grants, KvGra
 pub use self::http::{HttpGrant, HttpRule, HttpTarget, InvalidRule, Matched, Refusal, Scheme};
 pub use self::keeping::{Keeping, keeping, retention};
 pub use self::limits::LimitsPatch;
+pub use self::limits::stated_more;
 pub use self::problem::{PolicyError, Problem};
 pub use self::reference::reference;
 pub use self::risk::{Claims, Risk, RiskLevel};
 pub use self::smallest::{Smallest, smallest};
+pub use self::trust::{PublicKey, Trust};
 
 use self::parse::{CeilingRules, Format, TenantRules, read_ceiling, read_tenant, read_text};
 use self::problem::Problems;
@@ -108,6 +111,11 @@ impl Policy {
     /// Its text, as it was given.
     pub fn text(&self) -> &str {
         &self.0.text
+    }
+
+    /// Whose signatures on the tenant's own packages are known, and whether they need one.
+    pub fn trust(&self) -> &Trust {
+        &self.rules().trust
     }
 
     /// The `[[grant]]`s that name `package`, each by the name that decisions have for it.
@@ -201,6 +209,11 @@ impl Ceiling {
     /// Private and other special addresses that requests may go to all the same.
     pub fn private_addresses(&self) -> &[IpNet] {
         &self.rules().host.private_addresses
+    }
+
+    /// Whose signatures are known, and whether the catalogue needs one.
+    pub fn trust(&self) -> &Trust {
+        &self.rules().host.trust
     }
 
     /// What a call may use at most.

@@ -228,6 +228,7 @@ pub(super) fn access_of(caller: &Caller, decision: &CallDecision, by: &[String])
         by: by.to_vec(),
         hour: decision.moment.hour,
         platform: caller.platform.access.digest(),
+        recalled: None,
         tenant: caller.tenant.access.digest(),
         weekday: decision.moment.day().to_owned(),
     }

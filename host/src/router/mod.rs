@@ -146,8 +146,11 @@ impl Router {
             Ok(admitted) => (admitted.by, Some(admitted.risk.level)),
             Err(refused) => {
                 let rules = refused.rules();
-                if let SnapshotRefused::Access(denied) = refused {
-                    explanation.deny(denied.into());
+                match refused {
+                    SnapshotRefused::Access(denied) => explanation.deny(denied.into()),
+                    SnapshotRefused::Recalled(recall) => explanation.deny(recall.into()),
+                    // That is what the explanation says already.
+                    SnapshotRefused::Policy(_) => {}
                 }
                 (rules, None)
             }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::Failed;
 use super::call::access_of;
-use crate::audit::entry::{CallRefused, LoginFailed, RequestRefused};
+use crate::audit::entry::{CallRefused, DecidedAccess, LoginFailed, RequestRefused};
 use crate::audit::{Audit, Event};
 use crate::error::{Code, Error};
 use crate::id::{CallId, DecisionId, PrincipalId, TenantId, ToolName};
@@ -138,9 +138,13 @@ impl Refusals {
             Err(refused) => (refused.rule(), &[][..]),
             Ok(_) => (String::new(), &[][..]),
         };
+        let recalled = match &decision.outcome {
+            Err(SnapshotRefused::Recalled(recall)) => Some(recall.by().to_owned()),
+            _ => None,
+        };
         // With what it takes to decide the same again.
         let event = Event::from(CallRefused {
-            access: Some(access_of(caller, decision, by)),
+            access: Some(DecidedAccess { recalled, ..access_of(caller, decision, by) }),
             call: Some(call),
             ceiling: Some(caller.platform.ceiling.digest()),
             code: error.code(),

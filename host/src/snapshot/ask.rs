@@ -8,7 +8,7 @@ use super::decide::{Resolved, decide};
 use super::{Caller, PackageVersion};
 use crate::access::{self, Action, Moment, Question, Resource, Rules, Verdict, Who};
 use crate::error::{Error, Result};
-use crate::id::{DecisionId, Origin, PackageName, PackageRef, ToolName};
+use crate::id::{DecisionId, Digest, Origin, PackageName, PackageRef, ToolName};
 use crate::policy::{self, Allowed, Ceiling, Claims, Decision, Policy, Risk};
 
 /// What was decided of a call of one tool by one key.
@@ -38,6 +38,43 @@ pub enum Refused {
     Policy(policy::Denied),
     /// Access rules do not let this key make it.
     Access(access::Denied),
+    /// Its component was recalled.
+    Recalled(Recall),
+}
+
+/// A component that is not to run any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recall {
+    /// The component.
+    pub component: Digest,
+    /// Whether the platform recalled it, for everyone; else the tenant did, for itself.
+    pub by_platform: bool,
+    /// Why.
+    pub reason: String,
+}
+
+impl Recall {
+    /// Who recalled it, as entries have it.
+    pub const fn by(&self) -> &'static str {
+        if self.by_platform { "platform" } else { "tenant" }
+    }
+
+    /// What decides, as entries have it.
+    pub fn rule(component: &Digest, by: &str) -> String {
+        format!("recall of {component} by the {by}")
+    }
+}
+
+impl From<Recall> for policy::Denied {
+    fn from(recall: Recall) -> Self {
+        let (by, reason) = (recall.by(), &recall.reason);
+        Self {
+            reason: format!("the component was recalled by the {by}: {reason}"),
+            rule: Recall::rule(&recall.component, by),
+            nearest: None,
+            remedy: "call another version, or ask for one that is mended".to_owned(),
+        }
+    }
 }
 
 impl Refused {
@@ -46,6 +83,7 @@ impl Refused {
         match self {
             Self::Policy(denied) => vec![denied.rule.clone()],
             Self::Access(denied) => denied.rules.clone(),
+            Self::Recalled(recall) => vec![Recall::rule(&recall.component, recall.by())],
         }
     }
 
@@ -54,6 +92,7 @@ impl Refused {
         match self {
             Self::Policy(denied) => denied.rule.clone(),
             Self::Access(denied) => denied.rule(),
+            Self::Recalled(recall) => Recall::rule(&recall.component, recall.by()),
         }
     }
 }
@@ -63,6 +102,7 @@ impl From<Refused> for Error {
         match refused {
             Refused::Policy(denied) => denied.into(),
             Refused::Access(denied) => denied.into(),
+            Refused::Recalled(recall) => policy::Denied::from(recall).into(),
         }
     }
 }
@@ -153,7 +193,25 @@ impl Caller {
 
     /// What is decided of the same call made by another key of the tenant. Not kept: it is asked by people.
     pub fn decide_for(&self, who: &Who<'_>, resolved: &Resolved) -> CallDecision {
-        self.laws().decide(who, &resolved.name(), &resolved.version, self.moment())
+        let moment = self.moment();
+        let recalled = self.recalled(who, &resolved.version, moment);
+        recalled.unwrap_or_else(|| self.laws().decide(who, &resolved.name(), &resolved.version, moment))
+    }
+
+    /// Who recalled a component, for this tenant.
+    pub fn recall_of(&self, component: &Digest) -> Option<Recall> {
+        let by = [(true, &self.platform.recalls), (false, &self.tenant.recalls)];
+        by.into_iter().find_map(|(by_platform, recalls)| {
+            let reason = recalls.get(component)?.clone();
+            Some(Recall { component: *component, by_platform, reason })
+        })
+    }
+
+    /// The decision where the version's component is recalled: asked before everything but the scope for calls.
+    fn recalled(&self, who: &Who<'_>, version: &PackageVersion, moment: Moment) -> Option<CallDecision> {
+        let recall = self.recall_of(version.component())?;
+        let refused = may_call_at_all(who).map_or_else(Refused::Access, |()| Refused::Recalled(recall));
+        Some(CallDecision { outcome: Err(refused), moment })
     }
 
     pub(super) fn decide_at(&self, resolved: &Resolved, moment: Moment) -> Arc<CallDecision> {
@@ -162,9 +220,14 @@ impl Caller {
         if let Some(decision) = self.tenant.calls.get(&key, generation, moment) {
             return decision;
         }
-        let by_policy = self.tenant.decide(&self.platform, &resolved.package, &resolved.version);
         let who = Who::from(&*self.principal);
-        let decision = Arc::new(self.laws().with(&by_policy, &who, &key.1, &resolved.version, moment));
+        let decision = Arc::new(match self.recalled(&who, &resolved.version, moment) {
+            Some(recalled) => recalled,
+            None => {
+                let by_policy = self.tenant.decide(&self.platform, &resolved.package, &resolved.version);
+                self.laws().with(&by_policy, &who, &key.1, &resolved.version, moment)
+            }
+        });
         self.tenant.calls.put(key, generation, &decision);
         decision
     }

@@ -21,7 +21,7 @@ use crate::storage::{ComponentRow, PrincipalRow, TenantRows, VersionRow};
 ///
 /// `internal` when the store holds what this host cannot have written.
 pub fn build_tenant(rows: TenantRows, before: Option<&Tenant>) -> Result<Tenant> {
-    let TenantRows { tenant: row, policy, access, principals, packages, versions, components } = rows;
+    let TenantRows { tenant: row, policy, access, principals, packages, versions, components, recalls } = rows;
     let unreadable = |what: &str, error: &dyn std::fmt::Display| {
         Error::internal(format_args!("tenant {}: {what} in the store: {error}", row.id))
     };
@@ -77,6 +77,7 @@ pub fn build_tenant(rows: TenantRows, before: Option<&Tenant>) -> Result<Tenant>
         access_since,
         keyring,
         packages: Arc::new(built),
+        recalls: Arc::new(recalls.into_iter().map(|row| (row.digest, row.reason)).collect()),
         decisions: Decisions::default(),
         calls: Calls::default(),
     })
@@ -102,7 +103,9 @@ fn version(
     before: Option<&Package>,
     components: &HashMap<Digest, ComponentRow>,
 ) -> Result<Arc<PackageVersion>> {
-    let same = |before: &&Arc<PackageVersion>| before.deprecated == row.deprecated;
+    let same = |before: &&Arc<PackageVersion>| {
+        before.deprecated == row.deprecated && before.approved == row.approved.is_some()
+    };
     if let Some(before) = before.and_then(|package| package.versions.get(&row.version)).filter(same) {
         return Ok(Arc::clone(before));
     }
@@ -126,6 +129,9 @@ fn version(
         limits,
         deprecated: row.deprecated,
         published: row.published,
+        signature: row.signature,
+        signer: row.signer,
+        approved: row.approved.is_some(),
         admission: Arc::new(admission),
         tools,
     }))

@@ -14,11 +14,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-pub use self::ask::{Admitted, CallDecision, Laws, Refused};
+pub use self::ask::{Admitted, CallDecision, Laws, Recall, Refused};
 pub use self::build::{build_tenant, principal};
 pub use self::decide::{Resolved, decide};
 pub use self::package::{Package, PackageVersion, Packages, ToolDefinition};
-pub use self::tenant::{DigestKey, Tenant};
+pub use self::tenant::{DigestKey, Recalls, Tenant};
 
 use crate::access::Rules;
 use crate::error::Result;
@@ -37,6 +37,8 @@ pub struct Platform {
     pub access: Rules,
     /// The vetted packages.
     pub catalogue: Arc<Packages>,
+    /// Components that it recalled, for everyone.
+    pub recalls: Arc<Recalls>,
 }
 
 impl Platform {
@@ -46,6 +48,12 @@ impl Platform {
         next.generation += 1;
         change(&mut next);
         Arc::new(next)
+    }
+
+    /// What the platform's own tenant has is everyone's.
+    fn take(&mut self, own: &Tenant) {
+        self.catalogue = Arc::clone(&own.packages);
+        self.recalls = Arc::clone(&own.recalls);
     }
 }
 
@@ -71,7 +79,13 @@ pub struct Snapshot {
 impl Snapshot {
     /// With no tenant yet.
     pub fn new(ceiling: Ceiling, access: Rules) -> Self {
-        let platform = Platform { generation: 0, ceiling: Arc::new(ceiling), access, catalogue: Arc::default() };
+        let platform = Platform {
+            generation: 0,
+            ceiling: Arc::new(ceiling),
+            access,
+            catalogue: Arc::default(),
+            recalls: Arc::default(),
+        };
         Self { platform: ArcSwap::from_pointee(platform), tenants: ArcSwap::default() }
     }
 
@@ -111,8 +125,7 @@ impl Snapshot {
     /// changes both. Callers take turns.
     pub(crate) fn swap_tenant(&self, tenant: Tenant) {
         if tenant.id.is_platform() {
-            let catalogue = Arc::clone(&tenant.packages);
-            self.platform.store(self.platform().changed(|platform| platform.catalogue = catalogue));
+            self.platform.store(self.platform().changed(|platform| platform.take(&tenant)));
         }
         let tenants = self.tenants.load();
         match tenants.get(&tenant.id) {
@@ -139,8 +152,7 @@ impl Snapshot {
     pub(crate) fn fill(&self, tenants: Vec<Tenant>) {
         let slots = tenants.into_iter().map(|tenant| {
             if tenant.id.is_platform() {
-                let catalogue = Arc::clone(&tenant.packages);
-                self.platform.store(self.platform().changed(|platform| platform.catalogue = catalogue));
+                self.platform.store(self.platform().changed(|platform| platform.take(&tenant)));
             }
             (tenant.id.clone(), Arc::new(ArcSwap::from_pointee(tenant)))
         });

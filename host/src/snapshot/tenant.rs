@@ -1,6 +1,6 @@
 //! One tenant as calls see it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,7 +14,7 @@ use super::ask::CallDecision;
 use super::package::Packages;
 use crate::access::{Moment, Rules};
 use crate::audit::entry::Mac;
-use crate::id::{PackageRef, PrincipalId, TenantId, ToolName};
+use crate::id::{Digest, PackageRef, PrincipalId, TenantId, ToolName};
 use crate::identity::Keyring;
 use crate::policy::{Decision, Policy};
 
@@ -41,6 +41,8 @@ pub struct Tenant {
     pub keyring: Keyring,
     /// Its own packages.
     pub packages: Arc<Packages>,
+    /// Components that it recalled, with the reasons.
+    pub recalls: Arc<Recalls>,
     /// What was decided under this very value, with the platform's generation that it was decided under.
     pub(super) decisions: Decisions,
     /// The same for calls: who, which tool, which version.
@@ -72,6 +74,9 @@ impl Calls {
         calls.insert(key, (generation, Arc::clone(decision)));
     }
 }
+
+/// Components that are not to run any more, with the reasons.
+pub type Recalls = BTreeMap<Digest, String>;
 
 /// Decisions by version. They follow from the tenant's value and the platform's, so they are kept in the one and marked
 /// with the other.

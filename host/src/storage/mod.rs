@@ -17,7 +17,7 @@ pub use self::folder::DataFolder;
 pub use self::payloads::{KeptPayload, NewPayload, PayloadKind, Payloads, Piece};
 pub use self::store::{
     Change, ComponentRow, LogKeyRow, LogRow, OutboxRow, PackageRow, PayloadKeyRow, PolicyKind, PolicyRow, PrincipalRow,
-    Store, TenantRow, TenantRows, VersionRow,
+    RecallRow, Store, SubmissionRow, TenantRow, TenantRows, VersionRow,
 };
 pub use self::volumes::{Volume, VolumeUsage, Volumes};
 

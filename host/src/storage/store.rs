@@ -6,6 +6,7 @@ mod logs;
 mod payloads;
 mod read;
 mod rows;
+mod trust;
 
 use std::path::Path;
 
@@ -15,7 +16,8 @@ pub use self::change::Change;
 pub use self::logs::{LogKeyRow, LogRow};
 pub use self::payloads::PayloadKeyRow;
 pub use self::rows::{
-    ComponentRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, TenantRow, TenantRows, VersionRow,
+    ComponentRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, RecallRow, SubmissionRow, TenantRow,
+    TenantRows, VersionRow,
 };
 
 use super::sqlite::{self, Connections};

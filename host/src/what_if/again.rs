@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::id::{Digest, PrincipalId, ToolName};
 use crate::identity::Principal;
 use crate::policy::{Ceiling, Decision, Policy};
-use crate::snapshot::{Admitted, CallDecision, Caller, Laws, PackageVersion, decide};
+use crate::snapshot::{Admitted, CallDecision, Caller, Laws, PackageVersion, Recall, decide};
 
 /// Texts that are kept at once, of each kind: a tenant that changes its policy every minute costs time and no memory.
 const TEXTS_MAX: usize = 16;
@@ -146,6 +146,10 @@ impl<'a> Again<'a> {
         let Some(key) = recorded.principal.and_then(|id| self.keys.get(&id)) else {
             return Ok(Err(Incomparable::NotRecorded));
         };
+        if let Some(by) = access.recalled {
+            // A recall is no text: that it was in force is itself recorded.
+            return Ok(Ok(Decided::Denied { rule: Recall::rule(version.component(), by.as_str()) }));
+        }
         let platform = self.rules(Side::Platform, &access.platform)?;
         let tenant = self.rules(Side::Tenant, &access.tenant)?;
         let (Some(platform), Some(tenant)) = (platform, tenant) else { return Ok(Err(Incomparable::AccessGone)) };

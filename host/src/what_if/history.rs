@@ -91,6 +91,26 @@ pub struct AccessInputs {
     pub tenant: Digest,
     /// The moment that they saw.
     pub moment: Moment,
+    /// Who had recalled the component, where that decided.
+    pub recalled: Option<RecalledBy>,
+}
+
+/// Who recalled a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RecalledBy {
+    /// The platform, for everyone.
+    Platform,
+    /// The tenant, for itself.
+    Tenant,
+}
+
+impl RecalledBy {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Platform => "platform",
+            Self::Tenant => "tenant",
+        }
+    }
 }
 
 /// What was decided, as far as the record has it.
@@ -239,8 +259,13 @@ impl Recorded {
 }
 
 fn access_inputs(access: &DecidedAccess) -> Option<AccessInputs> {
-    let DecidedAccess { hour, platform, tenant, weekday, .. } = access;
-    Some(AccessInputs { platform: *platform, tenant: *tenant, moment: Moment::parse(weekday, *hour)? })
+    let DecidedAccess { hour, platform, recalled, tenant, weekday, .. } = access;
+    let recalled = match recalled.as_deref() {
+        None => None,
+        Some("platform") => Some(RecalledBy::Platform),
+        Some(_) => Some(RecalledBy::Tenant),
+    };
+    Some(AccessInputs { platform: *platform, tenant: *tenant, moment: Moment::parse(weekday, *hour)?, recalled })
 }
 
 impl From<CallEnded> for Ended {

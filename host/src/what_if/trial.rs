@@ -15,7 +15,7 @@ use crate::audit::entry::DecidedLimits;
 use crate::error::Result;
 use crate::id::{CallId, Digest, PackageRef, PrincipalId, ToolName};
 use crate::policy::{self, Lost, Policy};
-use crate::snapshot::{Caller, Laws, PackageVersion, decide};
+use crate::snapshot::{Caller, Laws, PackageVersion, Recall, decide};
 use crate::uses::CapabilityUse;
 
 /// Different changes that are told; what is more is counted.
@@ -134,6 +134,7 @@ pub fn try_policy(
     let mut again = Again::new(caller, keys, &mut texts);
     let mut trying = Trying {
         next: Next {
+            caller,
             laws: Laws { policy, ..caller.laws() },
             keys,
             versions: HashMap::new(),
@@ -312,6 +313,7 @@ impl CallRoom {
 
 /// What the new policy says, under the present ceiling: asked once for each version and use.
 struct Next<'a> {
+    caller: &'a Caller,
     laws: Laws<'a>,
     keys: &'a Keys,
     /// What is decided of calls, by the key, the tool, its version and the moment.
@@ -344,7 +346,13 @@ impl Next<'_> {
         if self.calls.len() >= ANSWERS_MAX {
             self.calls.clear();
         }
+        let recall = self.caller.recall_of(version.component());
         let decided = Arc::new(match key {
+            // As things are now, whatever the policy.
+            _ if recall.is_some() => {
+                let by = recall.map_or("", |recall| recall.by());
+                Decided::Denied { rule: Recall::rule(version.component(), by) }
+            }
             Some(key) => self.laws.decide(&Who::from(key), &recorded.tool, version, moment).into(),
             None => decide(self.laws.ceiling, self.laws.policy, &recorded.tool.package, version).into(),
         });

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Mac, Outcome, schema, time};
 use crate::error::Code;
-use crate::id::{CallId, ChangeId, DecisionId, Digest, PackageName, PrincipalId, ToolName};
+use crate::id::{CallId, ChangeId, DecisionId, Digest, PackageName, PrincipalId, SubmissionId, TenantId, ToolName};
 use crate::limits::CallLimits;
 use crate::uses::CapabilityUse;
 
@@ -237,6 +237,71 @@ events! {
         /// Why, in words.
         reasons: Vec<String>,
     }
+    /// A component is not to run any more; in the platform's own log, for every tenant.
+    "component.recalled" ComponentRecalled {
+        /// The change, by which it is applied once.
+        change: ChangeId,
+        /// The component.
+        component: Digest,
+        /// Why.
+        reason: String,
+    }
+    /// A component may run again.
+    "component.recall-lifted" RecallLifted {
+        /// The change, by which it is applied once.
+        change: ChangeId,
+        /// The component.
+        component: Digest,
+    }
+    /// A version was submitted to the catalogue; in the tenant's log and in the platform's.
+    "submission.opened" SubmissionOpened {
+        /// The change, by which it is applied once.
+        change: ChangeId,
+        /// The component that it runs.
+        component: Digest,
+        /// The package.
+        package: PackageName,
+        /// The submission.
+        submission: SubmissionId,
+        /// Whose version it is.
+        tenant: TenantId,
+        /// The version.
+        #[schemars(with = "schema::SemanticVersion")]
+        version: Version,
+    }
+    /// A submission was decided on; in the tenant's log and in the platform's.
+    "submission.decided" SubmissionDecided {
+        /// Whether it is in the catalogue.
+        approved: bool,
+        /// The change, by which it is applied once.
+        change: ChangeId,
+        /// The component that it runs.
+        component: Digest,
+        /// The package.
+        package: PackageName,
+        /// Why it was refused.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// The submission.
+        submission: SubmissionId,
+        /// Whose version it is.
+        tenant: TenantId,
+        /// The version.
+        #[schemars(with = "schema::SemanticVersion")]
+        version: Version,
+    }
+    /// An operator let a version run that asks for more than the one before.
+    "tool.approved" ToolApproved {
+        /// What it asks for beyond that one, in words.
+        asks: String,
+        /// The change, by which it is applied once.
+        change: ChangeId,
+        /// The package.
+        package: PackageName,
+        /// The version.
+        #[schemars(with = "schema::SemanticVersion")]
+        version: Version,
+    }
     /// A version of a package was published.
     "tool.published" ToolPublished {
         /// The change, by which it is applied once.
@@ -245,6 +310,9 @@ events! {
         component: Digest,
         /// The package.
         package: PackageName,
+        /// Who signed it, by the key's name and id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signer: Option<String>,
         /// The version.
         #[schemars(with = "schema::SemanticVersion")]
         version: Version,
@@ -440,6 +508,9 @@ pub struct DecidedAccess {
     pub hour: u8,
     /// The digest of the platform's rules.
     pub platform: Digest,
+    /// Who had recalled the component, where it was that: `platform` or `tenant`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recalled: Option<String>,
     /// The digest of the tenant's.
     pub tenant: Digest,
     /// The day of the week that they saw.
@@ -491,6 +562,11 @@ impl Event {
             | Self::ToolDeprecated(ToolDeprecated { change, .. })
             | Self::PolicyChanged(PolicyChanged { change, .. })
             | Self::AccessChanged(AccessChanged { change, .. })
+            | Self::ComponentRecalled(ComponentRecalled { change, .. })
+            | Self::RecallLifted(RecallLifted { change, .. })
+            | Self::SubmissionOpened(SubmissionOpened { change, .. })
+            | Self::SubmissionDecided(SubmissionDecided { change, .. })
+            | Self::ToolApproved(ToolApproved { change, .. })
             | Self::TenantCreated(TenantCreated { change })
             | Self::TenantSuspended(TenantSuspended { change, .. })
             | Self::TenantResumed(TenantResumed { change })
@@ -528,6 +604,10 @@ impl Event {
             Self::ComponentAdmitted(event) => (vec![&mut event.tool_kind], Some(&mut event.imports)),
             Self::ComponentRejected(event) => (Vec::new(), Some(&mut event.reasons)),
             Self::ToolDeprecated(event) => (vec![&mut event.message], None),
+            Self::ComponentRecalled(event) => (vec![&mut event.reason], None),
+            Self::SubmissionDecided(event) => (event.reason.as_mut().into_iter().collect(), None),
+            Self::ToolApproved(event) => (vec![&mut event.asks], None),
+            Self::ToolPublished(event) => (event.signer.as_mut().into_iter().collect(), None),
             Self::TenantSuspended(event) => (event.reason.as_mut().into_iter().collect(), None),
             Self::KeyCreated(event) => (vec![&mut event.name], Some(&mut event.scopes)),
             Self::LoginFailed(event) => (vec![&mut event.reason], None),
@@ -535,7 +615,8 @@ impl Event {
             Self::HostStarted(event) => (vec![&mut event.engine, &mut event.version], None),
             Self::LogKeyRotated(event) => (vec![&mut event.after, &mut event.before], None),
             Self::CallEnded(_)
-            | Self::ToolPublished(_)
+            | Self::RecallLifted(_)
+            | Self::SubmissionOpened(_)
             | Self::ToolPromoted(_)
             | Self::ToolRolledBack(_)
             | Self::PolicyChanged(_)

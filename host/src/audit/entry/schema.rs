@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{Entry, Mac, Outcome};
-use crate::id::{CallId, ChangeId, DecisionId, Digest, PackageName, PrincipalId, TenantId, ToolName};
+use crate::id::{CallId, ChangeId, DecisionId, Digest, PackageName, PrincipalId, SubmissionId, TenantId, ToolName};
 
 /// The schema as it stands in `entry.schema.json`.
 pub fn text() -> String {
@@ -51,6 +51,7 @@ text_schemas! {
     PackageName, "PackageName", "A package, by its name.", format!("^{SLUG}$");
     ToolName, "ToolName", "A tool: package and definition.", format!("^(catalogue/)?{SLUG}(\\.{SLUG})?$");
     CallId, "CallId", "A call: a UUID of version 7.", UUID;
+    SubmissionId, "SubmissionId", "A submission to the catalogue: a UUID of version 7.", UUID;
     DecisionId, "DecisionId", "A decision that refused something: a UUID of version 7.", UUID;
     ChangeId, "ChangeId", "An administrative change: a UUID of version 7.", UUID;
     PrincipalId, "PrincipalId", "A principal: a UUID of version 7.", UUID;

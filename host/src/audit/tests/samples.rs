@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::audit::entry::*;
 use crate::error::Code;
-use crate::id::{CallId, ChangeId, DecisionId, Digest, PrincipalId};
+use crate::id::{CallId, ChangeId, DecisionId, Digest, PrincipalId, SubmissionId};
 use crate::uses::{CapabilityUse, Clock, LogLevel, Scheme, Touch};
 
 /// A time that microseconds spell exactly.
@@ -17,6 +17,7 @@ fn access() -> DecidedAccess {
         by: vec!["scopes: permit @id(\"agent-may-call\")".to_owned()],
         hour: 9,
         platform: Digest::of(b"platform"),
+        recalled: Some("tenant".to_owned()),
         tenant: Digest::of(b"tenant"),
         weekday: "thu".to_owned(),
     }
@@ -145,7 +146,32 @@ pub(crate) fn every_event() -> Vec<Event> {
             .into(),
         ComponentAdmitted { bytes: 80_000, change, component, imports: texts(), tool_kind: "native".to_owned() }.into(),
         ComponentRejected { component: None, reasons: texts() }.into(),
-        ToolPublished { change, component, package: package.clone(), version: version.clone() }.into(),
+        ToolPublished { change, component, package: package.clone(), signer: None, version: version.clone() }.into(),
+        ToolPublished { change, component, package: package.clone(), signer: Some(text()), version: version.clone() }
+            .into(),
+        ToolApproved { asks: text(), change, package: package.clone(), version: version.clone() }.into(),
+        ComponentRecalled { change, component, reason: text() }.into(),
+        RecallLifted { change, component }.into(),
+        SubmissionOpened {
+            change,
+            component,
+            package: package.clone(),
+            submission: SubmissionId::new(),
+            tenant: "acme".parse().unwrap(),
+            version: version.clone(),
+        }
+        .into(),
+        SubmissionDecided {
+            approved: false,
+            change,
+            component,
+            package: package.clone(),
+            reason: Some(text()),
+            submission: SubmissionId::new(),
+            tenant: "acme".parse().unwrap(),
+            version: version.clone(),
+        }
+        .into(),
         ToolPromoted { before: Some(version.clone()), change, package: package.clone(), version: version.clone() }
             .into(),
         ToolPromoted { before: None, change, package: package.clone(), version: version.clone() }.into(),

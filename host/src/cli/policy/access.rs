@@ -63,7 +63,7 @@ impl Access {
                 output.show(&check_offline(&file, side)?, shown)?;
             }
             Self::Show { connection } => {
-                let access: wire::Access = Client::new(&connection)?.get(&PATH, &[])?;
+                let access: wire::AccessRules = Client::new(&connection)?.get(&PATH, &[])?;
                 // The text alone: what is redirected into a file is access rules.
                 output.show(&access, |access| plain(&access.text).into_owned())?;
                 let since = access.since.map_or_else(

@@ -25,7 +25,7 @@ pub struct Policy {
 
 /// The access rules in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Access {
+pub struct AccessRules {
     /// Of their text; every decision names it.
     pub digest: Digest,
     /// Since when they are in force; absent for a tenant that never had any.

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use super::audit::read_audit;
 use super::conflicts::conflicts;
 use super::grants::read_grants;
-use super::keys::{GRANT, LIMITS_SECTION, TENANT, TOOLS};
+use super::keys::{GRANT, LIMITS_SECTION, TENANT, TOOLS, TRUST};
 use super::node::Node;
 use super::reader::Fields;
+use super::trust::read_trust;
 use super::{PATTERNS_MAX, grants};
 use crate::policy::limits::{LIMITS, LimitsPatch, Unit};
 use crate::policy::pattern::Pattern;
 use crate::policy::problem::Problems;
 use crate::policy::rows::{At, AuditRules, Rows, TenantGives, Tools};
+use crate::policy::trust::Trust;
 
 /// Lines of limits, by their place in the table.
 pub(in crate::policy) type LimitLines = BTreeMap<usize, Option<usize>>;
@@ -25,6 +27,7 @@ pub(in crate::policy) struct TenantRules {
     pub(in crate::policy) limit_lines: LimitLines,
     pub(in crate::policy) grants: Rows<TenantGives>,
     pub(in crate::policy) audit: AuditRules,
+    pub(in crate::policy) trust: Trust,
 }
 
 /// Reads a tenant's file.
@@ -35,7 +38,8 @@ pub(in crate::policy) fn read_tenant(problems: &mut Problems, node: &Node) -> Te
     let grants = read_grants(problems, &fields, &GRANT, grants::tenant);
     conflicts(problems, &grants);
     let audit = read_audit(problems, &fields);
-    TenantRules { tools, limits, limit_lines, grants: Rows::new(grants), audit }
+    let trust = read_trust(problems, &fields, &TRUST);
+    TenantRules { tools, limits, limit_lines, grants: Rows::new(grants), audit, trust }
 }
 
 /// `[tools]`, of either file.

@@ -9,6 +9,7 @@ use sqlx::{Row as _, Sqlite, SqliteConnection};
 use super::rows::{
     ComponentRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, TenantRow, TenantRows, VersionRow,
 };
+use super::trust::recall_row;
 use super::{Store, failed, time};
 use crate::error::Result;
 use crate::id::{Digest, TenantId};
@@ -39,7 +40,9 @@ impl Store {
         let query = of("select * from components where tenant = ?1 and digest in
                         (select component from versions where tenant = ?1)");
         let components = rows(&mut reading, query, component_row).await?;
-        Ok(Some(TenantRows { tenant: row, policy, access, principals, packages, versions, components }))
+        let query = of("select * from recalls where tenant = ?");
+        let recalls = rows(&mut reading, query, recall_row).await?;
+        Ok(Some(TenantRows { tenant: row, policy, access, principals, packages, versions, components, recalls }))
     }
 
     /// Every principal of `tenant`, revoked ones too, oldest first.
@@ -103,7 +106,7 @@ impl Store {
         query.fetch_optional(&self.readers).await.map_err(failed)
     }
 
-    async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Sqlite>> {
+    pub(super) async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Sqlite>> {
         self.readers.acquire().await.map_err(failed)
     }
 }
@@ -119,7 +122,7 @@ async fn policy_of(within: &mut SqliteConnection, tenant: &TenantId, kind: Polic
     Ok(rows(within, query.bind(tenant.to_string()).bind(kind.as_str()), read).await?.pop())
 }
 
-async fn rows<T>(
+pub(super) async fn rows<T>(
     within: &mut SqliteConnection,
     query: Query<'_, Sqlite, SqliteArguments>,
     read: impl Fn(&SqliteRow) -> Result<T>,
@@ -178,18 +181,24 @@ fn version_row(row: &SqliteRow) -> Result<VersionRow> {
         limits: column(row, "limits")?,
         deprecated: column(row, "deprecated")?,
         published: moment(row, "published")?,
+        signature: column(row, "signature")?,
+        signer: column(row, "signer")?,
+        approved: column::<Option<String>>(row, "approved")?.map(|id| id.parse().map_err(failed)).transpose()?,
     })
 }
 
-fn column<'r, T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>>(row: &'r SqliteRow, name: &str) -> Result<T> {
+pub(super) fn column<'r, T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>>(
+    row: &'r SqliteRow,
+    name: &str,
+) -> Result<T> {
     row.try_get(name).map_err(failed)
 }
 
-fn parsed<T: FromStr<Err: std::fmt::Display>>(row: &SqliteRow, name: &str) -> Result<T> {
+pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(row: &SqliteRow, name: &str) -> Result<T> {
     column::<String>(row, name)?.parse().map_err(failed)
 }
 
-fn moment(row: &SqliteRow, name: &str) -> Result<std::time::SystemTime> {
+pub(super) fn moment(row: &SqliteRow, name: &str) -> Result<std::time::SystemTime> {
     column(row, name).map(time::from_micros)
 }
 

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use semver::Version;
 
-use crate::id::{ChangeId, Digest, PackageName, PrincipalId, TenantId};
+use crate::id::{ChangeId, Digest, PackageName, PrincipalId, SubmissionId, TenantId};
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +120,48 @@ pub struct VersionRow {
     pub deprecated: Option<String>,
     /// When it was published.
     pub published: SystemTime,
+    /// The signed note that it was published with.
+    pub signature: Option<String>,
+    /// Who signed it, by the key's name and id.
+    pub signer: Option<String>,
+    /// Who let it run although it asks for more than the one before.
+    pub approved: Option<PrincipalId>,
+}
+
+/// A component that is not to run any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecallRow {
+    /// Who recalled it; the platform for everyone.
+    pub tenant: TenantId,
+    /// The component.
+    pub digest: Digest,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub since: SystemTime,
+}
+
+/// A version that was submitted to the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubmissionRow {
+    /// Its id.
+    pub id: SubmissionId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The package.
+    pub package: PackageName,
+    /// The version.
+    pub version: Version,
+    /// What it runs.
+    pub component: Digest,
+    /// What its publisher says.
+    pub message: String,
+    /// What became of it; absent while it is open.
+    pub approved: Option<bool>,
+    /// Why it was refused.
+    pub reason: Option<String>,
+    /// When it was submitted.
+    pub since: SystemTime,
 }
 
 /// Everything of one tenant that calls depend on, read at one moment.
@@ -139,6 +181,8 @@ pub struct TenantRows {
     pub versions: Vec<VersionRow>,
     /// The components of those versions.
     pub components: Vec<ComponentRow>,
+    /// What it recalled.
+    pub recalls: Vec<RecallRow>,
 }
 
 /// An entry that may not be in the journal yet.

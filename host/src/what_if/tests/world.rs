@@ -141,6 +141,7 @@ fn rows(owner: &TenantId, catalogue: bool, policy: Option<&str>) -> TenantRows {
         packages: vec![],
         versions: vec![],
         components: vec![],
+        recalls: vec![],
     };
     for name in PACKAGES.iter().filter_map(|name| match name.strip_prefix("catalogue/") {
         Some(name) => catalogue.then_some(name),
@@ -166,6 +167,9 @@ fn rows(owner: &TenantId, catalogue: bool, policy: Option<&str>) -> TenantRows {
                 needs: serde_json::json!({"required": required, "optional": optional}).to_string(),
                 limits: (*chance.of(&["{}", "{\"fuel\": 150000000}", "{\"deadline\": \"1500ms\"}"])).to_owned(),
                 deprecated: None,
+                signature: None,
+                signer: None,
+                approved: None,
                 published: created,
             });
         }
@@ -213,7 +217,13 @@ impl World {
         let ceilings = ceilings();
         let platform = |(nth, ceiling): (usize, &Ceiling)| {
             let (ceiling, catalogue) = (Arc::new(ceiling.clone()), Arc::clone(&catalogue));
-            Arc::new(Platform { generation: nth as u64, ceiling, access: Rules::none(Side::Platform), catalogue })
+            Arc::new(Platform {
+                generation: nth as u64,
+                ceiling,
+                access: Rules::none(Side::Platform),
+                catalogue,
+                recalls: Arc::default(),
+            })
         };
         let platforms = ceilings.iter().enumerate().map(platform).collect();
         Self { policies, ceilings, tenants, platforms, keys: super::super::Keys::new() }
