@@ -19,7 +19,7 @@ Examples:
   cofferdam packages promote notes 1.3.0
   cofferdam packages approve notes 2.0.0
   cofferdam packages rollback notes
-  cofferdam packages recall sha256:… 'leaks what it is given'
+  cofferdam packages recall sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 'leaks its input'
   cofferdam packages deprecate notes 1.1.0 'loses notes with a slash in their name; use 1.2'")]
 pub(super) struct Packages {
     #[command(subcommand)]

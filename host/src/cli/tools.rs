@@ -154,22 +154,22 @@ mod tests {
         let text: String = anstream::adapter::strip_str(&detail(&tool())).collect();
         expect![[r#"
             catalogue/text.count 1.2.0  Count
-            read-only
+            low: read-only, deterministic
 
             Count the words of a text.
             Says lines and bytes too.
 
             arguments:
-              skip  array of string  optional
               text  string                     Text to count in UTF-8
               unit  words | lines    optional
+              skip  array of string  optional
         "#]]
         .assert_eq(&text);
         let text = listing(&wire::Tools { tools: vec![tool()] });
         let text: String = anstream::adapter::strip_str(&text).collect();
         expect![[r#"
-            TOOL                  VERSION  EFFECTS    DESCRIPTION
-            catalogue/text.count  1.2.0    read-only  Count the words of a text.
+            TOOL                  VERSION  RISK                           DESCRIPTION
+            catalogue/text.count  1.2.0    low: read-only, deterministic  Count the words of a text.
         "#]]
         .assert_eq(&text);
     }

@@ -7,7 +7,7 @@ use super::tenants::bounded_message;
 use super::{Control, finish};
 use crate::access::Action;
 use crate::audit::entry::{ComponentRecalled, RecallLifted};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::Digest;
 use crate::snapshot::Caller;
 use crate::storage::RecallRow;
@@ -42,8 +42,8 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// `denied` unless the key may recall; `not-found` where the tenant itself did not recall it: what the platform recalled,
-    /// no tenant lifts.
+    /// `denied` unless the key may recall; `not-found` for a component that the tenant has not; `conflict` for one that the
+    /// platform recalled: no tenant lifts that.
     pub async fn lift_recall(&self, caller: &Caller, component: Digest) -> Result<()> {
         caller.may(Action::Recall)?;
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
@@ -51,7 +51,13 @@ impl Control {
             let mut turn = this.turn().await?;
             let now = this.0.snapshot.tenant(&tenant).ok_or_else(|| Error::internal("the tenant is gone"))?;
             if !now.recalls.contains_key(&component) {
-                return Err(Error::not_found("recall of the component", component));
+                let known = this.0.store.component(&tenant, &component).await?.is_some();
+                return match (known, this.0.snapshot.platform().recalls.contains_key(&component)) {
+                    (false, _) => Err(Error::not_found("component", component)),
+                    (true, false) => Ok(()),
+                    (true, true) => Err(Error::new(Code::Conflict, format!("the platform recalled {component}"))
+                        .next("ask the platform team: only it lifts its own recalls")),
+                };
             }
             turn.change.lift_recall(&tenant, &component).await?;
             turn.record(&tenant, Some(by), |change| RecallLifted { change, component }).await?;

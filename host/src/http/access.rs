@@ -14,7 +14,7 @@ use crate::snapshot::Caller;
 /// Scopes: operator or auditor.
 #[utoipa::path(get, path = "/v1/policy/access", tag = "policy",
     responses((status = 200, description = "The access rules in force.", body = wire::AccessRules)))]
-pub(super) async fn show(State(door): State<Door>, caller: Caller) -> Result<Json<wire::AccessRules>> {
+pub(super) async fn show_access(State(door): State<Door>, caller: Caller) -> Result<Json<wire::AccessRules>> {
     let access = door.control.access(&caller)?;
     Ok(Json(wire::AccessRules { digest: access.digest, since: access.since.map(Into::into), text: access.text }))
 }
@@ -25,7 +25,7 @@ pub(super) async fn show(State(door): State<Door>, caller: Caller) -> Result<Jso
 #[utoipa::path(put, path = "/v1/policy/access", tag = "policy",
     request_body(content = String, content_type = "text/plain", description = "The access rules, Cedar."),
     responses((status = 200, description = "They are in force.", body = wire::PolicyPut)))]
-pub(super) async fn put(
+pub(super) async fn put_access(
     State(door): State<Door>,
     caller: Caller,
     CedarBody(text): CedarBody,
@@ -40,7 +40,10 @@ pub(super) async fn put(
 #[utoipa::path(post, path = "/v1/policy/access/check", tag = "policy",
     request_body(content = String, content_type = "text/plain", description = "The access rules, Cedar."),
     responses((status = 200, description = "They are valid.", body = wire::AccessChecked)))]
-pub(super) async fn check(State(door): State<Door>, CedarBody(text): CedarBody) -> Result<Json<wire::AccessChecked>> {
+pub(super) async fn check_access(
+    State(door): State<Door>,
+    CedarBody(text): CedarBody,
+) -> Result<Json<wire::AccessChecked>> {
     let checked = door.control.check_access(&text)?;
     Ok(Json(wire::AccessChecked { digest: checked.digest, warnings: checked.warnings }))
 }

@@ -65,9 +65,10 @@ fn hostile_no_tenant_lifts_the_platforms_recall_and_none_recalls_what_is_not_its
         // The platform's recall holds for the tenant, and only the platform lifts it.
         server.platform.post(&path, &reason).await.ok();
         acme.agent.call("own.handmade", json!({})).await.problem(Code::Denied);
-        acme.operator.delete(&path).await.problem(Code::NotFound);
+        acme.operator.delete(&path).await.problem(Code::Conflict);
+        globex.operator.delete(&path).await.problem(Code::NotFound);
         acme.operator.post(&path, &reason).await.ok();
-        acme.operator.delete(&path).await;
+        assert_eq!(acme.operator.delete(&path).await.status, 204);
         acme.agent.call("own.handmade", json!({})).await.problem(Code::Denied);
         // Neither is it got round by publishing the same under another name.
         let again = acme.publisher.post("/v1/packages/other/versions", &crate::version("1.0.0", &component)).await;

@@ -9,8 +9,10 @@ use crate::id::{CallId, ChangeId, DecisionId, Digest, PackageName, PrincipalId, 
 
 /// The schema as it stands in `entry.schema.json`.
 pub fn text() -> String {
-    let schema = schemars::schema_for!(Entry);
-    format!("{:#}\n", schema.as_value())
+    let mut schema = schemars::schema_for!(Entry).to_value();
+    // One spelling, whatever order a build's JSON keeps.
+    schema.sort_all_objects();
+    format!("{schema:#}\n")
 }
 
 /// A time as RFC 3339 text, in UTC with microseconds.

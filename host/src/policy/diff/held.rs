@@ -99,17 +99,17 @@ fn things(grants: &Grants) -> Things {
     };
     for grant in &grants.kv {
         let (name, kind) = (&grant.bucket, GrantKind::Kv);
-        add(kind, name, format!("reading bucket {name:?}"), None);
+        add(kind, name, format!("reading bucket {name:?}"), quota(grant.bytes_max, grant.keys_max, "keys"));
         if grant.access == Access::ReadWrite {
-            add(kind, name, format!("writing bucket {name:?}"), quota(grant.bytes_max, grant.keys_max, "keys"));
+            add(kind, name, format!("writing bucket {name:?}"), None);
         }
     }
     for grant in &grants.files {
         let (mount, kind) = (&grant.mount, GrantKind::Files);
         let place = format!("volume {:?} at {mount}", grant.volume);
-        add(kind, mount, format!("reading {place}"), None);
+        add(kind, mount, format!("reading {place}"), quota(grant.bytes_max, grant.files_max, "files"));
         if grant.access == Access::ReadWrite {
-            add(kind, mount, format!("writing {place}"), quota(grant.bytes_max, grant.files_max, "files"));
+            add(kind, mount, format!("writing {place}"), None);
         }
     }
     for (clock, what) in [(Clock::Coarse, "the time, by the millisecond"), (Clock::Real, "the time, exactly")] {

@@ -26,7 +26,18 @@ fn effects_read_as_sentences() {
         http = [{ host = \"api.example.com\", methods = [\"GET\", \"POST\", \"PUT\"] }]\n\
         [[grant]]\ntools = [\"notes\"]\nkv = [{ bucket = \"notes\", access = \"read-only\" }]\nconfig = { token = \"new\" }\n\
         clock = \"coarse\"\n[audit]\npayloads = \"7d\"\n";
-    expect![[r#""#]].assert_eq(&offline(before, after));
+    expect![[r#"
+        * changes: limits.fuel is 2,000,000; before: 1,000,000
+        catalogue/* changes: limits.fuel is 2,000,000; before: 1,000,000
+        catalogue/http-fetch gains POST, PUT to https://api.example.com/*
+        catalogue/http-fetch changes: limits.fuel is 2,000,000; before: 1,000,000
+        notes gains the time, by the millisecond
+        notes loses writing bucket "notes"
+        notes changes: limits.fuel is 2,000,000; before: 1,000,000
+        notes changes: setting "token": another value; before: another value
+        text loses calls: the policy does not let text be called
+        every call changes: payloads of calls are kept for 7days; before: payloads of calls are not kept"#]]
+    .assert_eq(&offline(before, after));
     assert_eq!(offline(before, before), "nothing changes");
     // Other words for the same are no change.
     let same = before.replace(
@@ -43,17 +54,24 @@ fn what_several_rules_cover_together_is_no_gain() {
         "{ host = \"x.test\", methods = [\"GET\"] }, { host = \"x.test\", methods = [\"POST\"], paths = [\"/a/*\"] }",
     );
     let whole = row("{ host = \"x.test\", methods = [\"GET\", \"POST\"] }");
-    expect![[r#""#]].assert_eq(&offline(&parts, &whole));
+    expect!["notes gains some of POST to https://x.test/*, such as POST https://x.test/"]
+        .assert_eq(&offline(&parts, &whole));
     let below = row("{ host = \"*.x.test\" }, { host = \"x.test\" }");
-    expect![[r#""#]].assert_eq(&offline(&below, &row("{ host = \"*\" }")));
-    expect![[r#""#]].assert_eq(&offline(&row("{ host = \"*\" }"), &below));
+    expect![[r#"
+        notes gains some of GET to https://*/*, such as GET https://unlisted0/
+        notes gains some of HEAD to https://*/*, such as HEAD https://unlisted0/"#]]
+    .assert_eq(&offline(&below, &row("{ host = \"*\" }")));
+    expect![[r#"
+        notes loses some of GET to https://*/*, such as GET https://unlisted0/
+        notes loses some of HEAD to https://*/*, such as HEAD https://unlisted0/"#]]
+    .assert_eq(&offline(&row("{ host = \"*\" }"), &below));
 }
 
 #[test]
 fn a_package_that_is_named_for_the_first_time_is_compared_with_what_all_others_get() {
     let every = "[[grant]]\ntools = [\"*\"]\nclock = \"coarse\"\n";
     let named = "[[grant]]\ntools = [\"notes\"]\nclock = \"coarse\"\n";
-    expect![[r#""#]].assert_eq(&offline(every, named));
+    expect!["* loses the time, by the millisecond"].assert_eq(&offline(every, named));
 }
 
 proptest! {
