@@ -1,6 +1,6 @@
 //! A host, put together: everything opened in the right order, what a crash left open closed, and all of it shut again.
 
-mod ceiling;
+mod files;
 mod first_key;
 mod open;
 mod upkeep;

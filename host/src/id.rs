@@ -285,6 +285,14 @@ uuid!(
     PrincipalId, "principal id"
 );
 uuid!(
+    /// One submission of a version to the catalogue.
+    SubmissionId, "submission id"
+);
+uuid!(
+    /// One decision that refused something, as the answer and the record name it.
+    DecisionId, "decision id"
+);
+uuid!(
     /// One administrative change, from its request to its entry in the log.
     ChangeId, "change id"
 );
@@ -456,6 +464,7 @@ mod tests {
         assert_eq!("notes@1.2.0".parse::<ToolRequest>().unwrap().to_string(), "notes@1.2.0");
     }
 
+    /// Refused; what was given does not come back whole.
     #[test]
     fn hostile_names_are_refused_and_the_error_stays_short() {
         for text in ["", "a/b", "../x", "catalogue/", "A", "a..b", "a.b.c", "a@", "a@1.x", "a\u{0}", "a--b", "-a", "a-"]

@@ -3,6 +3,7 @@
 //! Tools are WebAssembly components. Every call runs in a fresh store, under limits, holding only what the tenant's
 //! policy grants, and is recorded before it can have an effect. `ARCHITECTURE.md` is the map.
 
+pub mod access;
 pub mod admission;
 pub mod audit;
 pub mod capability;

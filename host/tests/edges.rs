@@ -15,18 +15,19 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 const EDGES: &[(&str, &str)] = &[
     (
         "cli",
-        "http host control what_if router snapshot identity registry engine capability policy storage admission audit",
+        "http host control what_if router snapshot access identity registry engine capability policy storage admission audit",
     ),
-    ("http", "host control what_if router snapshot identity registry engine capability policy admission audit"),
-    ("host", "control router snapshot identity registry engine capability policy storage admission audit"),
-    ("control", "what_if snapshot identity registry capability policy storage admission audit"),
-    ("what_if", "snapshot policy audit"),
+    ("http", "host control what_if router snapshot access identity registry engine capability policy admission audit"),
+    ("host", "control router snapshot access identity registry engine capability policy storage admission audit"),
+    ("control", "what_if snapshot access identity registry capability policy storage admission audit"),
+    ("what_if", "snapshot access identity policy audit"),
     ("router", "snapshot identity registry engine capability policy admission audit storage"),
-    ("snapshot", "identity registry policy storage audit"),
+    ("snapshot", "access identity registry policy storage audit"),
     ("registry", "engine capability policy storage"),
     ("engine", "capability policy"),
     ("capability", "policy storage"),
     ("admission", "audit"),
+    ("access", "identity policy"),
     ("identity", ""),
     ("policy", ""),
     ("audit", "storage"),
@@ -54,7 +55,7 @@ const ONLY: &[(&str, &[&str], &str)] = &[
 ];
 
 /// Places without input and output, so that the same question always has the same answer.
-const PURE: [&str; 2] = ["policy", "audit/entry"];
+const PURE: [&str; 3] = ["access", "policy", "audit/entry"];
 const EFFECTS: &[&str] = &[
     "std::fs",
     "std::env",

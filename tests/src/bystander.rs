@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
-use crate::server::Server;
+use crate::server::{Server, shared};
+use crate::work::run;
 
 /// Runs `attack` to its end while another tenant calls `catalogue/noop`, one call after the other and at least one.
 ///
@@ -32,4 +33,13 @@ pub async fn beside<T>(server: &Server, attack: impl Future<Output = T>) -> T {
     over.store(true, Ordering::Relaxed);
     calling.await.unwrap();
     came
+}
+
+/// Runs a test that is an attack on the host that tests share: while it goes on, a bystander's calls have to succeed.
+///
+/// # Panics
+///
+/// When one of these calls does not succeed.
+pub fn attack<T>(work: impl Future<Output = T>) -> T {
+    run(async { beside(shared().await, work).await })
 }

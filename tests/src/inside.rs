@@ -97,6 +97,7 @@ impl Inside {
             needs: None,
             limits: Default::default(),
             promote: true,
+            signature: None,
         };
         self.host.control.publish(&self.caller(key), package, publication).await.unwrap();
         digest

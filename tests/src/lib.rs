@@ -20,7 +20,7 @@ mod witness;
 mod work;
 
 pub use answer::{Answer, includes};
-pub use bystander::beside;
+pub use bystander::{attack, beside};
 pub use client::Client;
 pub use events::Watched;
 pub use guests::{foreign, guest, tool};

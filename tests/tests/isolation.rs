@@ -4,7 +4,7 @@
 use cofferdam::Code;
 use cofferdam::engine::Allocator;
 use cofferdam_tests::handmade::Handmade;
-use cofferdam_tests::{Answer, Inside, Tenant, guest, name, run, shared};
+use cofferdam_tests::{Answer, Inside, Tenant, attack, guest, name, run, shared};
 use serde_json::{Value, json};
 
 /// A digest, a call, a key and a name that nobody has.
@@ -33,9 +33,10 @@ fn same(theirs: &Answer, their_name: &str, nothing: &Answer, no_name: &str) {
     assert_eq!(headers(theirs), headers(nothing));
 }
 
+/// `not-found`, as for one that never was.
 #[test]
-fn a_component_of_another_tenant_does_not_exist() {
-    run(async {
+fn hostile_reach_for_a_component_of_another_tenant() {
+    attack(async {
         let (acme, globex) = two().await;
         let component = Handmade { description: name("Only acme has this"), ..Handmade::default() }.build();
         let digest = acme.upload(component.clone()).await;
@@ -53,9 +54,10 @@ fn a_component_of_another_tenant_does_not_exist() {
     });
 }
 
+/// `not-found`, as for one that never was.
 #[test]
-fn a_call_of_another_tenant_does_not_exist() {
-    run(async {
+fn hostile_reach_for_a_call_of_another_tenant() {
+    attack(async {
         let (acme, globex) = two().await;
         let answer = acme.agent.call("catalogue/noop", json!({})).await;
         let call = answer.call().to_owned();
@@ -73,9 +75,10 @@ fn a_call_of_another_tenant_does_not_exist() {
     });
 }
 
+/// `not-found`, as for one that never was.
 #[test]
-fn a_package_of_another_tenant_does_not_exist() {
-    run(async {
+fn hostile_reach_for_a_package_of_another_tenant() {
+    attack(async {
         let (acme, globex) = two().await;
         let package = name("only-acmes");
         acme.push(&package, Handmade::default().build()).await;
@@ -105,9 +108,10 @@ fn a_package_of_another_tenant_does_not_exist() {
     });
 }
 
+/// `not-found`, as for one that never was.
 #[test]
-fn a_key_of_another_tenant_does_not_exist() {
-    run(async {
+fn hostile_reach_for_a_key_of_another_tenant() {
+    attack(async {
         let (acme, globex) = two().await;
         let keys = acme.operator.get("/v1/keys").await.ok();
         let key = keys["keys"][1]["id"].as_str().unwrap().to_owned();
@@ -125,9 +129,10 @@ fn a_key_of_another_tenant_does_not_exist() {
     });
 }
 
+/// `not-found`, as for one that never was.
 #[test]
-fn a_tenant_does_not_exist_to_another() {
-    run(async {
+fn hostile_reach_for_another_tenant() {
+    attack(async {
         let (acme, globex) = two().await;
         let look = async |tenant: &str| globex.operator.get(&format!("/v1/tenants/{tenant}")).await;
         same(&look(&acme.name).await, &acme.name, &look(NO_NAME).await, NO_NAME);
@@ -142,9 +147,10 @@ fn a_tenant_does_not_exist_to_another() {
     });
 }
 
+/// Nothing of it is there.
 #[test]
-fn the_record_and_the_usage_hold_nothing_of_another_tenant() {
-    run(async {
+fn hostile_search_of_the_record_for_another_tenant() {
+    attack(async {
         let (acme, globex) = two().await;
         let call = acme.agent.call("catalogue/noop", json!({})).await.call().to_owned();
         globex.agent.call("catalogue/noop", json!({})).await.ok();
@@ -161,9 +167,10 @@ fn the_record_and_the_usage_hold_nothing_of_another_tenant() {
     });
 }
 
+/// The same names are other things.
 #[test]
-fn buckets_and_volumes_of_the_same_name_are_others() {
-    run(async {
+fn hostile_reach_for_a_bucket_or_a_volume_of_another_tenant() {
+    attack(async {
         let (acme, globex) = two().await;
         let policy = "[[grant]]\ntools = [\"catalogue/limits\"]\n\
                       kv = [{ bucket = \"notes\", access = \"read-write\" }]\n\
@@ -202,9 +209,10 @@ fn buckets_and_volumes_of_the_same_name_are_others() {
     });
 }
 
+/// The key alone says whose a request is.
 #[test]
-fn only_the_key_says_whose_a_request_is() {
-    run(async {
+fn hostile_header_path_or_body_that_names_another_tenant() {
+    attack(async {
         let (acme, globex) = two().await;
         let named = ["x-tenant", "x-cofferdam-tenant", "tenant", "x-forwarded-user", "x-original-url", "cookie"];
         for header in named {
@@ -224,9 +232,10 @@ fn only_the_key_says_whose_a_request_is() {
     });
 }
 
+/// `unauthenticated`, in the same words for all of them; `login.failed` is recorded.
 #[test]
-fn a_key_works_for_its_own_tenant_until_it_is_revoked() {
-    run(async {
+fn hostile_keys_forged_cut_rotated_or_revoked() {
+    attack(async {
         let (acme, globex) = two().await;
         // The secret of one under the name of another, and every other way to get it slightly wrong.
         let key = acme.agent.key();
@@ -265,8 +274,9 @@ fn a_key_works_for_its_own_tenant_until_it_is_revoked() {
     });
 }
 
+/// All zeros, for every allocator.
 #[test]
-fn nothing_is_left_in_memory_for_the_next_call() {
+fn hostile_look_for_what_a_call_left_in_memory() {
     run(async {
         for allocator in [Allocator::Pooling, Allocator::OnDemand] {
             let inside = Inside::open(|settings| {

@@ -51,6 +51,14 @@ fn known(operation: &str, of: &Ids) -> Option<Known> {
         "POST /v1/packages/{package}/deprecate" => {
             with(&["publisher"], json!({"version": "1.0.0", "message": "swept"}))
         }
+        "POST /v1/packages/{package}/approve" => with(&["operator"], json!({"version": "1.0.0"})),
+        "POST /v1/packages/{package}/submit" => with(&["publisher"], json!({"version": "1.0.0"})),
+        "GET /v1/submissions" | "GET /v1/submissions/{submission}" => scopes(READERS),
+        "POST /v1/submissions/{submission}/approve" => platform(None),
+        "POST /v1/submissions/{submission}/refuse" => platform(Some(json!({"reason": "swept"}))),
+        "POST /v1/components/{component}/recall" => with(&["operator"], json!({"reason": "swept"})),
+        "DELETE /v1/components/{component}/recall" => scopes(&["operator"]),
+        "GET /v1/recalls" => scopes(READERS),
         "GET /v1/tools/{tool}" => scopes(&["agent"]),
         "POST /v1/calls" => with(&["agent"], json!({"tool": of.tool, "arguments": {}})),
         "GET /v1/calls/{call}" => scopes(&["auditor", "agent"]),
@@ -65,6 +73,10 @@ fn known(operation: &str, of: &Ids) -> Option<Known> {
         "PUT /v1/policy" => with(&["operator"], Value::from("# swept\n")),
         "POST /v1/policy/check" => with(&[], Value::from("# swept\n")),
         "POST /v1/policy/try" => with(&["operator", "auditor"], Value::from("# swept\n")),
+        "POST /v1/policy/diff" => with(&["operator", "auditor"], Value::from("# swept\n")),
+        "GET /v1/policy/access" => scopes(&["operator", "auditor"]),
+        "PUT /v1/policy/access" => with(&["operator"], Value::from("// swept\n")),
+        "POST /v1/policy/access/check" => with(&[], Value::from("// swept\n")),
         "POST /v1/policy/suggest" => with(&["operator", "auditor"], json!({"tool": of.tool})),
         "POST /v1/explain" => with(&[], json!({"tool": of.tool})),
         "GET /v1/usage" => scopes(&["operator", "auditor"]),
@@ -90,6 +102,7 @@ struct Ids {
     tool: String,
     call: String,
     secret: String,
+    submission: String,
 }
 
 impl Ids {
@@ -106,7 +119,16 @@ impl Ids {
         let secret = format!("{}-x", tenant.name);
         let set = tenant.operator.request("PUT", &format!("/v1/secrets/{secret}"));
         tenant.operator.send(set.header(CONTENT_TYPE, "text/plain").body("marrow-and-bone")).await.ok();
-        Self { tenant: tenant.name.clone(), key, component, package, tool, call, secret }
+        let submission = call.clone();
+        Self { tenant: tenant.name.clone(), key, component, package, tool, call, secret, submission }
+    }
+
+    /// The same with a submission that is there. Few may be open at once.
+    async fn submitted(mut self, tenant: &Tenant) -> Self {
+        let path = format!("/v1/packages/{}/submit", self.package);
+        let submitted = tenant.publisher.post(&path, &json!({"version": "1.0.0"})).await.ok();
+        submitted["id"].as_str().unwrap().clone_into(&mut self.submission);
+        self
     }
 
     /// The path of an operation, about these.
@@ -117,6 +139,7 @@ impl Ids {
             .replace("{package}", &self.package)
             .replace("{tool}", &self.tool)
             .replace("{call}", &self.call)
+            .replace("{submission}", &self.submission)
             // Of whoever asks.
             .replace("{path}", "0/000.p/1")
             .replace("{number}", "1")
@@ -125,7 +148,16 @@ impl Ids {
 
     /// What of them a text holds.
     fn found_in(&self, text: &str) -> Option<&str> {
-        let all = [&self.tenant, &self.key, &self.component, &self.package, &self.tool, &self.call, &self.secret];
+        let all = [
+            &self.tenant,
+            &self.key,
+            &self.component,
+            &self.package,
+            &self.tool,
+            &self.call,
+            &self.secret,
+            &self.submission,
+        ];
         all.into_iter().map(String::as_str).find(|id| text.contains(id))
     }
 }
@@ -171,7 +203,7 @@ impl Operation {
                 Some(Value::String(text)) if self.path.contains("components") => {
                     request.header(CONTENT_TYPE, "application/wasm").body(text)
                 }
-                Some(Value::String(text)) if self.path.contains("secrets") => {
+                Some(Value::String(text)) if self.path.contains("secrets") || self.path.contains("access") => {
                     request.header(CONTENT_TYPE, "text/plain").body(text)
                 }
                 Some(Value::String(text)) => request.header(CONTENT_TYPE, "application/toml").body(text),
@@ -244,7 +276,7 @@ fn what_another_tenant_has_is_not_there() {
     run(async {
         let server = shared().await;
         let (acme, globex) = (server.tenant("acme").await, server.tenant("globex").await);
-        let ids = Ids::of(&acme).await;
+        let ids = Ids::of(&acme).await.submitted(&acme).await;
         Ids::of(&globex).await;
         let created = globex.operator.post("/v1/keys", &json!({"name": "all", "scopes": ALL})).await.ok();
         let all = globex.operator.with_key(created["key"].as_str().unwrap());
@@ -308,6 +340,9 @@ fn a_key_does_what_its_scopes_say_and_no_more() {
             for (scope, client) in if of_platform { &platform } else { own.as_slice() } {
                 // Something to lose: what is allowed happens.
                 let mut ids = Ids::of(&acme).await;
+                if operation.path.contains("{submission}") {
+                    ids = ids.submitted(&acme).await;
+                }
                 let key =
                     acme.operator.post("/v1/keys", &json!({"name": name("lost"), "scopes": ["agent"]})).await.ok();
                 key["id"].as_str().unwrap().clone_into(&mut ids.key);

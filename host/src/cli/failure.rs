@@ -218,7 +218,7 @@ mod tests {
               maximum: 1,000,000
               problems:
                 - line 3: limits.feul: no \u{1b}[2J key
-                - of: fuel, used: 7
+                - used: 7, of: fuel
               reasons:
                 - one
                 - two

@@ -14,8 +14,10 @@ mod failure;
 mod files;
 mod output;
 mod progress;
+mod sign;
 mod signals;
 mod style;
+mod submissions;
 mod table;
 mod words;
 
@@ -81,6 +83,8 @@ enum Command {
     Policy(policy::Policy),
     Audit(audit::Audit),
     Packages(packages::Packages),
+    Sign(sign::Sign),
+    Submissions(submissions::Submissions),
     Usage(usage::Usage),
     Whoami(whoami::Whoami),
     Keys(keys::Keys),
@@ -109,6 +113,8 @@ pub fn main() -> ExitCode {
         Command::Policy(command) => command.run(output),
         Command::Audit(command) => command.run(output),
         Command::Packages(command) => command.run(output),
+        Command::Sign(command) => command.run(output),
+        Command::Submissions(command) => command.run(output),
         Command::Usage(command) => command.run(output),
         Command::Whoami(command) => command.run(output),
         Command::Keys(command) => command.run(output),

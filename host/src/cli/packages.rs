@@ -9,15 +9,17 @@ use super::style::{CARE, GOOD, QUIET, STRONG, one_line, paint};
 use super::table::Table;
 use super::{Exit, Output, Result, words};
 use crate::http::wire;
-use crate::id::PackageName;
+use crate::id::{Digest, PackageName};
 
-/// List, promote, roll back and deprecate the tenant's packages
+/// List, promote, approve, roll back, deprecate and recall the tenant's packages
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   cofferdam packages list
   cofferdam packages promote notes 1.3.0
+  cofferdam packages approve notes 2.0.0
   cofferdam packages rollback notes
+  cofferdam packages recall sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 'leaks its input'
   cofferdam packages deprecate notes 1.1.0 'loses notes with a slash in their name; use 1.2'")]
 pub(super) struct Packages {
     #[command(subcommand)]
@@ -39,6 +41,25 @@ enum Action {
         package: PackageName,
         /// The version
         version: Version,
+    },
+    /// Let a version run that asks for more than the one that runs, and make it the one
+    Approve {
+        /// The package
+        package: PackageName,
+        /// The version
+        version: Version,
+    },
+    /// Recall a component: from the next call on it does not run any more; the platform's operators, for every tenant
+    Recall {
+        /// The component's digest
+        component: Digest,
+        /// Why, for whoever calls it
+        reason: String,
+    },
+    /// Lift a recall of the tenant's own
+    Unrecall {
+        /// The component's digest
+        component: Digest,
     },
     /// Make the version before the present one run again
     Rollback {
@@ -72,6 +93,21 @@ impl Packages {
                 let path = ["v1", "packages", package.as_str(), "promote"];
                 let package: wire::Package = client.post(&path, &wire::PromoteVersion { version })?;
                 output.show(&package, runs)?;
+            }
+            Action::Approve { package, version } => {
+                let path = ["v1", "packages", package.as_str(), "approve"];
+                let package: wire::Package = client.post(&path, &wire::PromoteVersion { version })?;
+                output.show(&package, runs)?;
+            }
+            Action::Recall { component, reason } => {
+                let (recall, digest) = (wire::RecallComponent { reason }, component.to_string());
+                let recalled: wire::Recall = client.post(&["v1", "components", &digest, "recall"], &recall)?;
+                output.show(&recalled, |_| format!("{component} runs no more, from the next call on"))?;
+            }
+            Action::Unrecall { component } => {
+                client.delete(&["v1", "components", &component.to_string(), "recall"])?;
+                let what = serde_json::json!({ "lifted": component });
+                output.show(&what, |_| format!("{component} may run again"))?;
             }
             Action::Rollback { package } => {
                 let package: wire::Package = client.post_empty(&["v1", "packages", package.as_str(), "rollback"])?;
@@ -114,6 +150,10 @@ fn table(packages: &[wire::Package]) -> String {
             };
             let state = match &version.deprecated {
                 Some(message) => format!("{state} {}", paint(CARE, one_line(&format!("deprecated: {message}"), 40))),
+                None => state,
+            };
+            let state = match &version.awaits_approval {
+                Some(asks) => format!("{state} {}", paint(CARE, one_line(&format!("awaits approval: {asks}"), 60))),
                 None => state,
             };
             let component: String = version.component.to_string().chars().take(19).collect();

@@ -19,7 +19,9 @@ use crate::policy::{
     self as rules, Ceiling, Explanation, GrantKind, LimitsPatch, Needs, Subject, Use, check, check_ceiling, explain,
 };
 
+mod access;
 mod asked;
+mod diff;
 mod span;
 mod suggest;
 mod trial;
@@ -29,7 +31,7 @@ const POLICY_BYTES_MAX: u64 = rules::Policy::TEXT_BYTES_MAX as u64;
 /// What policies are sent as.
 const TOML: &str = "application/toml";
 
-/// Check, explain, try, suggest, show and apply the tenant's policy
+/// Check, explain, compare, try, suggest, show and apply the tenant's policy
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -39,11 +41,14 @@ Examples:
   cofferdam policy explain policy.toml --manifest tools/http-fetch --use 'GET https://api.github.com/repos/a/b'
   cofferdam policy explain --tool catalogue/notes.add --use kv:notes:write
   cofferdam policy try policy.toml --since 30d
+  cofferdam policy diff policy.toml new.toml
+  cofferdam policy diff new.toml
   cofferdam policy suggest catalogue/notes
   cofferdam policy show > policy.toml
   cofferdam policy apply policy.toml
+  cofferdam policy access apply access.cedar
 
-docs/policy.md says what can stand in a policy. Exit code 7: a file is not valid; 3: `explain` finds
+docs/policy.md says what can stand in a policy, docs/access.md what in access rules. Exit code 7: a file is not valid; 3: `explain` finds
 that it is denied, or `try` that recorded calls would be.")]
 pub(super) struct Policy {
     #[command(subcommand)]
@@ -70,8 +75,13 @@ enum Action {
     Explain(Box<Explain>),
     /// Try a policy on recorded calls, before it is in force
     Try(trial::Try),
+    /// Say what another policy would change: what each package gains and loses
+    Diff(diff::Diff),
     /// Suggest the smallest grant that covers what a tool's calls really used
     Suggest(suggest::Suggest),
+    /// Who may do what: check, show and apply access rules
+    #[command(subcommand)]
+    Access(access::Access),
     /// Show the policy in force
     Show {
         #[command(flatten)]
@@ -132,7 +142,9 @@ impl Policy {
                 return Ok(if denied { Exit::Denied } else { Exit::Ok });
             }
             Action::Try(command) => return command.run(output),
+            Action::Diff(command) => return command.run(output),
             Action::Suggest(command) => return command.run(output),
+            Action::Access(command) => return command.run(output),
             Action::Show { connection } => {
                 let policy: wire::Policy = Client::new(&connection)?.get(&["v1", "policy"], &[])?;
                 // The text alone: what is redirected into a file is a policy.

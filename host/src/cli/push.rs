@@ -13,10 +13,11 @@ use super::connection::Connection;
 use super::progress::Progress;
 use super::style::{CARE, GOOD, QUIET, STRONG, mark, one_line, paint, plain};
 use super::table::Table;
-use super::{Exit, Output, Result};
+use super::{Exit, Output, Result, files};
 use crate::http::wire;
 use crate::id::{Origin, PackageRef, ToolName, ToolRequest};
 use crate::policy::Explanation;
+use crate::registry::NOTE_BYTES_MAX;
 
 /// Build a tool, upload it, and publish it
 #[derive(Debug, Args)]
@@ -39,6 +40,9 @@ pub(super) struct Push {
     /// Publish it without making it the version that runs
     #[arg(long)]
     no_promote: bool,
+    /// A signed note that says what it is, as `cofferdam sign` makes it
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
     #[command(flatten)]
     connection: Connection,
 }
@@ -67,14 +71,20 @@ impl Push {
             packaged.version = version;
         }
         output.note(build::built(&packaged));
-        let pushed = push(&client, &mut packaged, !self.no_promote)?;
+        let signature = self.signature.as_deref().map(|file| files::text(file, "signature", NOTE_BYTES_MAX as u64));
+        let pushed = push(&client, &mut packaged, !self.no_promote, signature.transpose()?)?;
         output.show(&pushed, people)?;
         Ok(Exit::Ok)
     }
 }
 
 /// Uploads and publishes; the bytes are taken out of `packaged`.
-pub(super) fn push(client: &Client, packaged: &mut Packaged, promote: bool) -> Result<Pushed> {
+pub(super) fn push(
+    client: &Client,
+    packaged: &mut Packaged,
+    promote: bool,
+    signature: Option<String>,
+) -> Result<Pushed> {
     let bytes = std::mem::take(&mut packaged.bytes);
     let progress = Progress::bytes(format!("uploading {}", packaged.package), bytes.len() as u64);
     let component: wire::Component = client.upload(&["v1", "components"], bytes, &progress)?;
@@ -85,6 +95,7 @@ pub(super) fn push(client: &Client, packaged: &mut Packaged, promote: bool) -> R
         needs: packaged.needs.clone(),
         limits: packaged.limits.clone(),
         promote,
+        signature,
     };
     let path = ["v1", "packages", packaged.package.as_str(), "versions"];
     let package: wire::Package = client.post(&path, &publish)?;
@@ -104,13 +115,23 @@ fn explain(client: &Client, packaged: &Packaged, component: &wire::Component) ->
 
 fn people(pushed: &Pushed) -> String {
     let Pushed { component, package, version, explanation } = pushed;
+    let published = package.versions.iter().find(|known| known.version == *version);
+    let awaits = published.and_then(|known| known.awaits_approval.as_ref());
     let runs = match &package.current {
+        _ if awaits.is_some() => "it runs once an operator approves it".to_owned(),
         Some(current) if current == version => "it runs from the next call on".to_owned(),
         Some(current) => format!("{current} still runs; `cofferdam packages promote {} {version}`", package.name),
         None => format!("nothing runs yet; `cofferdam packages promote {} {version}`", package.name),
     };
     let name = paint(STRONG, format_args!("{} {version}", package.name));
     let mut text = format!("{} {name}: {runs}\n  {}\n\n", paint(GOOD, "published"), paint(QUIET, component.digest));
+    if let Some(signer) = published.and_then(|known| known.signer.as_ref()) {
+        text += &format!("  {} signed by {}\n\n", mark(true), plain(signer));
+    }
+    if let Some(asks) = awaits {
+        let command = format!("cofferdam packages approve {} {version}", package.name);
+        text += &format!("  {} it {}: `{command}`\n\n", paint(CARE, "!"), plain(&asks.to_string()));
+    }
     text += &tools(package, component);
     text += "\n";
     text += &imports(&component.words);

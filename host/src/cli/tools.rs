@@ -51,7 +51,7 @@ fn listing(tools: &wire::Tools) -> String {
         return "this key may call no tool; `cofferdam whoami` shows its scopes, `cofferdam policy show` the policy"
             .to_owned();
     }
-    let mut table = Table::new(["TOOL", "VERSION", "EFFECTS", "DESCRIPTION"]);
+    let mut table = Table::new(["TOOL", "VERSION", "RISK", "DESCRIPTION"]);
     for tool in &tools.tools {
         let first = tool.description.lines().next().unwrap_or_default();
         let description = match &tool.deprecated {
@@ -73,7 +73,8 @@ pub(super) fn effects(annotations: &wire::Annotations) -> String {
         "writes"
     }];
     words.extend(annotations.open_world.then_some("network"));
-    words.join(", ")
+    words.extend(annotations.deterministic.then_some("deterministic"));
+    format!("{}: {}", annotations.risk.as_str(), words.join(", "))
 }
 
 fn detail(tool: &wire::Tool) -> String {
@@ -142,7 +143,8 @@ mod tests {
                 "unit": {"enum": ["words", "lines"]},
                 "skip": {"type": "array", "items": {"type": "string"}},
             }},
-            "annotations": {"read_only": true, "destructive": false, "idempotent": true, "open_world": false},
+            "annotations": {"read_only": true, "destructive": false, "idempotent": true, "open_world": false,
+                "deterministic": true, "risk": "low"},
         }))
         .unwrap()
     }
@@ -152,22 +154,22 @@ mod tests {
         let text: String = anstream::adapter::strip_str(&detail(&tool())).collect();
         expect![[r#"
             catalogue/text.count 1.2.0  Count
-            read-only
+            low: read-only, deterministic
 
             Count the words of a text.
             Says lines and bytes too.
 
             arguments:
-              skip  array of string  optional
               text  string                     Text to count in UTF-8
               unit  words | lines    optional
+              skip  array of string  optional
         "#]]
         .assert_eq(&text);
         let text = listing(&wire::Tools { tools: vec![tool()] });
         let text: String = anstream::adapter::strip_str(&text).collect();
         expect![[r#"
-            TOOL                  VERSION  EFFECTS    DESCRIPTION
-            catalogue/text.count  1.2.0    read-only  Count the words of a text.
+            TOOL                  VERSION  RISK                           DESCRIPTION
+            catalogue/text.count  1.2.0    low: read-only, deterministic  Count the words of a text.
         "#]]
         .assert_eq(&text);
     }

@@ -14,6 +14,8 @@ pub(super) const COMPONENTS_MAX: u64 = 2_000;
 pub(super) const PACKAGES_MAX: usize = 10_000;
 /// Versions of a package.
 pub(super) const VERSIONS_MAX: usize = 1_000;
+/// Submissions of a tenant that nobody has decided on.
+pub(super) const SUBMISSIONS_MAX: usize = 20;
 /// A message about a version or a tenant, in bytes.
 pub(super) const MESSAGE_BYTES_MAX: usize = 1_000;
 /// Entries that one answer gives.

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use futures::Stream;
 
 use super::{Control, bounds, finish};
+use crate::access::Action;
 use crate::audit::Event;
 use crate::audit::entry::{ComponentAdmitted, ComponentRejected};
 use crate::error::{Code, Error, Result};
 use crate::id::{Digest, PrincipalId, TenantId};
-use crate::identity::Scope;
 use crate::registry::{Admission, Staged};
 use crate::snapshot::Caller;
 use crate::storage::ComponentRow;
@@ -33,9 +33,6 @@ pub struct Uploaded {
     pub new: bool,
 }
 
-/// Who may look at what was published and from what.
-pub(super) const READERS: &[Scope] = &[Scope::Publisher, Scope::Operator, Scope::Auditor];
-
 impl Control {
     /// Receives a component as a stream and decides whether it may be published. Uploading the same bytes again gives
     /// what is there.
@@ -46,7 +43,7 @@ impl Control {
     /// [`Registry::stage`](crate::registry::Registry::stage) and [`Registry::admit`](crate::registry::Registry::admit)
     /// say.
     pub async fn upload(&self, caller: &Caller, upload: impl Stream<Item = Result<Bytes>>) -> Result<Uploaded> {
-        caller.principal.needs(&[Scope::Publisher])?;
+        caller.may(Action::Upload)?;
         self.0.audit.health()?;
         if self.0.store.count_components(&caller.tenant.id).await? >= bounds::COMPONENTS_MAX {
             let maximum = bounds::COMPONENTS_MAX;
@@ -116,7 +113,7 @@ impl Control {
     ///
     /// `denied` to a key that is only an agent's.
     pub async fn components(&self, caller: &Caller) -> Result<Vec<ComponentView>> {
-        caller.principal.needs(READERS)?;
+        caller.may(Action::ReadPackages)?;
         self.0.store.components(&caller.tenant.id).await?.iter().map(view).collect()
     }
 
@@ -126,7 +123,7 @@ impl Control {
     ///
     /// As for [`Control::components`]; `not-found` for one that the tenant has not, whoever else may have it.
     pub async fn component(&self, caller: &Caller, digest: &Digest) -> Result<ComponentView> {
-        caller.principal.needs(READERS)?;
+        caller.may(Action::ReadPackages)?;
         let row = self.0.store.component(&caller.tenant.id, digest).await?;
         view(&row.ok_or_else(|| Error::not_found("component", digest))?)
     }

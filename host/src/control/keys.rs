@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use super::{Control, bounds, finish};
+use crate::access::Action;
 use crate::audit::entry::{KeyCreated, KeyRevoked, KeyRotated};
 use crate::error::{Code, Error, Result};
 use crate::id::{PrincipalId, TenantId};
@@ -42,7 +43,7 @@ impl Control {
     /// `denied` without the scope operator, `invalid-request` for a name or scopes that cannot be, `conflict` for a
     /// name that a valid key has, or when there are as many as may be.
     pub async fn create_key(&self, caller: &Caller, name: &str, scopes: Scopes) -> Result<NewKey> {
-        caller.principal.needs(&[Scope::Operator])?;
+        caller.may(Action::ChangeKeys)?;
         check_name(name)?;
         if scopes.is_empty() {
             return Err(Error::new(Code::InvalidRequest, "a key needs at least one scope")
@@ -79,7 +80,7 @@ impl Control {
     ///
     /// `denied` without the scope operator or auditor.
     pub async fn keys(&self, caller: &Caller) -> Result<Vec<KeyView>> {
-        caller.principal.needs(&[Scope::Operator, Scope::Auditor])?;
+        caller.may(Action::ReadKeys)?;
         self.0.store.principals(&caller.tenant.id).await?.into_iter().map(view).collect()
     }
 
@@ -89,7 +90,7 @@ impl Control {
     ///
     /// `denied` without the scope operator; `not-found` for a key that there is not or that is revoked.
     pub async fn rotate_key(&self, caller: &Caller, id: PrincipalId) -> Result<NewKey> {
-        caller.principal.needs(&[Scope::Operator])?;
+        caller.may(Action::ChangeKeys)?;
         self.replace_secret(&caller.tenant.id, id, Some(caller.principal.id)).await
     }
 
@@ -119,7 +120,7 @@ impl Control {
     /// `denied` without the scope operator; `not-found` for a key that there is not or that is revoked; `conflict` for
     /// the last key of scope operator, without which nobody could make another.
     pub async fn revoke_key(&self, caller: &Caller, id: PrincipalId) -> Result<()> {
-        caller.principal.needs(&[Scope::Operator])?;
+        caller.may(Action::ChangeKeys)?;
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
         finish(async move {
             let mut turn = this.turn().await?;

@@ -6,11 +6,11 @@ use cofferdam_auditor::receipt::Receipt;
 use cofferdam_auditor::tile::TilePath;
 
 use super::{Control, finish};
+use crate::access::Action;
 use crate::audit::entry::LogKeyRotated;
 use crate::audit::log::LogKeys;
 use crate::error::{Code, Error, Result};
 use crate::id::CallId;
-use crate::identity::Scope;
 use crate::snapshot::Caller;
 
 impl Control {
@@ -20,7 +20,7 @@ impl Control {
     ///
     /// `denied` without the scope auditor or operator; `audit-unavailable` when the log does not grow.
     pub async fn log_keys(&self, caller: &Caller) -> Result<LogKeys> {
-        caller.principal.needs(&[Scope::Auditor, Scope::Operator])?;
+        caller.may(Action::ReadLogKeys)?;
         self.0.logs.keys(&caller.tenant.id).await
     }
 
@@ -30,7 +30,7 @@ impl Control {
     ///
     /// `denied` without the scope auditor; `audit-unavailable` when the log does not grow.
     pub async fn checkpoint(&self, caller: &Caller) -> Result<Checkpoint> {
-        caller.principal.needs(&[Scope::Auditor])?;
+        caller.may(Action::ReadAudit)?;
         self.0.logs.checkpoint(&caller.tenant.id).await
     }
 
@@ -40,7 +40,7 @@ impl Control {
     ///
     /// `denied` without the scope auditor; `not-found` where the log is not that long.
     pub async fn tile(&self, caller: &Caller, path: TilePath) -> Result<Bytes> {
-        caller.principal.needs(&[Scope::Auditor])?;
+        caller.may(Action::ReadAudit)?;
         let tile = self.0.logs.tile(&caller.tenant.id, path).await?;
         tile.ok_or_else(|| Error::not_found("tile", path))
     }
@@ -51,7 +51,7 @@ impl Control {
     ///
     /// `denied` without the scope auditor; `not-found` where the keys were not rotated so often.
     pub async fn handover(&self, caller: &Caller, number: u32) -> Result<Bytes> {
-        caller.principal.needs(&[Scope::Auditor])?;
+        caller.may(Action::ReadAudit)?;
         let handover = self.0.logs.handover(&caller.tenant.id, number).await?;
         handover.ok_or_else(|| Error::not_found("handover", number))
     }
@@ -74,7 +74,7 @@ impl Control {
     /// `denied` without the scope operator; `conflict` when it is rotated at the same time by someone else;
     /// `audit-unavailable` when the log does not grow.
     pub async fn rotate_log_key(&self, caller: &Caller) -> Result<LogKeys> {
-        caller.principal.needs(&[Scope::Operator])?;
+        caller.may(Action::RotateLogKey)?;
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
         finish(async move {
             // Before the turn: the integrator writes to the store too, and a turn holds the one connection for that.

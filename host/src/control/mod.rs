@@ -4,6 +4,7 @@
 //! entries go to the journal, the tenant's value in the snapshot is swapped, and only then is the answer given. A crash
 //! anywhere between leaves either nothing, or a change whose entries are appended at the next start, once.
 
+mod access;
 mod bounds;
 mod components;
 mod keys;
@@ -12,7 +13,9 @@ mod packages;
 mod payloads;
 mod policies;
 mod read;
+mod recalls;
 mod secrets;
+mod submissions;
 mod tenants;
 mod turn;
 mod what_if;
@@ -21,24 +24,26 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+pub use self::access::AccessChecked;
 pub use self::components::{ComponentView, Uploaded};
 pub use self::keys::{KeyView, NewKey};
 pub use self::packages::{Publication, default_needs};
 pub use self::policies::{PolicyChecked, PolicyPut, PolicyView};
 pub use self::read::LogPage;
 pub use self::secrets::SecretView;
+pub use self::submissions::SubmissionView;
 pub use self::tenants::TenantView;
 pub(crate) use self::turn::replay;
 pub use self::what_if::LookedAt;
 pub use crate::storage::{KeptPayload, PayloadKind, Piece, SecretValue};
 
+use crate::access::Action;
 use crate::admission::Ledger;
 use crate::audit::Audit;
 use crate::audit::log::Logs;
 use crate::capability::StorageQuotas;
 use crate::error::{Code, Error, Result};
 use crate::id::TenantId;
-use crate::identity::Scope;
 use crate::registry::Registry;
 use crate::snapshot::{Caller, Snapshot, build_tenant};
 use crate::storage::{Payloads, Store, Vault};
@@ -90,13 +95,13 @@ impl Control {
     }
 }
 
-/// That the caller is of the platform's own team and has one of `scopes` there. To everyone else, what only the
+/// That the caller is of the platform's own team and may do this there. To everyone else, what only the
 /// platform does is not there.
-fn of_platform(caller: &Caller, scopes: &[Scope]) -> Result<()> {
+fn of_platform(caller: &Caller, action: Action) -> Result<()> {
     if !caller.tenant.id.is_platform() {
         return Err(Error::new(Code::NotFound, "there is nothing of that name"));
     }
-    caller.principal.needs(scopes)
+    caller.may(action)
 }
 
 /// Runs a change to its end even when whoever asked for it leaves: half of it may be durable already.

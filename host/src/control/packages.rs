@@ -5,15 +5,14 @@ use std::time::SystemTime;
 
 use semver::Version;
 
-use super::components::READERS;
 use super::tenants::bounded_message;
 use super::{Control, bounds, finish};
-use crate::audit::entry::{ToolDeprecated, ToolPromoted, ToolPublished, ToolRolledBack};
+use crate::access::Action;
+use crate::audit::entry::{ToolApproved, ToolDeprecated, ToolPromoted, ToolPublished, ToolRolledBack};
 use crate::error::{Code, Error, Result};
 use crate::id::{Digest, PackageName, PrincipalId, TenantId};
-use crate::identity::Scope;
-use crate::policy::{LimitsPatch, Needs};
-use crate::registry::Inspection;
+use crate::policy::{LimitsPatch, Needs, PublicKey, Trust};
+use crate::registry::{Asking, AsksMore, Inspection, Statement};
 use crate::snapshot::{Caller, Package};
 use crate::storage::{PackageRow, VersionRow};
 
@@ -28,8 +27,11 @@ pub struct Publication {
     pub needs: Option<Needs>,
     /// The most that it needs of the limits of a call.
     pub limits: LimitsPatch,
-    /// Whether it becomes what runs where no version is asked for.
+    /// Whether it becomes what runs where no version is asked for. One that asks for more than the version that runs waits
+    /// for an operator all the same.
     pub promote: bool,
+    /// A signed note that says what it is.
+    pub signature: Option<String>,
 }
 
 /// The needs of a component that declares none.
@@ -46,14 +48,27 @@ impl Control {
     /// version was published with other content, or when there are as many as may be.
     pub async fn publish(&self, caller: &Caller, name: PackageName, publication: Publication) -> Result<Arc<Package>> {
         let admission = {
-            caller.principal.needs(&[Scope::Publisher])?;
+            caller.may_on(Action::Publish, &name)?;
             let row = self.0.store.component(&caller.tenant.id, &publication.component).await?;
             let row = row.ok_or_else(|| {
                 Error::not_found("component", publication.component).next("upload it first: POST /v1/components")
             })?;
             serde_json::from_str::<crate::registry::Admission>(&row.facts).map_err(Error::internal)?
         };
-        let Publication { version, component, needs, limits, promote } = publication;
+        let Publication { version, component, needs, limits, promote, signature } = publication;
+        if let Some(recall) = caller.recall_of(&component) {
+            return Err(Error::new(Code::Conflict, format!("{component} was recalled by the {}", recall.by()))
+                .next("publish another component"));
+        }
+        let (platform, own) = (caller.platform.ceiling.trust(), caller.tenant.policy.trust());
+        let (trust, whose) = if caller.tenant.id.is_platform() { (platform, "catalogue") } else { (own, "tenant") };
+        // The platform's keys are known to everyone; where a signature is needed it has to be by a key of one's own.
+        let mut keys = trust.keys.clone();
+        if !trust.require {
+            keys.extend(platform.keys.iter().filter(|key| !trust.keys.contains(key)).cloned());
+        }
+        let statement = Statement { package: name.clone(), version: version.clone(), component };
+        let signer = signer(&statement, signature.as_deref(), trust, &keys, whose)?;
         let needs = needs.unwrap_or_else(|| default_needs(&admission.inspection));
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
         let row = VersionRow {
@@ -65,11 +80,15 @@ impl Control {
             limits: serde_json::to_string(&limits).map_err(Error::internal)?,
             deprecated: None,
             published: SystemTime::now(),
+            signature,
+            signer: signer.clone(),
+            approved: None,
         };
         finish(async move {
             if let Some(known) = this.published(&tenant, &name, &row)? {
                 let is_current = known.promoted.last() == Some(&version);
-                return if promote && !is_current {
+                let waits = known.versions.get(&version).and_then(|version| known.awaits_approval(version));
+                return if promote && !is_current && waits.is_none() {
                     this.make_current(tenant, by, name, version).await
                 } else {
                     Ok(known)
@@ -83,6 +102,10 @@ impl Control {
             }
             let mut package = package_row(&tenant, &name, before.as_deref());
             let current = package.promoted.last().cloned();
+            let next = Asking { inspection: &admission.inspection, needs: &needs, limits: &limits };
+            let running = before.as_deref().and_then(Package::current);
+            let promote =
+                promote && running.is_none_or(|running| AsksMore::between(&running.asking(), &next).is_nothing());
             if promote {
                 package.promoted.push(version.clone());
                 package.rolled_back = None;
@@ -90,8 +113,14 @@ impl Control {
             turn.change.put_package(&package).await?;
             turn.change.insert_version(&row).await?;
             let (package, shown) = (name.clone(), version.clone());
-            turn.record(&tenant, Some(by), |change| ToolPublished { change, component, package, version: shown })
-                .await?;
+            turn.record(&tenant, Some(by), |change| ToolPublished {
+                change,
+                component,
+                package,
+                signer,
+                version: shown,
+            })
+            .await?;
             if promote {
                 let (package, shown) = (name.clone(), version.clone());
                 let promoted = |change| ToolPromoted { before: current, change, package, version: shown };
@@ -129,7 +158,7 @@ impl Control {
     ///
     /// `denied` without the scope publisher; `not-found` for a package or version that the tenant has not.
     pub async fn promote(&self, caller: &Caller, name: &PackageName, version: Version) -> Result<Arc<Package>> {
-        caller.principal.needs(&[Scope::Publisher])?;
+        caller.may_on(Action::Promote, name)?;
         let (this, tenant, by, name) = (self.clone(), caller.tenant.id.clone(), caller.principal.id, name.clone());
         finish(async move { this.make_current(tenant, by, name, version).await }).await
     }
@@ -147,6 +176,10 @@ impl Control {
         if before.as_ref() == Some(&version) {
             return Ok(package);
         }
+        let found = package.versions.get(&version).ok_or_else(|| Error::not_found("version", &version))?;
+        if let Some(asks) = package.awaits_approval(found) {
+            return Err(awaits(&name, &version, &asks));
+        }
         let mut row = package_row(&tenant, &name, Some(&*package));
         row.promoted.retain(|promoted| *promoted != version);
         row.promoted.push(version.clone());
@@ -158,6 +191,39 @@ impl Control {
         self.existing(&tenant, &name)
     }
 
+    /// Lets a version run that asks for more than the one that runs, and makes it the one.
+    ///
+    /// # Errors
+    ///
+    /// `denied` unless the key may approve; `not-found` for a package or version that the tenant has not; `conflict` where it
+    /// asks for nothing more, so that there is nothing to approve.
+    pub async fn approve(&self, caller: &Caller, name: &PackageName, version: Version) -> Result<Arc<Package>> {
+        caller.may_on(Action::Approve, name)?;
+        let (this, tenant, by, name) = (self.clone(), caller.tenant.id.clone(), caller.principal.id, name.clone());
+        finish(async move {
+            let mut turn = this.turn().await?;
+            let package = this.with_version(&tenant, &name, &version)?;
+            let found = package.versions.get(&version).ok_or_else(|| Error::not_found("version", &version))?;
+            let Some(asks) = package.awaits_approval(found) else {
+                return Err(Error::new(Code::Conflict, format!("{name} {version} waits for no approval"))
+                    .next("promote it, if it is to run"));
+            };
+            let mut row = package_row(&tenant, &name, Some(&*package));
+            let before = row.promoted.last().cloned();
+            row.promoted.push(version.clone());
+            row.rolled_back = None;
+            turn.change.approve_version(&tenant, &name, &version, by).await?;
+            turn.change.put_package(&row).await?;
+            let (package, shown, asks) = (name.clone(), version.clone(), asks.to_string());
+            turn.record(&tenant, Some(by), |change| ToolApproved { asks, change, package, version: shown }).await?;
+            let package = name.clone();
+            turn.record(&tenant, Some(by), |change| ToolPromoted { before, change, package, version }).await?;
+            turn.commit(&tenant).await?;
+            this.existing(&tenant, &name)
+        })
+        .await
+    }
+
     /// Makes the version that was promoted before the present one run again.
     ///
     /// # Errors
@@ -165,7 +231,7 @@ impl Control {
     /// `denied` without the scope publisher; `not-found` for a package that the tenant has not; `conflict` when there is
     /// no earlier version.
     pub async fn roll_back(&self, caller: &Caller, name: &PackageName) -> Result<Arc<Package>> {
-        caller.principal.needs(&[Scope::Publisher])?;
+        caller.may_on(Action::RollBack, name)?;
         let (this, tenant, by, name) = (self.clone(), caller.tenant.id.clone(), caller.principal.id, name.clone());
         finish(async move {
             let mut turn = this.turn().await?;
@@ -202,7 +268,7 @@ impl Control {
         version: Version,
         message: String,
     ) -> Result<Arc<Package>> {
-        caller.principal.needs(&[Scope::Publisher])?;
+        caller.may_on(Action::Deprecate, name)?;
         bounded_message("the message", &message)?;
         let (this, tenant, by, name) = (self.clone(), caller.tenant.id.clone(), caller.principal.id, name.clone());
         finish(async move {
@@ -223,7 +289,7 @@ impl Control {
     ///
     /// `denied` to a key that is only an agent's.
     pub fn packages(&self, caller: &Caller) -> Result<Vec<Arc<Package>>> {
-        caller.principal.needs(READERS)?;
+        caller.may(Action::ReadPackages)?;
         Ok(caller.tenant.packages.values().cloned().collect())
     }
 
@@ -233,12 +299,12 @@ impl Control {
     ///
     /// As for [`Control::packages`]; `not-found` for one that the tenant has not.
     pub fn package(&self, caller: &Caller, name: &PackageName) -> Result<Arc<Package>> {
-        caller.principal.needs(READERS)?;
+        caller.may(Action::ReadPackages)?;
         caller.tenant.packages.get(name).cloned().ok_or_else(|| Error::not_found("package", name))
     }
 
     /// The package as it is now, not as it was when the request came.
-    fn package_now(&self, tenant: &TenantId, name: &PackageName) -> Option<Arc<Package>> {
+    pub(super) fn package_now(&self, tenant: &TenantId, name: &PackageName) -> Option<Arc<Package>> {
         self.0.snapshot.tenant(tenant)?.packages.get(name).cloned()
     }
 
@@ -246,19 +312,53 @@ impl Control {
         self.package_now(tenant, name).ok_or_else(|| Error::not_found("package", name))
     }
 
-    fn with_version(&self, tenant: &TenantId, name: &PackageName, version: &Version) -> Result<Arc<Package>> {
+    pub(super) fn with_version(
+        &self,
+        tenant: &TenantId,
+        name: &PackageName,
+        version: &Version,
+    ) -> Result<Arc<Package>> {
         let package = self.existing(tenant, name)?;
         if package.versions.contains_key(version) { Ok(package) } else { Err(Error::not_found("version", version)) }
     }
 }
 
-fn package_row(tenant: &TenantId, name: &PackageName, package: Option<&Package>) -> PackageRow {
+pub(super) fn package_row(tenant: &TenantId, name: &PackageName, package: Option<&Package>) -> PackageRow {
     PackageRow {
         tenant: tenant.clone(),
         name: name.clone(),
         promoted: package.map(|package| package.promoted.clone()).unwrap_or_default(),
         rolled_back: package.and_then(|package| package.rolled_back.clone()),
     }
+}
+
+/// Who signed a statement; nothing where it is not signed and need not be.
+pub(super) fn signer(
+    statement: &Statement,
+    note: Option<&str>,
+    trust: &Trust,
+    keys: &[PublicKey],
+    whose: &str,
+) -> Result<Option<String>> {
+    match note {
+        Some(note) => statement.signer(note, keys).map(Some),
+        None if trust.require => {
+            let known: Vec<String> = keys.iter().map(PublicKey::short).collect();
+            let known = known.join(", ");
+            Err(Error::new(Code::Denied, format!("the {whose} takes no version without a signature by {known}"))
+                .next("sign it: `cofferdam sign`, then `cofferdam push --signature`")
+                .fact("rule", "[trust] require")
+                .fact("rules", vec!["[trust] require"]))
+        }
+        None => Ok(None),
+    }
+}
+
+/// That a version does not run by itself.
+fn awaits(name: &PackageName, version: &Version, asks: &AsksMore) -> Error {
+    Error::new(Code::Conflict, format!("{name} {version} {asks}, so it does not run before an operator approves it"))
+        .next("an operator of the tenant approves it: `cofferdam packages approve`")
+        .fact("asks", serde_json::to_value(asks).unwrap_or_default())
 }
 
 fn published_already(name: &PackageName, version: &Version) -> Error {

@@ -2,10 +2,10 @@
 //! holds digests alone, so that it stays what it is.
 
 use super::{Control, finish};
+use crate::access::Action;
 use crate::audit::entry::PayloadErased;
 use crate::error::{Code, Error, Result};
 use crate::id::CallId;
-use crate::identity::Scope;
 use crate::snapshot::Caller;
 use crate::storage::KeptPayload;
 
@@ -38,7 +38,7 @@ impl Control {
     /// `denied` without the scope operator; `not-found` for a call that the tenant did not make, or of which nothing is
     /// kept.
     pub async fn erase_payload(&self, caller: &Caller, call: CallId) -> Result<()> {
-        caller.principal.needs(&[Scope::Operator])?;
+        caller.may(Action::ErasePayloads)?;
         if self.0.payloads.read(&caller.tenant.id, call).await?.is_none() {
             return Err(Error::not_found("payload of the call", call));
         }
@@ -52,7 +52,7 @@ impl Control {
     ///
     /// `denied` without the scope operator.
     pub async fn erase_payloads(&self, caller: &Caller) -> Result<()> {
-        caller.principal.needs(&[Scope::Operator])?;
+        caller.may(Action::ErasePayloads)?;
         self.erase(caller, None).await
     }
 

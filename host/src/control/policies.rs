@@ -3,12 +3,12 @@
 use std::time::SystemTime;
 
 use super::{Control, finish};
+use crate::access::Action;
 use crate::audit::entry::PolicyChanged;
 use crate::error::{Error, Result};
 use crate::id::{Digest, Origin, PackageRef, TenantId};
-use crate::identity::Scope;
-use crate::policy::{self, Ceiling, Explanation, Policy, Warning};
-use crate::snapshot::Caller;
+use crate::policy::{self, Ceiling, Effects, Explanation, Policy, Warning};
+use crate::snapshot::{Caller, PackageVersion};
 use crate::storage::PolicyKind;
 
 /// A policy in force.
@@ -51,7 +51,7 @@ impl Control {
     ///
     /// `denied` without the scope operator or auditor.
     pub fn policy(&self, caller: &Caller) -> Result<PolicyView> {
-        caller.principal.needs(&[Scope::Operator, Scope::Auditor])?;
+        caller.may(Action::ReadPolicy)?;
         let tenant = &caller.tenant;
         let text = tenant.policy.text().to_owned();
         Ok(PolicyView { digest: tenant.policy.digest(), since: tenant.policy_since, text })
@@ -63,7 +63,7 @@ impl Control {
     ///
     /// `denied` without the scope operator; `invalid-policy`, with every problem and its line, and nothing is changed.
     pub async fn set_policy(&self, caller: &Caller, text: &str) -> Result<PolicyPut> {
-        caller.principal.needs(&[Scope::Operator])?;
+        caller.may(Action::ChangePolicy)?;
         let policy = Policy::parse(text)?;
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
         finish(async move {
@@ -81,6 +81,19 @@ impl Control {
         .await
     }
 
+    /// What a policy would change for each package that the tenant can see, compared with the one in force.
+    ///
+    /// # Errors
+    ///
+    /// `denied` unless the key may read policies; `invalid-policy`, with every problem and its line.
+    pub fn diff_policy(&self, caller: &Caller, text: &str) -> Result<Effects> {
+        caller.may(Action::ReadPolicy)?;
+        let policy = Policy::parse(text)?;
+        let visible = current(caller);
+        let subjects = visible.iter().map(|(package, version)| version.subject(package));
+        Ok(policy::diff(&caller.platform.ceiling, &caller.tenant.policy, &policy, subjects))
+    }
+
     /// What a policy would do if it were put in force.
     ///
     /// # Errors
@@ -89,12 +102,7 @@ impl Control {
     pub fn check_policy(&self, caller: &Caller, text: &str) -> Result<PolicyChecked> {
         let policy = Policy::parse(text)?;
         let ceiling = &caller.platform.ceiling;
-        let packages = [(Origin::Catalogue, &caller.platform.catalogue), (Origin::Own, &caller.tenant.packages)];
-        let explained = packages.into_iter().flat_map(|(origin, packages)| {
-            let current = packages.values().filter_map(|package| Some((package.name.clone(), package.current()?)));
-            current.map(move |(name, version)| (PackageRef { origin, name }, version))
-        });
-        let explained = explained.map(|(package, version)| {
+        let explained = current(caller).into_iter().map(|(package, version)| {
             let explanation = policy::explain(ceiling, &policy, &version.subject(&package), None);
             (package, explanation)
         });
@@ -131,4 +139,14 @@ impl Control {
         self.0.quotas.payloads_bytes_max.store(ceiling.payloads_bytes_max(), Ordering::Relaxed);
         self.0.snapshot.swap_ceiling(ceiling);
     }
+}
+
+/// The packages that the tenant can see, each as it runs now.
+fn current(caller: &Caller) -> Vec<(PackageRef, &PackageVersion)> {
+    let packages = [(Origin::Catalogue, &caller.platform.catalogue), (Origin::Own, &caller.tenant.packages)];
+    let current = packages.into_iter().flat_map(|(origin, packages)| {
+        let current = packages.values().filter_map(|package| Some((package.name.clone(), &**package.current()?)));
+        current.map(move |(name, version)| (PackageRef { origin, name }, version))
+    });
+    current.collect()
 }

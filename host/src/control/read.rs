@@ -1,11 +1,11 @@
 //! What auditors and operators read: the record and what was used.
 
 use super::{Control, bounds};
+use crate::access::Action;
 use crate::admission::{UsageKey, Used};
 use crate::audit::{Entry, Filter};
 use crate::error::{Code, Error, Result};
 use crate::id::CallId;
-use crate::identity::Scope;
 use crate::snapshot::Caller;
 
 /// A part of a tenant's log.
@@ -26,7 +26,7 @@ impl Control {
     /// `denied` without the scope auditor; `invalid-request` for a kind that there is not; `audit-unavailable` when the log
     /// cannot be read.
     pub async fn log(&self, caller: &Caller, from: u64, limit: usize, filter: Filter) -> Result<LogPage> {
-        caller.principal.needs(&[Scope::Auditor])?;
+        caller.may(Action::ReadAudit)?;
         filter.check()?;
         let (logs, tenant) = (self.0.logs.clone(), caller.tenant.id.clone());
         let limit = limit.clamp(1, bounds::ENTRIES_MAX);
@@ -54,11 +54,11 @@ impl Control {
     /// `not-found` for a call that the tenant did not make, and to an agent also for one that another key made;
     /// `denied` without the scope agent or auditor.
     pub async fn call_record(&self, caller: &Caller, call: CallId) -> Result<Vec<Entry>> {
-        caller.principal.needs(&[Scope::Auditor, Scope::Agent])?;
+        caller.may(Action::ReadCall)?;
         let (logs, tenant) = (self.0.logs.clone(), caller.tenant.id.clone());
         let find = move || logs.find_call(&tenant, call);
         let entries = tokio::task::spawn_blocking(find).await.map_err(Error::internal)??;
-        let visible = caller.principal.scopes.has(Scope::Auditor)
+        let visible = caller.may(Action::ReadAudit).is_ok()
             || entries.first().is_some_and(|entry| entry.principal == Some(caller.principal.id));
         if entries.is_empty() || !visible {
             return Err(Error::not_found("call", call));
@@ -73,7 +73,7 @@ impl Control {
     ///
     /// `denied` without the scope operator or auditor; `invalid-request` for a span of more than 100 days.
     pub async fn usage(&self, caller: &Caller, since: u64, until: u64) -> Result<Vec<(UsageKey, Used)>> {
-        caller.principal.needs(&[Scope::Operator, Scope::Auditor])?;
+        caller.may(Action::ReadUsage)?;
         if until.saturating_sub(since) >= bounds::USAGE_DAYS_MAX {
             let maximum = bounds::USAGE_DAYS_MAX;
             return Err(Error::new(Code::InvalidRequest, format!("a report covers at most {maximum} days"))

@@ -3,10 +3,10 @@
 use std::time::SystemTime;
 
 use super::{Control, bounds, finish};
+use crate::access::Action;
 use crate::audit::entry::{SecretRemoved, SecretSet};
 use crate::error::{Code, Error, Result};
 use crate::id::SecretName;
-use crate::identity::Scope;
 use crate::snapshot::Caller;
 use crate::storage::{SecretRow, SecretValue};
 
@@ -29,7 +29,7 @@ impl Control {
     /// `denied` without the scope operator; `too-large` or `invalid-request` for what cannot be a value; `conflict` when
     /// there are as many secrets as may be.
     pub async fn set_secret(&self, caller: &Caller, name: &SecretName, value: SecretValue) -> Result<SecretView> {
-        caller.principal.needs(&[Scope::Operator])?;
+        caller.may(Action::ChangeSecrets)?;
         check_value(&value)?;
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
         let name = name.clone();
@@ -71,7 +71,7 @@ impl Control {
     ///
     /// `denied` without the scope operator or auditor.
     pub fn secrets(&self, caller: &Caller) -> Result<Vec<SecretView>> {
-        caller.principal.needs(&[Scope::Operator, Scope::Auditor])?;
+        caller.may(Action::ReadSecrets)?;
         let view = |(name, secret): (&SecretName, &crate::storage::SealedSecret)| SecretView {
             name: name.clone(),
             version: secret.version,
@@ -86,7 +86,7 @@ impl Control {
     ///
     /// `denied` without the scope operator; `not-found` for one that there is not.
     pub async fn remove_secret(&self, caller: &Caller, name: &SecretName) -> Result<()> {
-        caller.principal.needs(&[Scope::Operator])?;
+        caller.may(Action::ChangeSecrets)?;
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
         let name = name.clone();
         finish(async move {

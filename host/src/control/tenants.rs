@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use super::keys::{NewKey, new_key};
 use super::{Control, bounds, finish, of_platform};
+use crate::access::Action;
 use crate::audit::entry::{KeyCreated, TenantCreated, TenantResumed, TenantSuspended};
 use crate::error::{Code, Error, Result};
 use crate::id::{PrincipalId, TenantId};
@@ -39,7 +40,7 @@ impl Control {
     /// `not-found` to other tenants, `denied` without the scope operator, `invalid-request` for a name that is kept
     /// back, `conflict` for one that is taken.
     pub async fn create_tenant(&self, caller: &Caller, id: TenantId) -> Result<(TenantView, NewKey)> {
-        of_platform(caller, &[Scope::Operator])?;
+        of_platform(caller, Action::ManageTenants)?;
         if id.is_reserved() {
             return Err(Error::new(Code::InvalidRequest, format!("the name {id} is the host's own"))
                 .next("choose another name"));
@@ -92,7 +93,7 @@ impl Control {
     ///
     /// `not-found` to other tenants, `denied` without the scope operator.
     pub fn tenants(&self, caller: &Caller) -> Result<Vec<TenantView>> {
-        of_platform(caller, &[Scope::Operator])?;
+        of_platform(caller, Action::ManageTenants)?;
         let mut tenants: Vec<_> = self.0.snapshot.tenants().iter().map(|tenant| TenantView::from(&**tenant)).collect();
         tenants.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(tenants)
@@ -104,7 +105,7 @@ impl Control {
     ///
     /// As for [`Control::tenants`]; `not-found` when there is none of this name.
     pub fn tenant(&self, caller: &Caller, id: &TenantId) -> Result<TenantView> {
-        of_platform(caller, &[Scope::Operator])?;
+        of_platform(caller, Action::ManageTenants)?;
         let tenant = self.0.snapshot.tenant(id).ok_or_else(|| Error::not_found("tenant", id))?;
         Ok(TenantView::from(&*tenant))
     }

@@ -9,12 +9,12 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::{Control, bounds};
+use crate::access::Action;
 use crate::error::{Code, Error, Result};
 use crate::id::{Digest, PackageRef, TenantId};
-use crate::identity::Scope;
 use crate::policy::Policy;
-use crate::snapshot::Caller;
-use crate::what_if::{self, Bounds, Kept, Looked, Span, Suggestion, Trial};
+use crate::snapshot::{Caller, principal};
+use crate::what_if::{self, Bounds, Kept, Keys, Looked, Span, Suggestion, Trial};
 
 /// How far back is looked where nobody says.
 const SPAN: Duration = Duration::from_secs(7 * 86_400);
@@ -91,23 +91,28 @@ impl Control {
         (since, until): (Option<SystemTime>, Option<SystemTime>),
         calls: usize,
     ) -> Result<(Trial, LookedAt)> {
-        caller.principal.needs(&[Scope::Operator, Scope::Auditor])?;
+        caller.may(Action::ReadPolicy)?;
         let text = text.to_owned();
         // A long text takes a while, too.
         let policy = tokio::task::spawn_blocking(move || Policy::parse(&text)).await.map_err(Error::internal)??;
         let span = span(since, until)?;
+        let keys = self.0.store.principals(&caller.tenant.id).await?.into_iter().map(|row| {
+            let key = principal(row).map_err(Error::internal)?;
+            Ok((key.id, key))
+        });
+        let keys: Keys = keys.collect::<Result<_>>()?;
         let (store, handle) = (self.0.store.clone(), Handle::current());
         self.read(caller, span, move |caller, entries| {
             let mut texts = |kept, digest: &Digest| {
                 let owner = match kept {
-                    Kept::Policy => caller.tenant.id.clone(),
-                    Kept::Ceiling => TenantId::platform(),
+                    Kept::Policy | Kept::Access => caller.tenant.id.clone(),
+                    Kept::Ceiling | Kept::PlatformAccess => TenantId::platform(),
                 };
                 // This thread may wait: it is none of those that serve.
                 handle.block_on(store.policy_text(&owner, digest))
             };
             let listed = (calls, bounds::CALLS_LISTED_MAX);
-            what_if::try_policy(caller, &policy, entries, (span, BOUNDS), listed, &mut texts)
+            what_if::try_policy(caller, &policy, entries, (span, BOUNDS), listed, &keys, &mut texts)
         })
         .await
     }
@@ -123,7 +128,7 @@ impl Control {
         package: &PackageRef,
         (since, until): (Option<SystemTime>, Option<SystemTime>),
     ) -> Result<(Suggestion, LookedAt)> {
-        caller.principal.needs(&[Scope::Operator, Scope::Auditor])?;
+        caller.may(Action::ReadPolicy)?;
         caller.package(package)?;
         let (span, package) = (span(since, until)?, package.clone());
         self.read(caller, span, move |caller, entries| what_if::suggest(caller, &package, entries, (span, BOUNDS)))

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
-use super::{FirstKey, Host, HostSettings, ceiling, first_key, upkeep};
+use super::{FirstKey, Host, HostSettings, files, first_key, upkeep};
+use crate::access::Rules;
 use crate::admission::{Admission, AdmissionSettings, Ledger};
 use crate::audit::entry::{CallEnded, HostRecovered, HostStarted, Outcome};
 use crate::audit::log::Logs;
@@ -18,6 +19,7 @@ use crate::control::{self, Control};
 use crate::engine::{Class, Engine};
 use crate::error::{Code, Error, Result};
 use crate::id::TenantId;
+use crate::policy::Ceiling;
 use crate::registry::Registry;
 use crate::router::{Kept, Router};
 use crate::snapshot::{Snapshot, build_tenant};
@@ -46,7 +48,11 @@ impl Host {
         let logs = Logs::start(&audit, recovered.begun, &store, &blobs, settings.logs).await?;
 
         let kept = store.policy(&TenantId::platform(), PolicyKind::Ceiling).await?;
-        let in_force = ceiling::at_start(&folder.ceiling(), kept.as_ref().map(|kept| kept.text.as_str())).await?;
+        let in_force: Ceiling =
+            files::at_start(&folder.ceiling(), kept.as_ref().map(|kept| kept.text.as_str())).await?;
+        let kept = store.policy(&TenantId::platform(), PolicyKind::PlatformAccess).await?;
+        let access: Rules =
+            files::at_start(&folder.platform_access(), kept.as_ref().map(|kept| kept.text.as_str())).await?;
         let quotas = Arc::new(StorageQuotas::default());
         quotas.buckets_bytes_max.store(in_force.buckets_bytes_max(), Ordering::Relaxed);
         quotas.volumes_bytes_max.store(in_force.volumes_bytes_max(), Ordering::Relaxed);
@@ -65,7 +71,7 @@ impl Host {
             ..settings.admission
         });
 
-        let snapshot = Arc::new(Snapshot::new(in_force.clone()));
+        let snapshot = Arc::new(Snapshot::new(in_force.clone(), access.clone()));
         fill(&snapshot, &store).await?;
         let ledger = Arc::new(Mutex::new(load_ledger(&store).await?));
         let control = Control::new(
@@ -82,6 +88,7 @@ impl Host {
         let first_key = first_key::ensure(&control, &snapshot, &store).await?;
         close_open_calls(&audit, &recovered.open_calls).await?;
         control.set_ceiling(in_force).await?;
+        control.set_platform_access(access).await?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let started = HostStarted { engine: engine.compatibility(Class::Small).to_owned(), version };
         audit.durable(audit.append(&TenantId::platform(), None, &started.into())?).await?;
@@ -89,7 +96,8 @@ impl Host {
         let kept = Kept { store: store.clone(), payloads: payloads.clone(), quotas };
         let router = Router::new(Arc::clone(&snapshot), registry, engine, admission, audit.clone(), logs.clone(), kept);
         let upkeep = vec![
-            tokio::spawn(ceiling::watch(folder.ceiling(), control.clone())),
+            tokio::spawn(files::watch::<Ceiling>(folder.ceiling(), control.clone())),
+            tokio::spawn(files::watch::<Rules>(folder.platform_access(), control.clone())),
             tokio::spawn(upkeep::flush_refusals(router.clone())),
             tokio::spawn(upkeep::sweep_payloads(payloads.clone(), Arc::clone(&snapshot))),
             tokio::spawn(upkeep::keep_usage_and_retire(

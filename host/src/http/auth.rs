@@ -9,9 +9,11 @@ use axum::response::Response;
 
 use super::calls;
 use super::door::Door;
+use super::problem::Denial;
 use super::room::Rooms;
 use crate::error::{Error, Result};
 use crate::identity::unauthenticated;
+use crate::router::RefusedRequest;
 use crate::snapshot::Caller;
 
 /// Lets requests with a valid key pass, and gives them room.
@@ -30,7 +32,9 @@ pub(super) async fn authenticate(State(door): State<Door>, mut request: Request,
         && path.as_str() != calls::PATH
     {
         // As the API describes it: a parameter that may hold slashes is a parameter.
-        door.router.note_refused(&caller, format!("{method} {}", path.as_str().replace("{*", "{")));
+        let operation = format!("{method} {}", path.as_str().replace("{*", "{"));
+        let Denial { reason, rules, decision } = answer.extensions().get().cloned().unwrap_or_default();
+        door.router.note_refused(&caller, RefusedRequest { operation, reason, rules, decision });
     }
     room.keep_answer(answer)
 }

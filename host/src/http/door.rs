@@ -13,8 +13,8 @@ use super::request::BodySettings;
 use super::room::{RoomSettings, Rooms};
 use super::server::Drain;
 use super::{
-    answer, audit, auth, calls, components, identity, keys, log, openapi, packages, payloads, policy, secrets, tenants,
-    tools, usage,
+    access, answer, audit, auth, calls, components, identity, keys, log, openapi, packages, payloads, policy, secrets,
+    submissions, tenants, tools, usage,
 };
 use crate::control::Control;
 use crate::host::Host;
@@ -80,6 +80,7 @@ pub(super) fn operations() -> OpenApiRouter<Door> {
     let long = OpenApiRouter::default()
         .routes(routes!(calls::call))
         .routes(routes!(payloads::replay))
+        .routes(routes!(submissions::approve))
         .routes(routes!(components::upload, components::list));
     let short = OpenApiRouter::default()
         .routes(routes!(openapi::document))
@@ -98,6 +99,13 @@ pub(super) fn operations() -> OpenApiRouter<Door> {
         .routes(routes!(packages::promote))
         .routes(routes!(packages::roll_back))
         .routes(routes!(packages::deprecate))
+        .routes(routes!(packages::approve))
+        .routes(routes!(submissions::submit))
+        .routes(routes!(submissions::list))
+        .routes(routes!(submissions::show))
+        .routes(routes!(submissions::refuse))
+        .routes(routes!(submissions::recall, submissions::lift))
+        .routes(routes!(submissions::recalls))
         .routes(routes!(tools::list))
         .routes(routes!(tools::show))
         .routes(routes!(calls::record))
@@ -107,10 +115,13 @@ pub(super) fn operations() -> OpenApiRouter<Door> {
         .routes(routes!(policy::show, policy::put))
         .routes(routes!(policy::check))
         .routes(routes!(policy::try_on))
+        .routes(routes!(policy::diff))
         .routes(routes!(policy::suggest))
         .routes(routes!(policy::explain))
         .routes(routes!(secrets::put, secrets::remove))
         .routes(routes!(secrets::list))
+        .routes(routes!(access::show_access, access::put_access))
+        .routes(routes!(access::check_access))
         .routes(routes!(usage::report))
         .routes(routes!(audit::log))
         .routes(routes!(log::show))

@@ -4,6 +4,7 @@
 //! `wire/` is what goes over the wire, one file here for each subject has its operations, `request.rs` is what they take
 //! from a request, `answer.rs` what surrounds every answer, and `server.rs` the listener beneath.
 
+mod access;
 mod answer;
 mod audit;
 mod auth;
@@ -28,6 +29,7 @@ mod room;
 mod secrets;
 mod server;
 mod socket;
+mod submissions;
 mod tenants;
 mod tools;
 mod unread;

@@ -24,8 +24,8 @@ pub(super) async fn publish(
     Named(package): Named<PackageName>,
     body: JsonBody<wire::PublishVersion>,
 ) -> Result<(StatusCode, Json<wire::Package>)> {
-    let wire::PublishVersion { version, component, needs, limits, promote } = body.value;
-    let publication = Publication { version, component, needs, limits, promote };
+    let wire::PublishVersion { version, component, needs, limits, promote, signature } = body.value;
+    let publication = Publication { version, component, needs, limits, promote, signature };
     let package = door.control.publish(&caller, package, publication).await?;
     Ok((StatusCode::CREATED, Json(view(&package))))
 }
@@ -68,6 +68,21 @@ pub(super) async fn promote(
     Ok(Json(view(&*door.control.promote(&caller, &package, body.value.version).await?)))
 }
 
+/// Lets a version run that asks for more than the one that runs, and makes it the one.
+///
+/// Scopes: operator.
+#[utoipa::path(post, path = "/v1/packages/{package}/approve", tag = "packages", params(("package" = PackageName, Path)),
+    request_body = wire::PromoteVersion,
+    responses((status = 200, description = "The package as it is now.", body = wire::Package)))]
+pub(super) async fn approve(
+    State(door): State<Door>,
+    caller: Caller,
+    Named(package): Named<PackageName>,
+    body: JsonBody<wire::PromoteVersion>,
+) -> Result<Json<wire::Package>> {
+    Ok(Json(view(&*door.control.approve(&caller, &package, body.value.version).await?)))
+}
+
 /// Makes the version that ran before the present one run again.
 ///
 /// Scopes: publisher.
@@ -102,11 +117,11 @@ fn view(package: &Package) -> wire::Package {
         name: package.name.clone(),
         current: package.current().map(|current| current.version.clone()),
         rolled_back: package.rolled_back.clone(),
-        versions: package.versions.values().map(|version| version_view(version)).collect(),
+        versions: package.versions.values().map(|version| version_view(package, version)).collect(),
     }
 }
 
-fn version_view(version: &PackageVersion) -> wire::PackageVersion {
+fn version_view(package: &Package, version: &PackageVersion) -> wire::PackageVersion {
     wire::PackageVersion {
         version: version.version.clone(),
         component: *version.component(),
@@ -114,5 +129,7 @@ fn version_view(version: &PackageVersion) -> wire::PackageVersion {
         limits: version.limits.clone(),
         deprecated: version.deprecated.clone(),
         published: version.published.into(),
+        signer: version.signer.clone(),
+        awaits_approval: package.awaits_approval(version),
     }
 }

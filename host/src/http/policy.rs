@@ -82,6 +82,21 @@ pub(super) async fn try_on(
     Ok(Json(wire::PolicyTried { looked_at: looked_at.into(), trial }))
 }
 
+/// Compares a policy with the one in force by what both do: what each package that the tenant can see gains and loses.
+/// Nothing is changed.
+///
+/// Scopes: operator or auditor.
+#[utoipa::path(post, path = "/v1/policy/diff", tag = "policy",
+    request_body(content = String, content_type = "application/toml", description = "The policy, TOML."),
+    responses((status = 200, description = "What would change.", body = wire::Effects)))]
+pub(super) async fn diff(
+    State(door): State<Door>,
+    caller: Caller,
+    TomlBody(text): TomlBody,
+) -> Result<Json<wire::Effects>> {
+    Ok(Json(door.control.diff_policy(&caller, &text)?))
+}
+
 /// Suggests the smallest grant that covers what calls of a package really used. Nothing is changed.
 ///
 /// Scopes: operator or auditor.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Code, Error};
-use crate::id::CallId;
+use crate::id::{CallId, DecisionId};
 
 /// A problem as RFC 9457 has it, with members of our own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -110,9 +110,30 @@ impl IntoResponse for Problem {
     }
 }
 
+/// What a denial is made of, for the record: it goes with the answer as far as this door.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Denial {
+    pub(super) reason: String,
+    pub(super) rules: Vec<String>,
+    pub(super) decision: Option<DecisionId>,
+}
+
+impl Denial {
+    fn of(error: &Error) -> Self {
+        let facts = error.facts();
+        let rules = facts.get("rules").and_then(|rules| serde_json::from_value(rules.clone()).ok());
+        let decision = facts.get("decision").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        Self { reason: error.message().to_owned(), rules: rules.unwrap_or_default(), decision }
+    }
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        Problem::report(&self, None).into_response()
+        let mut response = Problem::report(&self, None).into_response();
+        if self.code() == Code::Denied {
+            response.extensions_mut().insert(Denial::of(&self));
+        }
+        response
     }
 }
 

@@ -19,7 +19,7 @@ use zeroize::Zeroize as _;
 use super::room::Room;
 use crate::control::SecretValue;
 use crate::error::{Code, Error, Result};
-use crate::id::{CallId, Digest, InvalidId, PackageName, PrincipalId, SecretName, TenantId, ToolRequest};
+use crate::id::{CallId, Digest, InvalidId, PackageName, PrincipalId, SecretName, SubmissionId, TenantId, ToolRequest};
 
 /// Bounds of the bodies that are read whole. A component is not: it is passed on as it arrives.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +55,9 @@ pub(super) struct TomlBody(pub(super) String);
 /// A secret's value.
 #[derive(Debug)]
 pub(super) struct SecretBody(pub(super) SecretValue);
+/// Access rules' text.
+#[derive(Debug)]
+pub(super) struct CedarBody(pub(super) String);
 
 /// A component's bytes, as they arrive.
 #[derive(Debug)]
@@ -86,10 +89,7 @@ impl<S: Sync> FromRequest<S> for TomlBody {
 
     async fn from_request(request: Request, _: &S) -> Result<Self> {
         content_type(request.headers(), &["application/toml", "text/plain"])?;
-        let (bytes, _room) = read(request).await?;
-        String::from_utf8(bytes.into())
-            .map(Self)
-            .map_err(|error| invalid(format!("the body is not UTF-8 behind byte {}", error.utf8_error().valid_up_to())))
+        read_text(request).await.map(Self)
     }
 }
 
@@ -105,6 +105,21 @@ impl<S: Sync> FromRequest<S> for SecretBody {
         }
         Ok(Self(value))
     }
+}
+
+impl<S: Sync> FromRequest<S> for CedarBody {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
+        content_type(request.headers(), &["text/plain"])?;
+        read_text(request).await.map(Self)
+    }
+}
+
+async fn read_text(request: Request) -> Result<String> {
+    let (bytes, _room) = read(request).await?;
+    String::from_utf8(bytes.into())
+        .map_err(|error| invalid(format!("the body is not UTF-8 behind byte {}", error.utf8_error().valid_up_to())))
 }
 
 impl<S: Sync> FromRequest<S> for WasmBody {
@@ -247,6 +262,7 @@ names! {
     PackageName: "package";
     ToolRequest: "tool";
     CallId: "call";
+    SubmissionId: "submission";
 }
 
 impl<S: Send + Sync, T: Name> FromRequestParts<S> for Named<T> {

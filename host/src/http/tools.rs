@@ -8,7 +8,8 @@ use super::request::Named;
 use super::wire;
 use crate::error::Result;
 use crate::id::ToolRequest;
-use crate::router::{Annotations, ListedTool};
+use crate::policy::Risk;
+use crate::router::ListedTool;
 use crate::snapshot::Caller;
 
 /// Lists the tools that this key may call.
@@ -37,7 +38,7 @@ pub(super) async fn show(
 impl From<ListedTool> for wire::Tool {
     fn from(listed: ListedTool) -> Self {
         let definition = &listed.tool.definition;
-        let Annotations { read_only, destructive, idempotent, open_world } = listed.annotations;
+        let Risk { level: risk, read_only, destructive, idempotent, open_world, deterministic } = listed.risk;
         Self {
             name: listed.name,
             version: listed.version,
@@ -45,7 +46,7 @@ impl From<ListedTool> for wire::Tool {
             description: definition.description.clone(),
             input_schema: definition.input_schema.clone(),
             output_schema: definition.output_schema.clone(),
-            annotations: wire::Annotations { read_only, destructive, idempotent, open_world },
+            annotations: wire::Annotations { read_only, destructive, idempotent, open_world, deterministic, risk },
             deprecated: listed.deprecated,
         }
     }

@@ -11,7 +11,7 @@ pub use self::key::{Key, KeyHash, KeyText};
 pub use self::keyring::Keyring;
 pub use self::scope::{Scope, Scopes};
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error};
 use crate::id::{PrincipalId, TenantId};
 
 /// Who is asking: a key of a tenant, with what it may be used for.
@@ -27,24 +27,6 @@ pub struct Principal {
     pub scopes: Scopes,
     /// When it was created.
     pub created: SystemTime,
-}
-
-impl Principal {
-    /// Whether it has at least one of `scopes`.
-    ///
-    /// # Errors
-    ///
-    /// `denied`, naming the scopes that would do.
-    pub fn needs(&self, scopes: &[Scope]) -> Result<()> {
-        if scopes.iter().any(|scope| self.scopes.has(*scope)) {
-            return Ok(());
-        }
-        let wanted = scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" or ");
-        Err(Error::new(Code::Denied, format!("this key has not the scope {wanted}"))
-            .next(format!("use a key with the scope {wanted}; an operator of the tenant can create one"))
-            .fact("scopes_needed", wanted)
-            .fact("scopes", self.scopes.iter().map(Scope::as_str).collect::<Vec<_>>()))
-    }
 }
 
 /// A request without a key, or with one that is not valid: one answer for all reasons.

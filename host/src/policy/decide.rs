@@ -81,7 +81,8 @@ impl From<Denied> for Error {
     fn from(denied: Denied) -> Self {
         let error = Self::new(Code::Denied, denied.reason)
             .next(denied.remedy.clone())
-            .fact("rule", denied.rule)
+            .fact("rule", denied.rule.clone())
+            .fact("rules", vec![denied.rule])
             .fact("remedy", denied.remedy);
         match denied.nearest {
             Some(nearest) => error.fact("nearest", nearest),

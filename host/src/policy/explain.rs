@@ -12,13 +12,13 @@ use utoipa::ToSchema;
 pub use self::again::{Lost, lost};
 pub use self::uses::{Use, UseAnswer};
 
-use super::decide::{Subject, Withheld};
+use super::decide::{Denied, Subject, Withheld};
 use super::grant::GrantKind;
 use super::limits::LIMITS;
 use super::rows::{File, Source};
 use super::weigh::{Layers, Weighed, weigh};
-use super::{Ceiling, Policy};
-use crate::id::PackageRef;
+use super::{Ceiling, Policy, RiskLevel};
+use crate::id::{PackageRef, PrincipalId};
 use crate::limits::CallLimits;
 
 /// The decision on a package, as [`super::decide()`] makes it, with everything that it rests on.
@@ -51,6 +51,37 @@ pub struct Explanation {
     /// The use that was asked about.
     #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
     pub asked: Option<UseAnswer>,
+    /// The key that it was asked for; absent where only policy was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<AskedKey>,
+}
+
+/// A key that a decision was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AskedKey {
+    /// Its principal.
+    pub id: PrincipalId,
+    /// What its owner calls it.
+    pub name: String,
+    /// The rules that decided whether this key may call the tool.
+    pub rules: Vec<String>,
+    /// What a call could bring about; absent where it may not be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<RiskLevel>,
+}
+
+impl Explanation {
+    /// The same where policy would allow it and something else does not.
+    pub fn deny(&mut self, denied: Denied) {
+        if let Some(asked) = &mut self.asked {
+            asked.deny(&denied);
+        }
+        self.allowed = false;
+        self.rule = denied.rule;
+        self.reason = Some(denied.reason);
+        self.nearest = denied.nearest;
+        self.remedy = Some(denied.remedy);
+    }
 }
 
 /// One thing that a call holds.
@@ -110,6 +141,7 @@ pub fn explain(ceiling: &Ceiling, policy: &Policy, subject: &Subject<'_>, asked:
         withheld,
         limits,
         asked: answer,
+        key: None,
     }
 }
 
@@ -149,6 +181,12 @@ impl fmt::Display for Explanation {
             Some(reason) => writeln!(f, "{package} may not be called: {reason}\n  by {rule}")?,
         }
         write_hints(f, self.nearest.as_deref(), self.remedy.as_deref())?;
+        if let Some(AskedKey { id, name, rules, risk }) = &self.key {
+            writeln!(f, "asked for the key {name:?} ({id})\n  by {}", rules.join("\n  and "))?;
+            if let Some(risk) = risk {
+                writeln!(f, "  risk {}", risk.as_str())?;
+            }
+        }
         let held = if self.allowed { "it holds" } else { "it would hold" };
         match self.grants.as_slice() {
             [] => writeln!(f, "{held} nothing: clocks stand still, random bytes follow from the call's id")?,

@@ -5,6 +5,7 @@
 //! for, and the request that leaves is made from it: what was decided is what is sent. Text that could be read in two
 //! ways is refused before any rule is looked at.
 
+mod atom;
 mod credential;
 mod header;
 mod path;
@@ -14,6 +15,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::atom::{Atom, Left};
 pub(super) use self::credential::CredentialCap;
 pub use self::credential::{Credential, CredentialPlace};
 pub use self::header::HeaderFields;

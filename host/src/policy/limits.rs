@@ -174,6 +174,14 @@ impl LimitsPatch {
     }
 }
 
+/// The limits of which `next` would have more than `before` under `most`, with both values in words.
+pub fn stated_more(most: &CallLimits, before: &LimitsPatch, next: &LimitsPatch) -> Vec<String> {
+    let (before, next) = (before.tighten(most), next.tighten(most));
+    let more = LIMITS.iter().filter(|limit| (limit.get)(&next) > (limit.get)(&before));
+    let words = |limit: &Limit, of: &CallLimits| limit.words((limit.get)(of));
+    more.map(|limit| format!("{} ({} instead of {})", limit.name, words(limit, &next), words(limit, &before))).collect()
+}
+
 impl Serialize for LimitsPatch {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;

@@ -5,6 +5,7 @@
 
 mod check;
 mod decide;
+mod diff;
 mod explain;
 pub mod grant;
 pub mod http;
@@ -14,10 +15,12 @@ mod parse;
 mod pattern;
 mod problem;
 mod reference;
+mod risk;
 mod rows;
 mod smallest;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod weigh;
 mod words;
 
@@ -28,7 +31,8 @@ use ipnet::IpNet;
 
 pub use self::check::{Warning, check, check_ceiling};
 pub use self::decide::{Allowed, Decision, Denied, Layer, Needs, Subject, Withheld, decide};
-pub use self::explain::{Explanation, Held, InForce, Lost, Use, UseAnswer, explain, lost};
+pub use self::diff::{Effect, EffectKind, Effects, PackageEffects, diff, diff_offline};
+pub use self::explain::{AskedKey, Explanation, Held, InForce, Lost, Use, UseAnswer, explain, lost};
 pub use self::grant::{Access, Clock, FilesGrant, Grant, GrantKind, Grants, KvGrant, LogLevel, Random};
 pub use self::http::{
     Credential, CredentialPlace, EgressQuotas, HeaderFields, HttpGrant, HttpRule, HttpTarget, InvalidRule, Matched,
@@ -36,9 +40,12 @@ pub use self::http::{
 };
 pub use self::keeping::{Keeping, keeping, retention};
 pub use self::limits::LimitsPatch;
+pub use self::limits::stated_more;
 pub use self::problem::{PolicyError, Problem};
 pub use self::reference::reference;
+pub use self::risk::{Claims, Risk, RiskLevel};
 pub use self::smallest::{Smallest, smallest};
+pub use self::trust::{PublicKey, Trust};
 
 use self::parse::{CeilingRules, Format, TenantRules, read_ceiling, read_tenant, read_text};
 use self::problem::Problems;
@@ -107,6 +114,11 @@ impl Policy {
     /// Its text, as it was given.
     pub fn text(&self) -> &str {
         &self.0.text
+    }
+
+    /// Whose signatures on the tenant's own packages are known, and whether they need one.
+    pub fn trust(&self) -> &Trust {
+        &self.rules().trust
     }
 
     /// The `[[grant]]`s that name `package`, each by the name that decisions have for it.
@@ -200,6 +212,11 @@ impl Ceiling {
     /// Private and other special addresses that requests may go to all the same.
     pub fn private_addresses(&self) -> &[IpNet] {
         &self.rules().host.private_addresses
+    }
+
+    /// Whose signatures are known, and whether the catalogue needs one.
+    pub fn trust(&self) -> &Trust {
+        &self.rules().host.trust
     }
 
     /// What a call may use at most.

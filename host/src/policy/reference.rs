@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use super::BUILT_IN;
 use super::limits::{LIMITS, Limit};
 use super::parse::keys::{
-    AUDIT, AUDIT_CAP, BUCKET, BUCKET_CAP, CEILING, CEILING_GRANT, CREDENTIAL, EGRESS, EGRESS_CAP, GRANT, HTTP, Key,
-    LIMITS_SECTION, STORAGE, Section, TENANT, TOOLS, VOLUME, VOLUME_CAP,
+    AUDIT, AUDIT_CAP, BUCKET, BUCKET_CAP, CATALOGUE_TRUST, CEILING, CEILING_GRANT, CREDENTIAL, EGRESS, EGRESS_CAP,
+    GRANT, HTTP, Key, LIMITS_SECTION, STORAGE, Section, TENANT, TOOLS, TRUST, VOLUME, VOLUME_CAP,
 };
 use crate::limits::CallLimits;
 
@@ -86,6 +86,7 @@ pub fn reference() -> String {
     section(&mut page, "##### `credential`: what a rule's requests leave with", &CREDENTIAL);
     section(&mut page, "### `[egress]`", &EGRESS);
     section(&mut page, "### `[audit]`", &AUDIT);
+    section(&mut page, "### `[trust]`", &TRUST);
     page.push_str("\n## The platform's ceiling\n");
     paragraph(&mut page, CEILING.doc);
     _ = write!(page, "The built-in one is:\n```toml\n{BUILT_IN}```\n\n");
@@ -97,6 +98,7 @@ pub fn reference() -> String {
     section(&mut page, "### `[egress]` of the ceiling", &EGRESS_CAP);
     section(&mut page, "### `[storage]`", &STORAGE);
     section(&mut page, "### `[audit]` of the ceiling", &AUDIT_CAP);
+    section(&mut page, "### `[trust]` of the ceiling", &CATALOGUE_TRUST);
     page
 }
 

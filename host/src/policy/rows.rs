@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::grant::{Access, Clock, GrantKind, LogLevel, Random};
 use super::http::{CredentialCap, EgressQuotas, HttpRule};
 use super::pattern::{Index, Pattern};
+use super::trust::Trust;
 use crate::id::PackageRef;
 
 /// A value and its line.
@@ -257,7 +258,7 @@ impl Default for AuditCap {
     }
 }
 
-/// `[audit]`, `[egress]` and `[storage]`.
+/// `[audit]`, `[egress]`, `[storage]` and `[trust]`.
 #[derive(Debug, Clone)]
 pub(super) struct HostRules {
     pub(super) private_addresses: Vec<IpNet>,
@@ -267,6 +268,7 @@ pub(super) struct HostRules {
     pub(super) volumes_bytes_max: u64,
     pub(super) payloads_bytes_max: u64,
     pub(super) audit: AuditCap,
+    pub(super) trust: Trust,
 }
 
 impl Default for HostRules {
@@ -279,6 +281,7 @@ impl Default for HostRules {
             volumes_bytes_max: 10 << 30,
             payloads_bytes_max: 1 << 30,
             audit: AuditCap::default(),
+            trust: Trust::default(),
         }
     }
 }

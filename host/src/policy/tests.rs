@@ -2,11 +2,13 @@
 
 mod check;
 mod decide;
+mod diff;
 mod egress;
 mod explain;
 mod hostile;
 mod layers;
 mod problems;
+mod risk;
 
 use super::*;
 use crate::id::PackageRef;

@@ -2,11 +2,13 @@
 //! made is compiled nowhere else, and no artefact is loaded that this host did not make.
 
 mod artefact;
+mod asks;
 pub mod child;
 mod confine;
 pub mod definitions;
 mod describe;
 mod inspect;
+mod signature;
 mod stage;
 mod words;
 
@@ -18,9 +20,11 @@ use futures::Stream;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+pub use self::asks::{Asking, AsksMore};
 pub use self::confine::{CompileSettings, SelfTest, self_test};
 pub use self::definitions::Definition;
 pub use self::inspect::{Inspection, Rejection, inspect};
+pub use self::signature::{NOTE_BYTES_MAX, PrivateKey, Statement};
 pub use self::stage::{Staged, UploadSettings};
 pub use crate::engine::Kind;
 pub use crate::policy::GrantKind;
@@ -156,6 +160,21 @@ impl Registry {
         let artefact_bytes = compiled.artefact_bytes;
         inner.loaded.insert((tenant.clone(), digest), Weighed { loaded, artefact_bytes }).await;
         Ok(Admission { digest, inspection, definitions })
+    }
+
+    /// Admits a component that `from` has for `to`, from its bytes, as if `to` had uploaded it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Registry::admit`]; `not-found` when `from` has no such component.
+    pub async fn admit_again(&self, from: &TenantId, digest: &Digest, to: &TenantId) -> Result<Admission> {
+        let inner = &self.0;
+        let upload = inner.components.fetch(from, digest).await?;
+        let staged = inner.staging.write(upload, u64::MAX).await?;
+        if staged.digest != *digest {
+            return Err(Error::internal(format_args!("component {digest} of {from} holds {}", staged.digest)));
+        }
+        self.admit(to, staged).await
     }
 
     /// The component `digest` of `owner`, ready to run: from memory, from its artefact, or compiled again when that is

@@ -32,7 +32,10 @@ pub(super) fn check(tool: &ToolDefinition, text: &str, bytes_max: u64) -> Result
 
 /// A JSON object; its text is the one spelling.
 pub(super) fn parse(tool: &DefinitionName, text: &str) -> Result<Value> {
-    let value: Value = serde_json::from_str(text).map_err(|error| invalid(tool, &[format!("not JSON: {error}")]))?;
+    let mut value: Value =
+        serde_json::from_str(text).map_err(|error| invalid(tool, &[format!("not JSON: {error}")]))?;
+    // One spelling, whatever order the members came in.
+    value.sort_all_objects();
     if value.is_object() { Ok(value) } else { Err(invalid(tool, &["not a JSON object".to_owned()])) }
 }
 

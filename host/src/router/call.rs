@@ -9,15 +9,14 @@ use tokio::sync::mpsc;
 use super::payload::Keeper;
 use super::record::Record;
 use super::{Refused, Router, arguments, digest};
-use crate::audit::entry::{CallDecided, Outcome};
+use crate::audit::entry::{CallDecided, DecidedAccess, Outcome};
 use crate::capability::effects::{EffectUsage, GuestEvent};
 use crate::engine::output::{Content, ToolOutput};
 use crate::engine::{Class, Run, Usage};
 use crate::error::{Code, Error, Result};
 use crate::id::{CallId, Digest, ToolName, ToolRequest};
-use crate::identity::Scope;
-use crate::policy::{Allowed, Clock, Decision};
-use crate::snapshot::{Caller, Resolved, ToolDefinition};
+use crate::policy::Clock;
+use crate::snapshot::{Admitted, CallDecision, Caller, Resolved, ToolDefinition};
 
 /// What a caller asks for.
 #[derive(Debug, Clone)]
@@ -95,7 +94,7 @@ struct Ready {
     id: CallId,
     resolved: Resolved,
     tool: ToolName,
-    decision: Arc<Decision>,
+    decision: Arc<CallDecision>,
     arguments: String,
 }
 
@@ -115,24 +114,25 @@ impl Router {
     /// Everything that may refuse a call before it costs anything.
     async fn let_in(&self, caller: &Caller, request: CallRequest) -> Result<Ready, Failed> {
         let refused = |error: Error, tool: Option<&ToolName>| {
-            self.0.refusals.note(caller, Refused { code: error.code(), tool: tool.cloned(), reason: error.message() });
+            self.0.refusals.note(caller, Refused { error: &error, tool: tool.cloned() });
             Failed::from(error)
         };
         self.ready().map_err(|error| refused(error, None))?;
-        caller.principal.needs(&[Scope::Agent]).map_err(|error| refused(error, None))?;
+        caller.may_call_at_all().map_err(|error| refused(error, None))?;
         let resolved = caller.resolve(&request.tool).map_err(|error| refused(error, None))?;
         let id = CallId::new();
         let tool = resolved.name();
         let decision = caller.decide(&resolved);
-        let allowed = match &*decision {
-            Decision::Allowed(allowed) => allowed,
-            Decision::Denied(denied) => {
-                let error = Error::from(denied.clone());
-                self.0.refusals.denied(caller, id, &resolved, &error, denied).await?;
+        let admitted = match &decision.outcome {
+            Ok(admitted) => admitted,
+            Err(refused) => {
+                let error = Error::from(refused.clone()).fact("decision", id.to_string());
+                self.0.refusals.denied(caller, id, &resolved, &error, &decision).await?;
                 return Err(Failed { call: Some(id), error });
             }
         };
-        let checked = arguments::check(&resolved.tool, &request.arguments, allowed.limits.arguments_bytes);
+        let bytes_max = admitted.allowed.limits.arguments_bytes;
+        let checked = arguments::check(&resolved.tool, &request.arguments, bytes_max);
         let arguments = checked.map_err(|error| refused(error, Some(&tool)))?;
         Ok(Ready { id, resolved, tool, decision, arguments })
     }
@@ -140,20 +140,20 @@ impl Router {
     async fn run(&self, caller: &Caller, ready: Ready, watcher: Option<Watcher>) -> Result<Reply> {
         let inner = &self.0;
         let Ready { id, resolved, tool, decision, arguments } = ready;
-        let Decision::Allowed(allowed) = &*decision else {
+        let Ok(admitted) = &decision.outcome else {
             return Err(Error::internal("a denied call came as far as running"));
         };
+        let allowed = &admitted.allowed;
         let version = &resolved.version;
         let count = |error: Error| {
-            let refused = Refused { code: error.code(), tool: Some(tool.clone()), reason: error.message() };
-            inner.refusals.note(caller, refused);
+            inner.refusals.note(caller, Refused { error: &error, tool: Some(tool.clone()) });
             error
         };
         let pass = inner.admission.enter(&caller.tenant.id).await.map_err(count)?;
         let loaded = inner.registry.load(&version.owner, version.component()).await.map_err(count)?;
 
         let frozen_time = now_in_microseconds();
-        let decided = self.decided(caller, id, &resolved, &tool, allowed, &arguments, frozen_time);
+        let decided = self.decided(caller, id, &resolved, &tool, (admitted, &decision), &arguments, frozen_time);
         let keeper = Keeper::of(&inner.payloads, &inner.quotas, caller, id, &arguments);
         // What goes on at once has no order that could be given again: see `replay/recall.rs`.
         let is_taped = version.admission.inspection.class != Class::Async;
@@ -201,12 +201,13 @@ impl Router {
         call: CallId,
         resolved: &Resolved,
         tool: &ToolName,
-        allowed: &Allowed,
+        (Admitted { allowed, by, .. }, decision): (&Admitted, &CallDecision),
         arguments: &str,
         frozen_time: SystemTime,
     ) -> CallDecided {
         let version = &resolved.version;
         CallDecided {
+            access: Some(access_of(caller, decision, by)),
             arguments: caller.tenant.digest_key.digest([arguments.as_bytes()]),
             arguments_bytes: arguments.len() as u64,
             call,
@@ -221,6 +222,18 @@ impl Router {
             tool: tool.clone(),
             version: version.version.clone(),
         }
+    }
+}
+
+/// What access rules had to do with a decision, as entries have it.
+pub(super) fn access_of(caller: &Caller, decision: &CallDecision, by: &[String]) -> DecidedAccess {
+    DecidedAccess {
+        by: by.to_vec(),
+        hour: decision.moment.hour,
+        platform: caller.platform.access.digest(),
+        recalled: None,
+        tenant: caller.tenant.access.digest(),
+        weekday: decision.moment.day().to_owned(),
     }
 }
 

@@ -19,11 +19,13 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 pub use self::call::{CallEvent, CallRequest, CallUsage, Failed, Reply, Watcher};
-pub use self::list::{Annotations, ListedTool};
+pub use self::list::ListedTool;
 pub use self::payload::{host_calls, output_from_bytes};
 pub use self::replay::{Past, ReplayRequest, Replayed};
 
+pub use self::refusals::RefusedRequest;
 use self::refusals::{Refusals, Refused};
+use crate::access::{Action, Who};
 use crate::admission::Admission;
 use crate::audit::Audit;
 use crate::audit::log::Logs;
@@ -31,10 +33,9 @@ use crate::capability::StorageQuotas;
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
 use crate::id::{PrincipalId, ToolRequest};
-use crate::identity::Scope;
-use crate::policy::{self, Explanation, Use};
+use crate::policy::{self, AskedKey, Explanation, Use};
 use crate::registry::Registry;
-use crate::snapshot::{Caller, Snapshot};
+use crate::snapshot::{Caller, Refused as SnapshotRefused, Snapshot};
 use crate::storage::{Payloads, Store};
 
 /// Lets calls in, runs them, and records what came of them. Cheap to clone.
@@ -98,10 +99,10 @@ impl Router {
         Self(Arc::new(inner))
     }
 
-    /// Counts in the record that the caller's scopes do not allow `operation`, which is not a call: the path of a call
-    /// sees to its own refusals.
-    pub fn note_refused(&self, caller: &Caller, operation: String) {
-        self.0.refusals.note_request(caller, operation);
+    /// Counts in the record that the caller may not make a request, which is not a call: the path of a call sees to its own
+    /// refusals.
+    pub fn note_refused(&self, caller: &Caller, refused: RefusedRequest) {
+        self.0.refusals.note_request(caller, refused);
     }
 
     /// Who presents `key`, the text behind `Bearer`. Failures are counted in the record of the tenant that the key
@@ -132,16 +133,30 @@ impl Router {
         principal: Option<PrincipalId>,
         asked: Option<&Use>,
     ) -> Result<Explanation> {
+        let mut who = &*caller.principal;
         if let Some(id) = principal.filter(|id| *id != caller.principal.id) {
-            caller.principal.needs(&[Scope::Operator, Scope::Auditor])?;
-            let known = caller.tenant.keyring.principals().any(|principal| principal.id == id);
-            if !known {
-                return Err(Error::not_found("key", id));
-            }
+            caller.may(Action::ReadPolicy)?;
+            let known = caller.tenant.keyring.principals().find(|principal| principal.id == id);
+            who = known.ok_or_else(|| Error::not_found("key", id))?;
         }
         let resolved = caller.resolve(tool)?;
         let subject = resolved.version.subject(&resolved.package);
-        Ok(policy::explain(&caller.platform.ceiling, &caller.tenant.policy, &subject, asked))
+        let mut explanation = policy::explain(&caller.platform.ceiling, &caller.tenant.policy, &subject, asked);
+        let (rules, risk) = match caller.decide_for(&Who::from(who), &resolved).outcome {
+            Ok(admitted) => (admitted.by, Some(admitted.risk.level)),
+            Err(refused) => {
+                let rules = refused.rules();
+                match refused {
+                    SnapshotRefused::Access(denied) => explanation.deny(denied.into()),
+                    SnapshotRefused::Recalled(recall) => explanation.deny(recall.into()),
+                    // That is what the explanation says already.
+                    SnapshotRefused::Policy(_) => {}
+                }
+                (rules, None)
+            }
+        };
+        explanation.key = Some(AskedKey { id: who.id, name: who.name.to_string(), rules, risk });
+        Ok(explanation)
     }
 
     /// Lets no further call in. Those that run go on.

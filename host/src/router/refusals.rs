@@ -1,4 +1,4 @@
-//! What was not let in: calls, keys, and requests that a key's scopes do not allow. A denied call is an entry of its own, with an
+//! What was not let in: calls, keys, and requests that a key may not make. A denied call is an entry of its own, with an
 //! id to ask about; what a flood would bring by the thousand (malformed, unknown, throttled, shed, unauthenticated) is
 //! counted, and is one entry a second for each principal and reason.
 
@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 
 use super::Failed;
-use crate::audit::entry::{CallRefused, LoginFailed, RequestRefused};
+use super::call::access_of;
+use crate::audit::entry::{CallRefused, DecidedAccess, LoginFailed, RequestRefused};
 use crate::audit::{Audit, Event};
 use crate::error::{Code, Error};
-use crate::id::{CallId, PrincipalId, TenantId, ToolName};
-use crate::policy::Denied;
-use crate::snapshot::{Caller, Resolved};
+use crate::id::{CallId, DecisionId, PrincipalId, TenantId, ToolName};
+use crate::snapshot::{CallDecision, Caller, Refused as SnapshotRefused, Resolved};
 
 /// Different refusals that are told apart within a second; further ones are counted together by tenant.
 const KINDS_MAX: usize = 10_000;
@@ -22,10 +22,25 @@ const KINDS_MAX: usize = 10_000;
 /// make as many entries as anybody likes.
 #[derive(Debug)]
 pub(super) struct Refused<'a> {
-    pub(super) code: Code,
+    pub(super) error: &'a Error,
     pub(super) tool: Option<ToolName>,
-    pub(super) reason: &'a str,
 }
+
+/// A request, other than a call, that the key may not make.
+#[derive(Debug, Clone)]
+pub struct RefusedRequest {
+    /// What was asked for.
+    pub operation: String,
+    /// Why not, in words.
+    pub reason: String,
+    /// The rules that decided.
+    pub rules: Vec<String>,
+    /// The id that the answer has.
+    pub decision: Option<DecisionId>,
+}
+
+/// Ids of decisions that an entry about many alike has: the first ones.
+const DECISIONS_MAX: usize = 16;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Kind {
@@ -38,7 +53,8 @@ struct Kind {
 enum What {
     Login,
     Call(Code, Option<ToolName>),
-    Request(Cow<'static, str>),
+    /// The operation, and the rules that decided.
+    Request(Cow<'static, str>, Vec<String>),
 }
 
 impl Kind {
@@ -47,7 +63,7 @@ impl Kind {
         let what = match self.what {
             What::Login => What::Login,
             What::Call(code, _) => What::Call(code, None),
-            What::Request(_) => What::Request(Cow::Borrowed("several")),
+            What::Request(..) => What::Request(Cow::Borrowed("several"), Vec::new()),
         };
         Self { tenant: self.tenant, principal: None, what }
     }
@@ -62,6 +78,16 @@ struct Count {
     times: u64,
     /// Of the first.
     reason: String,
+    /// The rule that decided the first, where one did.
+    rule: Option<String>,
+    /// Of the first ones.
+    decisions: Vec<DecisionId>,
+}
+
+impl Count {
+    fn of(reason: &str, rule: Option<String>) -> Self {
+        Self { times: 0, reason: reason.to_owned(), rule, decisions: Vec::new() }
+    }
 }
 
 /// Counts refusals until they are flushed.
@@ -78,18 +104,24 @@ impl Refusals {
 
     /// Counts a call that was not let in.
     pub(super) fn note(&self, caller: &Caller, refused: Refused<'_>) {
-        let Refused { code, tool, reason } = refused;
-        self.count(of(caller, What::Call(code, tool)), reason);
+        let Refused { error, tool } = refused;
+        let fact = |name| error.facts().get(name).and_then(|value| value.as_str());
+        let decision = fact("decision").and_then(|id| id.parse().ok());
+        // Of other refusals a fact of this name is no rule of ours.
+        let rule = fact("rule").filter(|_| error.code() == Code::Denied).map(str::to_owned);
+        self.count(of(caller, What::Call(error.code(), tool)), Count::of(error.message(), rule), decision);
     }
 
-    /// Counts a request, other than a call, that the caller's scopes do not allow.
-    pub(super) fn note_request(&self, caller: &Caller, operation: String) {
-        self.count(of(caller, What::Request(operation.into())), "the key has not the scope");
+    /// Counts a request, other than a call, that the key may not make.
+    pub(super) fn note_request(&self, caller: &Caller, refused: RefusedRequest) {
+        let RefusedRequest { operation, reason, rules, decision } = refused;
+        self.count(of(caller, What::Request(operation.into(), rules)), Count::of(&reason, None), decision);
     }
 
     /// Counts a key of `tenant` that was not valid.
     pub(super) fn note_login(&self, tenant: TenantId) {
-        self.count(Kind { tenant, principal: None, what: What::Login }, "the key is not valid");
+        let kind = Kind { tenant, principal: None, what: What::Login };
+        self.count(kind, Count::of("the key is not valid", None), None);
     }
 
     /// Records a denial, durably: the answer names its id.
@@ -99,17 +131,28 @@ impl Refusals {
         call: CallId,
         resolved: &Resolved,
         error: &Error,
-        denied: &Denied,
+        decision: &CallDecision,
     ) -> Result<(), Failed> {
+        let (rule, by) = match &decision.outcome {
+            Err(SnapshotRefused::Access(denied)) => (denied.rule(), denied.rules.as_slice()),
+            Err(refused) => (refused.rule(), &[][..]),
+            Ok(_) => (String::new(), &[][..]),
+        };
+        let recalled = match &decision.outcome {
+            Err(SnapshotRefused::Recalled(recall)) => Some(recall.by().to_owned()),
+            _ => None,
+        };
         // With what it takes to decide the same again.
         let event = Event::from(CallRefused {
+            access: Some(DecidedAccess { recalled, ..access_of(caller, decision, by) }),
             call: Some(call),
             ceiling: Some(caller.platform.ceiling.digest()),
             code: error.code(),
             count: 1,
+            decisions: Vec::new(),
             policy: Some(caller.tenant.policy.digest()),
             reason: error.message().to_owned(),
-            rule: Some(denied.rule.clone()),
+            rule: Some(rule),
             tool: Some(resolved.name()),
             version: Some(resolved.version.version.clone()),
         });
@@ -117,11 +160,15 @@ impl Refusals {
         Ok(self.audit.durable(position).await?)
     }
 
-    fn count(&self, kind: Kind, reason: &str) {
+    fn count(&self, kind: Kind, first: Count, decision: Option<DecisionId>) {
         let mut counts = self.counts.lock();
         let full = counts.len() >= KINDS_MAX && !counts.contains_key(&kind);
         let kind = if full { kind.coarse() } else { kind };
-        counts.entry(kind).or_insert_with(|| Count { times: 0, reason: reason.to_owned() }).times += 1;
+        let count = counts.entry(kind).or_insert(first);
+        count.times += 1;
+        if count.decisions.len() < DECISIONS_MAX {
+            count.decisions.extend(decision);
+        }
     }
 
     /// Puts what was counted into the record, and waits for nothing.
@@ -129,11 +176,13 @@ impl Refusals {
         let counts = std::mem::take(&mut *self.counts.lock());
         for (kind, count) in counts {
             let Kind { tenant, principal, what } = kind;
-            let Count { times: count, reason } = count;
+            let Count { times: count, reason, rule, decisions } = count;
             let event = match what {
                 What::Login => Event::from(LoginFailed { count, reason }),
-                What::Call(code, tool) => counted(code, count, reason, tool).into(),
-                What::Request(operation) => RequestRefused { count, operation: operation.into_owned(), reason }.into(),
+                What::Call(code, tool) => counted(code, count, (reason, rule), tool, decisions).into(),
+                What::Request(operation, rules) => {
+                    RequestRefused { count, decisions, operation: operation.into_owned(), reason, rules }.into()
+                }
             };
             if let Err(error) = self.audit.append(&tenant, principal, &event) {
                 tracing::warn!(%tenant, ?error, "refusals are not recorded");
@@ -143,6 +192,24 @@ impl Refusals {
 }
 
 /// The entry of calls that were refused before policy was asked, or for another reason.
-fn counted(code: Code, count: u64, reason: String, tool: Option<ToolName>) -> CallRefused {
-    CallRefused { call: None, ceiling: None, code, count, policy: None, reason, rule: None, tool, version: None }
+fn counted(
+    code: Code,
+    count: u64,
+    (reason, rule): (String, Option<String>),
+    tool: Option<ToolName>,
+    decisions: Vec<DecisionId>,
+) -> CallRefused {
+    CallRefused {
+        access: None,
+        call: None,
+        ceiling: None,
+        code,
+        count,
+        decisions,
+        policy: None,
+        reason,
+        rule,
+        tool,
+        version: None,
+    }
 }

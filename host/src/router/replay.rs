@@ -19,13 +19,13 @@ use semver::Version;
 use self::compare::{Ran, Verdict, compare};
 use self::recall::Recalled;
 use super::{Router, digest};
+use crate::access::Action;
 use crate::audit::entry::{CallReplayed, Outcome, ReplayOutcome};
 use crate::capability::effects::{Effects, Witness};
 use crate::capability::tape::Tape;
 use crate::engine::{Meter, Run};
 use crate::error::{Error, Result};
 use crate::id::{CallId, Digest, ToolName};
-use crate::identity::Scope;
 use crate::snapshot::Caller;
 
 /// What is asked for beside the call.
@@ -64,7 +64,7 @@ impl Router {
     /// `denied` without the scope auditor; `not-found` for a call that the tenant did not make, and where its arguments
     /// are neither kept nor given; `conflict` for one that has not ended or did not run.
     pub async fn replay(&self, caller: &Caller, call: CallId, request: ReplayRequest) -> Result<Replayed> {
-        caller.principal.needs(&[Scope::Auditor])?;
+        caller.may(Action::Replay)?;
         let past = self.past(caller, call).await?;
         self.replay_past(caller, past, request).await
     }
@@ -75,7 +75,7 @@ impl Router {
     ///
     /// As for [`Router::replay`].
     pub async fn replay_past(&self, caller: &Caller, past: Past, request: ReplayRequest) -> Result<Replayed> {
-        caller.principal.needs(&[Scope::Auditor])?;
+        caller.may(Action::Replay)?;
         self.ready()?;
         let (this, caller) = (self.clone(), caller.clone());
         let work = async move {

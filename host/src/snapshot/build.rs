@@ -6,7 +6,8 @@ use std::sync::Arc;
 use semver::Version;
 
 use super::package::{Package, PackageVersion, Packages, ToolDefinition};
-use super::tenant::{Decisions, DigestKey, Tenant};
+use super::tenant::{Calls, Decisions, DigestKey, Tenant};
+use crate::access::{Rules, Side};
 use crate::error::{Error, Result};
 use crate::id::{Digest, PackageName, SecretName};
 use crate::identity::{KeyHash, Principal};
@@ -20,7 +21,18 @@ use crate::storage::{ComponentRow, PrincipalRow, SealedSecret, SealedSecrets, Se
 ///
 /// `internal` when the store holds what this host cannot have written.
 pub fn build_tenant(rows: TenantRows, before: Option<&Tenant>) -> Result<Tenant> {
-    let TenantRows { tenant: row, policy, principals, packages, versions, components, secret_key, secrets } = rows;
+    let TenantRows {
+        tenant: row,
+        policy,
+        access,
+        principals,
+        packages,
+        versions,
+        components,
+        recalls,
+        secret_key,
+        secrets,
+    } = rows;
     let unreadable = |what: &str, error: &dyn std::fmt::Display| {
         Error::internal(format_args!("tenant {}: {what} in the store: {error}", row.id))
     };
@@ -34,6 +46,15 @@ pub fn build_tenant(rows: TenantRows, before: Option<&Tenant>) -> Result<Tenant>
             };
             (policy, Some(kept.since))
         }
+    };
+    let access_since = access.as_ref().map(|kept| kept.since);
+    let access = match access {
+        None => Rules::none(Side::Tenant),
+        Some(kept) => match before.filter(|before| before.access.digest() == kept.digest) {
+            Some(before) => before.access.clone(),
+            // Compiled when it is first asked.
+            None => Rules::kept(Side::Tenant, &kept.text),
+        },
     };
     let keyring = principals
         .into_iter()
@@ -63,10 +84,14 @@ pub fn build_tenant(rows: TenantRows, before: Option<&Tenant>) -> Result<Tenant>
         digest_key: DigestKey::from_bytes(row.digest_key),
         policy,
         policy_since,
+        access,
+        access_since,
         keyring,
         packages: Arc::new(built),
         secrets: Arc::new(SealedSecrets { key: secret_key, secrets: secrets.into_iter().map(secret).collect() }),
+        recalls: Arc::new(recalls.into_iter().map(|row| (row.digest, row.reason)).collect()),
         decisions: Decisions::default(),
+        calls: Calls::default(),
     })
 }
 
@@ -75,7 +100,12 @@ fn secret(row: SecretRow) -> (SecretName, SealedSecret) {
     (name, SealedSecret { version, since, sealed: sealed.into() })
 }
 
-fn principal(row: PrincipalRow) -> serde_json::Result<Principal> {
+/// A principal, as it was kept.
+///
+/// # Errors
+///
+/// When its scopes are none that this host can have written.
+pub fn principal(row: PrincipalRow) -> serde_json::Result<Principal> {
     Ok(Principal {
         id: row.id,
         tenant: row.tenant,
@@ -90,7 +120,9 @@ fn version(
     before: Option<&Package>,
     components: &HashMap<Digest, ComponentRow>,
 ) -> Result<Arc<PackageVersion>> {
-    let same = |before: &&Arc<PackageVersion>| before.deprecated == row.deprecated;
+    let same = |before: &&Arc<PackageVersion>| {
+        before.deprecated == row.deprecated && before.approved == row.approved.is_some()
+    };
     if let Some(before) = before.and_then(|package| package.versions.get(&row.version)).filter(same) {
         return Ok(Arc::clone(before));
     }
@@ -114,6 +146,9 @@ fn version(
         limits,
         deprecated: row.deprecated,
         published: row.published,
+        signature: row.signature,
+        signer: row.signer,
+        approved: row.approved.is_some(),
         admission: Arc::new(admission),
         tools,
     }))

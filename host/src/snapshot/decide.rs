@@ -1,12 +1,13 @@
-//! Which tool is meant, and what policy says of it: the one decision point for listing, explaining and calling.
+//! Which tool is meant, and what policy says of it.
 
 use std::sync::Arc;
 
+use super::ask::CallDecision;
 use super::package::{Package, PackageVersion, Packages, ToolDefinition};
 use super::{Caller, Platform, Tenant};
 use crate::error::{Error, Result};
 use crate::id::{Origin, PackageRef, ToolName, ToolRequest, VersionRequest};
-use crate::policy::{self, Allowed, Ceiling, Decision, Policy};
+use crate::policy::{self, Ceiling, Decision, Policy};
 
 /// A tool that was found: what would run.
 #[derive(Debug, Clone)]
@@ -78,23 +79,21 @@ impl Caller {
         Ok(Resolved { package: request.name.package.clone(), version: Arc::clone(version), tool: Arc::clone(tool) })
     }
 
-    /// What policy says of a tool that was found.
-    pub fn decide(&self, resolved: &Resolved) -> Arc<Decision> {
-        self.tenant.decide(&self.platform, &resolved.package, &resolved.version)
-    }
-
     /// Every tool that a call would be let in to, in order of name: the catalogue's, then the tenant's own.
-    pub fn tools(&self) -> Vec<(Resolved, Allowed)> {
+    pub fn tools(&self) -> Vec<(Resolved, Arc<CallDecision>)> {
+        let moment = self.moment();
         let mut tools = Vec::new();
         for origin in [Origin::Catalogue, Origin::Own] {
             for (name, package) in self.platform.packages(&self.tenant, origin) {
                 let reference = PackageRef { origin, name: name.clone() };
                 let Some(version) = package.version(None::<&VersionRequest>) else { continue };
-                let decision = self.tenant.decide(&self.platform, &reference, version);
-                let Decision::Allowed(allowed) = &*decision else { continue };
                 for tool in version.tools.values() {
                     let (version, tool) = (Arc::clone(version), Arc::clone(tool));
-                    tools.push((Resolved { package: reference.clone(), version, tool }, allowed.clone()));
+                    let resolved = Resolved { package: reference.clone(), version, tool };
+                    let decision = self.decide_at(&resolved, moment);
+                    if decision.outcome.is_ok() {
+                        tools.push((resolved, decision));
+                    }
                 }
             }
         }

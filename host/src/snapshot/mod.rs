@@ -3,6 +3,7 @@
 //! A call loads both once and sees one version of everything to its end. A change rebuilds its tenant's value alone;
 //! nothing is locked while a value is built, read or swapped.
 
+mod ask;
 mod build;
 mod decide;
 mod package;
@@ -13,25 +14,47 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-pub use self::build::build_tenant;
+pub use self::ask::{Admitted, CallDecision, Laws, Recall, Refused};
+pub use self::build::{build_tenant, principal};
 pub use self::decide::{Resolved, decide};
 pub use self::package::{Package, PackageVersion, Packages, ToolDefinition};
-pub use self::tenant::{DigestKey, Tenant};
+pub use self::tenant::{DigestKey, Recalls, Tenant};
 
+use crate::access::Rules;
 use crate::error::Result;
 use crate::id::TenantId;
 use crate::identity::{Key, Principal, unauthenticated};
 use crate::policy::Ceiling;
 
 /// The platform's side of every decision.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Platform {
     /// Grows with each change: what was decided under an earlier one is decided again.
     pub generation: u64,
     /// What holds for every tenant.
     pub ceiling: Arc<Ceiling>,
+    /// What nobody may do, whatever tenants say.
+    pub access: Rules,
     /// The vetted packages.
     pub catalogue: Arc<Packages>,
+    /// Components that it recalled, for everyone.
+    pub recalls: Arc<Recalls>,
+}
+
+impl Platform {
+    /// The same, changed: what was decided under the one before is decided again.
+    fn changed(&self, change: impl FnOnce(&mut Self)) -> Arc<Self> {
+        let mut next = self.clone();
+        next.generation += 1;
+        change(&mut next);
+        Arc::new(next)
+    }
+
+    /// What the platform's own tenant has is everyone's.
+    fn take(&mut self, own: &Tenant) {
+        self.catalogue = Arc::clone(&own.packages);
+        self.recalls = Arc::clone(&own.recalls);
+    }
 }
 
 /// Who is asking, with everything that the answer depends on, as it was when the request came.
@@ -55,8 +78,14 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// With no tenant yet.
-    pub fn new(ceiling: Ceiling) -> Self {
-        let platform = Platform { generation: 0, ceiling: Arc::new(ceiling), catalogue: Arc::default() };
+    pub fn new(ceiling: Ceiling, access: Rules) -> Self {
+        let platform = Platform {
+            generation: 0,
+            ceiling: Arc::new(ceiling),
+            access,
+            catalogue: Arc::default(),
+            recalls: Arc::default(),
+        };
         Self { platform: ArcSwap::from_pointee(platform), tenants: ArcSwap::default() }
     }
 
@@ -96,12 +125,7 @@ impl Snapshot {
     /// changes both. Callers take turns.
     pub(crate) fn swap_tenant(&self, tenant: Tenant) {
         if tenant.id.is_platform() {
-            let now = self.platform.load_full();
-            self.platform.store(Arc::new(Platform {
-                generation: now.generation + 1,
-                ceiling: Arc::clone(&now.ceiling),
-                catalogue: Arc::clone(&tenant.packages),
-            }));
+            self.platform.store(self.platform().changed(|platform| platform.take(&tenant)));
         }
         let tenants = self.tenants.load();
         match tenants.get(&tenant.id) {
@@ -116,24 +140,19 @@ impl Snapshot {
 
     /// Puts a ceiling in the place of the one before. Callers take turns.
     pub(crate) fn swap_ceiling(&self, ceiling: Ceiling) {
-        let now = self.platform.load_full();
-        self.platform.store(Arc::new(Platform {
-            generation: now.generation + 1,
-            ceiling: Arc::new(ceiling),
-            catalogue: Arc::clone(&now.catalogue),
-        }));
+        self.platform.store(self.platform().changed(|platform| platform.ceiling = Arc::new(ceiling)));
+    }
+
+    /// The same for the platform's access rules.
+    pub(crate) fn swap_access(&self, access: Rules) {
+        self.platform.store(self.platform().changed(|platform| platform.access = access));
     }
 
     /// Puts all tenants in place at once: at the start, when adding them one by one would copy the map for each.
     pub(crate) fn fill(&self, tenants: Vec<Tenant>) {
         let slots = tenants.into_iter().map(|tenant| {
             if tenant.id.is_platform() {
-                let now = self.platform.load_full();
-                self.platform.store(Arc::new(Platform {
-                    generation: now.generation + 1,
-                    ceiling: Arc::clone(&now.ceiling),
-                    catalogue: Arc::clone(&tenant.packages),
-                }));
+                self.platform.store(self.platform().changed(|platform| platform.take(&tenant)));
             }
             (tenant.id.clone(), Arc::new(ArcSwap::from_pointee(tenant)))
         });

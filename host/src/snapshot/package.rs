@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::id::{DefinitionName, Digest, PackageName, PackageRef, TenantId, VersionRequest};
 use crate::policy::{LimitsPatch, Needs, Subject};
-use crate::registry::{Admission, Definition, definitions};
+use crate::registry::{Admission, Asking, AsksMore, Definition, definitions};
 
 /// Packages of one owner, by name.
 pub type Packages = BTreeMap<PackageName, Arc<Package>>;
@@ -32,6 +32,17 @@ impl Package {
     /// The version that runs where none is asked for; absent before the first promotion.
     pub fn current(&self) -> Option<&Arc<PackageVersion>> {
         self.versions.get(self.promoted.last()?)
+    }
+
+    /// What a version asks for beyond the one that runs, where that keeps it from running by itself: an operator has to
+    /// approve it first. One that ran before, or was approved, does not wait.
+    pub fn awaits_approval(&self, version: &PackageVersion) -> Option<AsksMore> {
+        let current = self.current()?;
+        if version.approved || self.promoted.contains(&version.version) {
+            return None;
+        }
+        let asks = AsksMore::between(&current.asking(), &version.asking());
+        (!asks.is_nothing()).then_some(asks)
     }
 
     /// The version that a request is for.
@@ -63,6 +74,12 @@ pub struct PackageVersion {
     pub deprecated: Option<String>,
     /// When it was published.
     pub published: SystemTime,
+    /// The signed note that it was published with.
+    pub signature: Option<String>,
+    /// Who signed it, by the key's name and id.
+    pub signer: Option<String>,
+    /// Whether an operator let it run although it asks for more than the one before.
+    pub approved: bool,
     /// What was found out about its component.
     pub admission: Arc<Admission>,
     /// Its tools, by name.
@@ -73,6 +90,11 @@ impl PackageVersion {
     /// What policy decides about where this is the version of `package`.
     pub fn subject<'a>(&'a self, package: &'a PackageRef) -> Subject<'a> {
         Subject { package, needs: &self.needs, limits: &self.limits }
+    }
+
+    /// What it asks for.
+    pub fn asking(&self) -> Asking<'_> {
+        Asking { inspection: &self.admission.inspection, needs: &self.needs, limits: &self.limits }
     }
 
     /// The component that it runs.

@@ -1,6 +1,6 @@
 //! One tenant as calls see it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -10,9 +10,11 @@ use parking_lot::RwLock;
 use semver::Version;
 use sha2::Sha256;
 
+use super::ask::CallDecision;
 use super::package::Packages;
+use crate::access::{Moment, Rules};
 use crate::audit::entry::Mac;
-use crate::id::{PackageRef, TenantId};
+use crate::id::{Digest, PackageRef, PrincipalId, TenantId, ToolName};
 use crate::identity::Keyring;
 use crate::policy::{Decision, Policy};
 use crate::storage::SealedSecrets;
@@ -32,15 +34,52 @@ pub struct Tenant {
     pub policy: Arc<Policy>,
     /// From when on that is in force; absent before the first.
     pub policy_since: Option<SystemTime>,
+    /// Its access rules.
+    pub access: Rules,
+    /// From when on those are in force; absent before the first.
+    pub access_since: Option<SystemTime>,
     /// Its valid keys.
     pub keyring: Keyring,
     /// Its own packages.
     pub packages: Arc<Packages>,
     /// Its secrets, sealed.
     pub secrets: Arc<SealedSecrets>,
+    /// Components that it recalled, with the reasons.
+    pub recalls: Arc<Recalls>,
     /// What was decided under this very value, with the platform's generation that it was decided under.
     pub(super) decisions: Decisions,
+    /// The same for calls: who, which tool, which version.
+    pub(super) calls: Calls,
 }
+
+/// Decisions on calls that are kept of one tenant; a full table is begun anew.
+const CALLS_MAX: usize = 1_024;
+
+/// What a decision on a call was made about.
+type CallKey = (PrincipalId, ToolName, Version);
+
+/// Decisions on calls, each with the platform's generation that it was made under. The moment that rules saw is in it.
+#[derive(Debug, Default)]
+pub(super) struct Calls(RwLock<HashMap<CallKey, (u64, Arc<CallDecision>)>>);
+
+impl Calls {
+    pub(super) fn get(&self, key: &CallKey, generation: u64, moment: Moment) -> Option<Arc<CallDecision>> {
+        let calls = self.0.read();
+        let found = calls.get(key).filter(|(under, decision)| *under == generation && decision.moment == moment);
+        found.map(|(_, decision)| Arc::clone(decision))
+    }
+
+    pub(super) fn put(&self, key: CallKey, generation: u64, decision: &Arc<CallDecision>) {
+        let mut calls = self.0.write();
+        if calls.len() >= CALLS_MAX && !calls.contains_key(&key) {
+            calls.clear();
+        }
+        calls.insert(key, (generation, Arc::clone(decision)));
+    }
+}
+
+/// Components that are not to run any more, with the reasons.
+pub type Recalls = BTreeMap<Digest, String>;
 
 /// Decisions by version. They follow from the tenant's value and the platform's, so they are kept in the one and marked
 /// with the other.

@@ -93,6 +93,11 @@ impl DataFolder {
     pub fn ceiling(&self) -> PathBuf {
         self.0.join("platform.toml")
     }
+
+    /// The platform's access rules, as a file that is watched.
+    pub fn platform_access(&self) -> PathBuf {
+        self.0.join("platform.cedar")
+    }
 }
 
 /// Makes a folder that only its owner can look into, where there is none.

@@ -21,7 +21,7 @@ pub use self::seal::WrappedKey;
 pub use self::secrets::{SealedSecret, SealedSecrets, SecretValue, SecretsKey, Vault};
 pub use self::store::{
     Change, ComponentRow, KeptLogs, LogKeyRow, LogRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow,
-    SecretRow, Store, TenantRow, TenantRows, VersionRow,
+    RecallRow, SecretRow, Store, SubmissionRow, TenantRow, TenantRows, VersionRow,
 };
 pub use self::volumes::{Volume, VolumeUsage, Volumes};
 

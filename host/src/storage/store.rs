@@ -7,6 +7,7 @@ mod payloads;
 mod read;
 mod rows;
 mod secrets;
+mod trust;
 
 use std::path::Path;
 
@@ -15,8 +16,8 @@ use sqlx::SqlitePool;
 pub use self::change::Change;
 pub use self::logs::{KeptLogs, LogKeyRow, LogRow};
 pub use self::rows::{
-    ComponentRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, SecretRow, TenantRow, TenantRows,
-    VersionRow,
+    ComponentRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, RecallRow, SecretRow, SubmissionRow,
+    TenantRow, TenantRows, VersionRow,
 };
 
 use super::sqlite::{self, Connections};
@@ -30,6 +31,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/host-2.sql"),
     include_str!("migrations/host-3.sql"),
     include_str!("migrations/host-4.sql"),
+    include_str!("migrations/host-5.sql"),
 ];
 
 /// Connections that read. Calls read the snapshot, so that only administration is here.

@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::history::{Decided, Inputs, Recorded};
+use crate::access::{Rules, Side, Who};
 use crate::error::Result;
-use crate::id::{Digest, PackageRef};
+use crate::id::{Digest, PrincipalId, ToolName};
+use crate::identity::Principal;
 use crate::policy::{Ceiling, Decision, Policy};
-use crate::snapshot::{Caller, PackageVersion, decide};
+use crate::snapshot::{Admitted, CallDecision, Caller, Laws, PackageVersion, Recall, decide};
 
 /// Texts that are kept at once, of each kind: a tenant that changes its policy every minute costs time and no memory.
 const TEXTS_MAX: usize = 16;
@@ -25,7 +27,14 @@ pub enum Kept {
     Policy,
     /// The platform's ceiling.
     Ceiling,
+    /// The tenant's access rules.
+    Access,
+    /// The platform's.
+    PlatformAccess,
 }
+
+/// The keys that calls were made with, revoked ones too. What scopes a key has never changes.
+pub type Keys = HashMap<PrincipalId, Principal>;
 
 /// Where former texts come from, by their digest; nothing for one that is not kept.
 pub type Texts<'a> = dyn FnMut(Kept, &Digest) -> Result<Option<String>> + 'a;
@@ -42,6 +51,8 @@ pub enum Incomparable {
     CeilingGone,
     /// Its policy is not kept, or cannot be read any more.
     PolicyGone,
+    /// The access rules that it was decided under are not kept, or cannot be read any more.
+    AccessGone,
     /// This host decides otherwise under the very same policy and ceiling.
     DecidedOtherwise,
 }
@@ -53,6 +64,7 @@ impl fmt::Display for Incomparable {
             Self::VersionGone => "the version that was called does not exist any more",
             Self::CeilingGone => "the ceiling that it was decided under is not kept, or cannot be read any more",
             Self::PolicyGone => "the policy that it was decided under is not kept, or cannot be read any more",
+            Self::AccessGone => "the access rules that it was decided under are not kept",
             Self::DecidedOtherwise => "this host decides otherwise under the very same policy and ceiling",
         })
     }
@@ -64,14 +76,16 @@ pub(super) struct Again<'a> {
     texts: &'a mut Texts<'a>,
     policies: Recent<Policy>,
     ceilings: Recent<Ceiling>,
-    decided: HashMap<(PackageRef, Inputs), std::result::Result<Decided, Incomparable>>,
+    rules: Recent<Rules>,
+    keys: &'a Keys,
+    decided: HashMap<(ToolName, Option<PrincipalId>, Inputs), std::result::Result<Decided, Incomparable>>,
 }
 
 impl<'a> Again<'a> {
     /// For calls of the tenant of `caller`.
-    pub(super) fn new(caller: &'a Caller, texts: &'a mut Texts<'a>) -> Self {
-        let (policies, ceilings) = (Recent(Vec::new()), Recent(Vec::new()));
-        Self { caller, texts, policies, ceilings, decided: HashMap::new() }
+    pub(super) fn new(caller: &'a Caller, keys: &'a Keys, texts: &'a mut Texts<'a>) -> Self {
+        let (policies, ceilings, rules) = (Recent(Vec::new()), Recent(Vec::new()), Recent(Vec::new()));
+        Self { caller, texts, policies, ceilings, rules, keys, decided: HashMap::new() }
     }
 
     /// The version that was called, where deciding again gives what is recorded: the same rule, and the same limits.
@@ -87,9 +101,9 @@ impl<'a> Again<'a> {
         let package = &recorded.tool.package;
         let found = self.caller.package(package).ok().and_then(|found| found.versions.get(&inputs.version));
         let Some(version) = found.cloned() else { return Ok(Err(Incomparable::VersionGone)) };
-        let key = (package.clone(), inputs.clone());
+        let key = (recorded.tool.clone(), recorded.principal.filter(|_| inputs.access.is_some()), inputs.clone());
         if !self.decided.contains_key(&key) {
-            let decided = self.decide(package, &version, inputs)?;
+            let decided = self.decide(recorded, &version, inputs)?;
             if self.decided.len() >= DECISIONS_MAX {
                 self.decided.clear();
             }
@@ -104,7 +118,7 @@ impl<'a> Again<'a> {
 
     fn decide(
         &mut self,
-        package: &PackageRef,
+        recorded: &Recorded,
         version: &PackageVersion,
         inputs: &Inputs,
     ) -> Result<std::result::Result<Decided, Incomparable>> {
@@ -126,15 +140,56 @@ impl<'a> Again<'a> {
             Ok(texts(Kept::Policy, &inputs.policy)?.and_then(|text| Policy::parse(&text).ok()))
         })?;
         let Some(policy) = policy else { return Ok(Err(Incomparable::PolicyGone)) };
-        Ok(Ok(decide(&ceiling, &policy, package, version).into()))
+        let Some(access) = inputs.access else {
+            return Ok(Ok(decide(&ceiling, &policy, &recorded.tool.package, version).into()));
+        };
+        let Some(key) = recorded.principal.and_then(|id| self.keys.get(&id)) else {
+            return Ok(Err(Incomparable::NotRecorded));
+        };
+        if let Some(by) = access.recalled {
+            // A recall is no text: that it was in force is itself recorded.
+            return Ok(Ok(Decided::Denied { rule: Recall::rule(version.component(), by.as_str()) }));
+        }
+        let platform = self.rules(Side::Platform, &access.platform)?;
+        let tenant = self.rules(Side::Tenant, &access.tenant)?;
+        let (Some(platform), Some(tenant)) = (platform, tenant) else { return Ok(Err(Incomparable::AccessGone)) };
+        let laws = Laws { ceiling: &ceiling, policy: &policy, platform: &platform, tenant: &tenant };
+        Ok(Ok(laws.decide(&Who::from(key), &recorded.tool, version, access.moment).into()))
+    }
+
+    fn rules(&mut self, side: Side, digest: &Digest) -> Result<Option<Rules>> {
+        let none = Rules::none(side);
+        if none.digest() == *digest {
+            return Ok(Some(none));
+        }
+        let texts = &mut *self.texts;
+        // The same text can be a tenant's and the platform's, and is not the same rules then.
+        let (kept, key) = match side {
+            Side::Tenant => (Kept::Access, *digest),
+            Side::Platform => (Kept::PlatformAccess, Digest::of(digest.as_bytes())),
+        };
+        self.rules.get(&key, || Ok(texts(kept, digest)?.map(|text| Rules::kept(side, &text))))
     }
 }
 
 impl From<Decision> for Decided {
     fn from(decision: Decision) -> Self {
         match decision {
-            Decision::Allowed(allowed) => Self::Allowed { rule: allowed.rule, limits: (&*allowed.limits).into() },
+            Decision::Allowed(allowed) => {
+                Self::Allowed { rule: allowed.rule, limits: (&*allowed.limits).into(), by: Vec::new() }
+            }
             Decision::Denied(denied) => Self::Denied { rule: denied.rule },
+        }
+    }
+}
+
+impl From<CallDecision> for Decided {
+    fn from(decision: CallDecision) -> Self {
+        match decision.outcome {
+            Ok(Admitted { allowed, by, .. }) => {
+                Self::Allowed { rule: allowed.rule, limits: (&*allowed.limits).into(), by }
+            }
+            Err(refused) => Self::Denied { rule: refused.rule() },
         }
     }
 }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use semver::Version;
 
+use crate::access::Moment;
 use crate::audit::Entry;
-use crate::audit::entry::{CallDecided, CallEnded, CallRefused, DecidedLimits, Event};
+use crate::audit::entry::{CallDecided, CallEnded, CallRefused, DecidedAccess, DecidedLimits, Event};
 use crate::error::{Code, Result};
 use crate::id::{CallId, Digest, PrincipalId, ToolName};
 use crate::uses::CapabilityUse;
@@ -73,6 +74,39 @@ pub struct Inputs {
     pub ceiling: Digest,
     /// The policy, by its digest.
     pub policy: Digest,
+    /// What access rules followed from; absent where an earlier host wrote the entry, which asked scopes alone.
+    pub access: Option<AccessInputs>,
+}
+
+/// What access rules follow from, beside the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AccessInputs {
+    /// The platform's, by their digest.
+    pub platform: Digest,
+    /// The tenant's, by their digest.
+    pub tenant: Digest,
+    /// The moment that they saw.
+    pub moment: Moment,
+    /// Who had recalled the component, where that decided.
+    pub recalled: Option<RecalledBy>,
+}
+
+/// Who recalled a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RecalledBy {
+    /// The platform, for everyone.
+    Platform,
+    /// The tenant, for itself.
+    Tenant,
+}
+
+impl RecalledBy {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Platform => "platform",
+            Self::Tenant => "tenant",
+        }
+    }
 }
 
 /// What was decided, as far as the record has it.
@@ -84,6 +118,8 @@ pub enum Decided {
         rule: String,
         /// Under these limits.
         limits: DecidedLimits,
+        /// By these access rules; none where they were not asked.
+        by: Vec<String>,
     },
     /// It could not.
     Denied {
@@ -168,22 +204,34 @@ pub fn calls(
 
 impl Recorded {
     fn allowed(decided: CallDecided, time: SystemTime, principal: Option<PrincipalId>) -> Self {
-        let CallDecided { call, ceiling, limits, policy, rule, tool, version, .. } = decided;
-        let inputs = Some(Inputs { version, ceiling, policy });
-        let decided = Decided::Allowed { rule, limits };
+        let CallDecided { access, call, ceiling, limits, policy, rule, tool, version, .. } = decided;
+        let by = access.as_ref().map(|access| access.by.clone()).unwrap_or_default();
+        let inputs = Some(Inputs { version, ceiling, policy, access: access.as_ref().and_then(access_inputs) });
+        let decided = Decided::Allowed { rule, limits, by };
         Self { call, principal, time, tool, inputs, decided, ended: None, denials: 0 }
     }
 
     /// A call that policy denied; nothing for other refusals, which are no decisions.
     fn denied(refused: CallRefused, time: SystemTime, principal: Option<PrincipalId>) -> Option<Self> {
-        let CallRefused { call, ceiling, code, policy, rule, tool, version, .. } = refused;
+        let CallRefused { access, call, ceiling, code, policy, rule, tool, version, .. } = refused;
         if code != Code::Denied {
             return None;
         }
-        let inputs = (|| Some(Inputs { version: version?, ceiling: ceiling?, policy: policy? }))();
+        let access = access.as_ref().and_then(access_inputs);
+        let inputs = (|| Some(Inputs { version: version?, ceiling: ceiling?, policy: policy?, access }))();
         let decided = Decided::Denied { rule: rule? };
         Some(Self { call: call?, principal, time, tool: tool?, inputs, decided, ended: None, denials: 0 })
     }
+}
+
+fn access_inputs(access: &DecidedAccess) -> Option<AccessInputs> {
+    let DecidedAccess { hour, platform, recalled, tenant, weekday, .. } = access;
+    let recalled = match recalled.as_deref() {
+        None => None,
+        Some("platform") => Some(RecalledBy::Platform),
+        Some(_) => Some(RecalledBy::Tenant),
+    };
+    Some(AccessInputs { platform: *platform, tenant: *tenant, moment: Moment::parse(weekday, *hour)?, recalled })
 }
 
 impl From<CallEnded> for Ended {

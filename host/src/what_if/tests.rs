@@ -54,10 +54,12 @@ fn make(world: &World, chance: &mut Chance) -> (Made, Vec<Event>) {
         Decision::Allowed(allowed) => allowed,
         Decision::Denied(denied) => {
             let refused = CallRefused {
+                access: None,
                 call: Some(call),
                 ceiling: Some(ceiling),
                 code: Code::Denied,
                 count: 1,
+                decisions: vec![],
                 policy: Some(policy),
                 reason: denied.reason.clone(),
                 rule: Some(denied.rule.clone()),
@@ -71,6 +73,7 @@ fn make(world: &World, chance: &mut Chance) -> (Made, Vec<Event>) {
     made.uses.sort_unstable();
     made.uses.dedup();
     let begun = CallDecided {
+        access: None,
         arguments: Mac::from_bytes([7; 32]),
         arguments_bytes: 2,
         call,
@@ -168,7 +171,7 @@ fn kept(world: &World) -> impl FnMut(Kept, &Digest) -> Result<Option<String>> + 
 fn tried(caller: &Caller, text: &str, entries: impl Iterator<Item = Result<Entry>>, world: &World) -> Trial {
     let policy = Policy::parse(text).unwrap();
     let most = (usize::MAX, usize::MAX);
-    try_policy(caller, &policy, entries, (ever(), ALL), most, &mut kept(world)).unwrap().0
+    try_policy(caller, &policy, entries, (ever(), ALL), most, &world.keys, &mut kept(world)).unwrap().0
 }
 
 #[test]
@@ -182,7 +185,7 @@ fn policy_try_decides_a_hundred_thousand_recorded_calls_as_they_were_decided_and
     // Every one of them is decided again as it was.
     let by_call: BTreeMap<CallId, &Made> = made.iter().map(|made| (made.call, made)).collect();
     let mut texts = kept(&world);
-    let mut again = Again::new(&caller, &mut texts);
+    let mut again = Again::new(&caller, &world.keys, &mut texts);
     let (mut seen, mut denied) = (BTreeSet::new(), 0);
     let looked = calls(entries(&audit), ever(), ALL, |recorded| {
         let made = by_call[&recorded.call];
@@ -299,10 +302,12 @@ fn policy_try_counts_what_cannot_be_compared_by_its_reason() {
     rule.rule = "another".to_owned();
     limits.limits.fuel += 1;
     let unknown = CallRefused {
+        access: None,
         call: Some(CallId::new()),
         ceiling: None,
         code: Code::Denied,
         count: 1,
+        decisions: vec![],
         policy: None,
         reason: "denied".to_owned(),
         rule: Some("a rule".to_owned()),
@@ -370,9 +375,16 @@ fn policy_try_names_as_many_calls_as_were_asked_for_and_counts_the_rest() {
     let caller = world.caller(0, 0);
     for (each_max, calls_max) in [(0, 100), (3, 100), (100, 5)] {
         let bounds = (ever(), ALL);
-        let (trial, _) =
-            try_policy(&caller, &nothing, spelt(events.clone()), bounds, (each_max, calls_max), &mut kept(&world))
-                .unwrap();
+        let (trial, _) = try_policy(
+            &caller,
+            &nothing,
+            spelt(events.clone()),
+            bounds,
+            (each_max, calls_max),
+            &world.keys,
+            &mut kept(&world),
+        )
+        .unwrap();
         let named: usize = trial.changes.iter().map(|change| change.calls.len()).sum();
         assert!(named <= calls_max && trial.changes.iter().all(|change| change.calls.len() <= each_max));
         assert!(trial.changes.iter().all(|change| change.calls.len() as u64 + change.calls_left_out == change.count));
@@ -387,10 +399,12 @@ fn policy_try_passes_on_what_fails() {
     let broken = spelt(vec![event.clone()]).chain([Err(Error::new(Code::AuditUnavailable, "damaged"))]);
     let caller = world.caller(0, 0);
     let policy = Policy::default();
-    let failed = try_policy(&caller, &policy, broken, (ever(), ALL), (1, 1), &mut kept(&world)).unwrap_err();
+    let failed =
+        try_policy(&caller, &policy, broken, (ever(), ALL), (1, 1), &world.keys, &mut kept(&world)).unwrap_err();
     assert_eq!(failed.code(), Code::AuditUnavailable);
     let mut texts = |_, _: &Digest| Err(Error::new(Code::Unavailable, "no store"));
-    let failed = try_policy(&caller, &policy, spelt(vec![event]), (ever(), ALL), (1, 1), &mut texts).unwrap_err();
+    let failed =
+        try_policy(&caller, &policy, spelt(vec![event]), (ever(), ALL), (1, 1), &world.keys, &mut texts).unwrap_err();
     assert_eq!(failed.code(), Code::Unavailable);
 }
 

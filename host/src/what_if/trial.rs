@@ -7,14 +7,15 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::again::{Again, Incomparable, Texts};
+use super::again::{Again, Incomparable, Keys, Texts};
 use super::history::{self, Bounds, Decided, Ended, Looked, Recorded, Span};
+use crate::access::{Moment, Who};
 use crate::audit::Entry;
 use crate::audit::entry::DecidedLimits;
 use crate::error::Result;
-use crate::id::{CallId, Digest, PackageRef, ToolName};
-use crate::policy::{self, Ceiling, Lost, Policy};
-use crate::snapshot::{Caller, PackageVersion, decide};
+use crate::id::{CallId, Digest, PackageRef, PrincipalId, ToolName};
+use crate::policy::{self, Lost, Policy};
+use crate::snapshot::{Caller, Laws, PackageVersion, Recall, decide};
 use crate::uses::CapabilityUse;
 
 /// Different changes that are told; what is more is counted.
@@ -126,12 +127,20 @@ pub fn try_policy(
     entries: impl Iterator<Item = Result<Entry>>,
     (span, bounds): (Span, Bounds),
     (each_max, calls_max): (usize, usize),
+    keys: &Keys,
     texts: &mut Texts<'_>,
 ) -> Result<(Trial, Looked)> {
     let mut texts = |kept, digest: &Digest| texts(kept, digest);
-    let mut again = Again::new(caller, &mut texts);
+    let mut again = Again::new(caller, keys, &mut texts);
     let mut trying = Trying {
-        next: Next { ceiling: &caller.platform.ceiling, policy, versions: HashMap::new(), answers: 0 },
+        next: Next {
+            caller,
+            laws: Laws { policy, ..caller.laws() },
+            keys,
+            versions: HashMap::new(),
+            calls: HashMap::new(),
+            answers: 0,
+        },
         room: CallRoom { each_max, left: calls_max },
         trial: Trial {
             digest: policy.digest(),
@@ -170,8 +179,7 @@ type What = (ChangeKind, String, Option<(&'static str, u64, u64)>, Option<Capabi
 
 impl Trying<'_> {
     fn compare(&mut self, recorded: &Recorded, version: &Arc<PackageVersion>) {
-        let package = &recorded.tool.package;
-        let next = self.next.decide(package, version);
+        let next = self.next.decide(recorded, version);
         let mut changed = false;
         match (&recorded.decided, &*next) {
             (Decided::Denied { .. }, Decided::Denied { .. }) => {}
@@ -305,15 +313,17 @@ impl CallRoom {
 
 /// What the new policy says, under the present ceiling: asked once for each version and use.
 struct Next<'a> {
-    ceiling: &'a Ceiling,
-    policy: &'a Policy,
+    caller: &'a Caller,
+    laws: Laws<'a>,
+    keys: &'a Keys,
+    /// What is decided of calls, by the key, the tool, its version and the moment.
+    calls: HashMap<(Option<PrincipalId>, ToolName, Version, Moment), Arc<Decided>>,
     versions: HashMap<(PackageRef, Version), Said>,
     answers: usize,
 }
 
 #[derive(Default)]
 struct Said {
-    decided: Option<Arc<Decided>>,
     /// The rules of limits, by their keys.
     limits: HashMap<String, String>,
     lost: HashMap<CapabilityUse, Option<Lost>>,
@@ -324,14 +334,34 @@ impl Next<'_> {
         self.versions.entry((package.clone(), version.version.clone())).or_default()
     }
 
-    fn decide(&mut self, package: &PackageRef, version: &PackageVersion) -> Arc<Decided> {
-        let (ceiling, policy) = (self.ceiling, self.policy);
-        let decided = || Arc::new(decide(ceiling, policy, package, version).into());
-        Arc::clone(self.said(package, version).decided.get_or_insert_with(decided))
+    /// Under the new policy, and ceiling and access rules as they are now; these see the moment of the call.
+    fn decide(&mut self, recorded: &Recorded, version: &PackageVersion) -> Arc<Decided> {
+        let key = recorded.principal.and_then(|id| self.keys.get(&id));
+        let access = recorded.inputs.as_ref().and_then(|inputs| inputs.access);
+        let moment = access.map_or_else(|| Moment::of(recorded.time), |access| access.moment);
+        let asked = (key.map(|key| key.id), recorded.tool.clone(), version.version.clone(), moment);
+        if let Some(decided) = self.calls.get(&asked) {
+            return Arc::clone(decided);
+        }
+        if self.calls.len() >= ANSWERS_MAX {
+            self.calls.clear();
+        }
+        let recall = self.caller.recall_of(version.component());
+        let decided = Arc::new(match key {
+            // As things are now, whatever the policy.
+            _ if recall.is_some() => {
+                let by = recall.map_or("", |recall| recall.by());
+                Decided::Denied { rule: Recall::rule(version.component(), by) }
+            }
+            Some(key) => self.laws.decide(&Who::from(key), &recorded.tool, version, moment).into(),
+            None => decide(self.laws.ceiling, self.laws.policy, &recorded.tool.package, version).into(),
+        });
+        self.calls.insert(asked, Arc::clone(&decided));
+        decided
     }
 
     fn limit_rule(&mut self, package: &PackageRef, version: &PackageVersion, limit: &str) -> String {
-        let (ceiling, policy) = (self.ceiling, self.policy);
+        let (ceiling, policy) = (self.laws.ceiling, self.laws.policy);
         let said = self.said(package, version);
         if said.limits.is_empty() {
             let explained = policy::explain(ceiling, policy, &version.subject(package), None);
@@ -341,7 +371,7 @@ impl Next<'_> {
     }
 
     fn lost(&mut self, package: &PackageRef, version: &PackageVersion, used: &CapabilityUse) -> Option<Lost> {
-        let (ceiling, policy) = (self.ceiling, self.policy);
+        let (ceiling, policy) = (self.laws.ceiling, self.laws.policy);
         if let Some(known) = self.said(package, version).lost.get(used) {
             return known.clone();
         }

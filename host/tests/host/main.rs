@@ -43,6 +43,7 @@ async fn publish(host: &Host, publisher: &Caller, name: &str, component: Vec<u8>
         needs: None,
         limits: LimitsPatch::default(),
         promote: true,
+        signature: None,
     };
     host.control.publish(publisher, name.parse().unwrap(), publication).await.unwrap();
 }

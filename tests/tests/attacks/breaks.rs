@@ -1,12 +1,13 @@
 //! Tools that break down, fail, or answer with what is not what they say.
 
 use cofferdam::Code;
-use cofferdam_tests::{run, shared};
+use cofferdam_tests::{attack, shared};
 use serde_json::json;
 
+/// Ends the call alone; nothing of the engine is in the answer.
 #[test]
-fn a_tool_that_breaks_down_takes_nothing_with_it() {
-    run(async {
+fn hostile_break_down() {
+    attack(async {
         let tenant = shared().await.tenant("breaks").await;
         for how in ["panic", "unreachable", "out-of-bounds", "exit", "exit-with-failure"] {
             let answer = tenant.agent.call("catalogue/attack.break-down", json!({"how": how})).await;
@@ -19,9 +20,10 @@ fn a_tool_that_breaks_down_takes_nothing_with_it() {
     });
 }
 
+/// Its text is cut, its kind kept.
 #[test]
-fn a_tools_own_failures_keep_their_kind_and_are_cut() {
-    run(async {
+fn hostile_failure_of_any_length() {
+    attack(async {
         let tenant = shared().await.tenant("fails").await;
         let text = "t".repeat(100_000);
         for (failure, code) in [
@@ -41,9 +43,10 @@ fn a_tools_own_failures_keep_their_kind_and_are_cut() {
     });
 }
 
+/// What is not what it says is no answer.
 #[test]
-fn an_answer_is_what_it_says_or_none() {
-    run(async {
+fn hostile_answer_that_lies() {
+    attack(async {
         let tenant = shared().await.tenant("lies").await;
         for how in ["no-json", "more-than-json", "deep-json"] {
             let answer = tenant.agent.call("catalogue/attack.lie", json!({"how": how})).await;

@@ -3,6 +3,7 @@
 use cofferdam_tests::{Options, Server, beside, run, shared};
 use serde_json::{Value, json};
 
+/// `access-denied`, with every grant that there is.
 #[test]
 fn hostile_sockets_and_names() {
     run(async {
@@ -19,6 +20,7 @@ fn hostile_sockets_and_names() {
     });
 }
 
+/// Denied by the interface's own error and recorded; nothing leaves.
 #[test]
 fn hostile_request_without_a_grant() {
     run(async {
@@ -34,6 +36,7 @@ fn hostile_request_without_a_grant() {
     });
 }
 
+/// Not sent: other schemes, hosts, ports, user information, line ends.
 #[test]
 fn hostile_requests_whose_parts_do_not_fit() {
     run(async {
@@ -119,6 +122,7 @@ fn hostile_redirect_to_a_private_address() {
     });
 }
 
+/// Refused before they are sent.
 #[test]
 fn hostile_flood_of_header_fields() {
     run(async {

@@ -1,14 +1,19 @@
 //! Attacks by real guests, each of which must fail: say no, or end the call, and harm nobody.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod bombs;
 mod breaks;
 mod egress;
+mod forgery;
 mod outside;
+mod page;
 mod reach;
 mod secrets;
 mod spin;
 
-use cofferdam_tests::{run, shared};
+use cofferdam::Code;
+use cofferdam_tests::{beside, run, shared};
+use serde_json::Value;
 
 /// Tools of the guest program `attack`, with the module that has its tests.
 const TESTED: &[(&str, &str)] = &[
@@ -27,6 +32,18 @@ const TESTED: &[(&str, &str)] = &[
     ("settings", "outside"),
     ("surroundings", "outside"),
 ];
+
+/// A call that goes too far, while somebody else calls too: it ends as `code` says, and the record has it.
+async fn contained(stem: &str, policy: &str, tool: &str, arguments: Value, code: Code) {
+    let server = shared().await;
+    let tenant = server.tenant(stem).await;
+    tenant.policy(policy).await;
+    let answer = beside(server, tenant.agent.call(tool, arguments)).await;
+    let problem = answer.problem(code);
+    assert!(problem["next"].is_string(), "{problem} says nothing about what to do");
+    let record = tenant.record(answer.call()).await;
+    assert_eq!(record.last().unwrap()["event"]["outcome"], code.as_str(), "{record:?}");
+}
 
 #[test]
 fn every_attack_has_a_test() {

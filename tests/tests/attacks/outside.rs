@@ -1,11 +1,12 @@
 //! What a guest finds around it: nothing.
 
-use cofferdam_tests::{run, shared};
+use cofferdam_tests::{attack, shared};
 use serde_json::json;
 
+/// Finds nothing of the host: no environment, arguments, files, sockets.
 #[test]
-fn a_guest_finds_nothing_of_the_host_around_it() {
-    run(async {
+fn hostile_look_around() {
+    attack(async {
         let tenant = shared().await.tenant("outside").await;
         let found = tenant.agent.call("catalogue/attack.surroundings", json!({})).await.json();
         assert_eq!(found["environment"], json!({}));
@@ -17,9 +18,10 @@ fn a_guest_finds_nothing_of_the_host_around_it() {
     });
 }
 
+/// Sees its policy's settings and no others.
 #[test]
-fn settings_are_those_of_the_policy_and_no_others() {
-    run(async {
+fn hostile_look_at_settings() {
+    attack(async {
         let server = shared().await;
         let (acme, globex) = (server.tenant("acme").await, server.tenant("globex").await);
         let settings = async |tenant: &cofferdam_tests::Tenant| {

@@ -1,6 +1,6 @@
 //! Ways out of a volume, straight at the interface. Each was once an advisory about somebody's file system.
 
-use cofferdam_tests::{Tenant, run, shared};
+use cofferdam_tests::{Tenant, attack, shared};
 use serde_json::json;
 
 const POLICY: &str = r#"
@@ -36,9 +36,10 @@ async fn whole(tenant: &Tenant) {
     }
 }
 
+/// Refused by the interface's own errors; nothing outside is read or changed.
 #[test]
-fn no_path_leads_out_of_a_volume() {
-    run(async {
+fn hostile_paths_out_of_a_volume() {
+    attack(async {
         let server = shared().await;
         let tenant = server.tenant("paths").await;
         fill(&tenant).await;
@@ -94,9 +95,10 @@ fn no_path_leads_out_of_a_volume() {
     });
 }
 
+/// Refused, truncation and links among them; every byte stays as it was.
 #[test]
-fn what_is_read_only_stays_as_it_is() {
-    run(async {
+fn hostile_changes_of_what_is_read_only() {
+    attack(async {
         let tenant = shared().await.tenant("kept").await;
         fill(&tenant).await;
         assert_eq!(reach(&tenant, "/kept", "read", "secret", "", "", false).await, "kept");
@@ -136,9 +138,10 @@ fn what_is_read_only_stays_as_it_is() {
     });
 }
 
+/// Neither made nor followed.
 #[test]
-fn links_are_neither_made_nor_followed() {
-    run(async {
+fn hostile_links() {
+    attack(async {
         let server = shared().await;
         let tenant = server.tenant("links").await;
         fill(&tenant).await;

@@ -110,6 +110,7 @@ fn used() -> Value {
     json!({"secret": {"host": "127.0.0.1", "name": "token", "version": 1}})
 }
 
+/// The server has the value; no byte of results, logs, record, payloads or files holds it.
 #[test]
 fn hostile_dump_of_everything_a_guest_can_see() {
     run(async {
@@ -163,6 +164,7 @@ fn hostile_dump_of_everything_a_guest_can_see() {
     });
 }
 
+/// The other host gets the request without it, or none.
 #[test]
 fn hostile_redirect_takes_no_secret_to_another_host() {
     run(async {
@@ -193,6 +195,7 @@ fn hostile_redirect_takes_no_secret_to_another_host() {
     });
 }
 
+/// Refused as a policy.
 #[test]
 fn hostile_policy_sends_no_secret_in_clear_unless_both_files_say_so() {
     run(async {
@@ -223,6 +226,7 @@ fn hostile_policy_sends_no_secret_in_clear_unless_both_files_say_so() {
     });
 }
 
+/// There is none of that name.
 #[test]
 fn hostile_tenant_names_the_secret_of_another() {
     run(async {
@@ -243,6 +247,7 @@ fn hostile_tenant_names_the_secret_of_another() {
     });
 }
 
+/// Refused, or overwritten.
 #[test]
 fn hostile_guest_puts_its_own_in_the_place_of_a_secret_or_asks_for_a_part() {
     run(async {
@@ -290,6 +295,7 @@ fn hostile_guesses_learn_nothing_from_what_is_overwritten() {
     });
 }
 
+/// Each request has one version whole, and the record says which.
 #[test]
 fn hostile_moment_of_a_change_mixes_no_versions() {
     run(async {

@@ -4,14 +4,37 @@ use std::time::{Duration, Instant};
 
 use cofferdam::Code;
 use cofferdam_tests::handmade::Handmade;
-use cofferdam_tests::{run, shared};
+use cofferdam_tests::{attack, run, shared};
 use serde_json::json;
+
+use crate::contained;
 
 const ENDLESS: &str = "(loop $again (br $again))";
 
+/// Stopped by its fuel; the record says `fuel-exhausted`.
 #[test]
-fn an_endless_start_or_describe_is_rejected_at_upload() {
-    run(async {
+fn hostile_loop_without_an_end() {
+    run(contained("loop", "[limits]\nfuel = 50_000_000", "catalogue/limits.spin", json!({}), Code::FuelExhausted));
+}
+
+/// Stopped at its deadline, however much fuel it has.
+#[test]
+fn hostile_loop_with_fuel_for_ever() {
+    let policy = "[limits]\nfuel = 100_000_000_000\ndeadline = \"1s\"";
+    run(contained("rich", policy, "catalogue/limits.spin", json!({}), Code::DeadlineExceeded));
+}
+
+/// Stopped at its deadline, though it hardly computes.
+#[test]
+fn hostile_loop_of_host_calls() {
+    let policy = "[limits]\nfuel = 100_000_000_000\ndeadline = \"1s\"";
+    run(contained("asks", policy, "catalogue/limits.spin-host", json!({}), Code::DeadlineExceeded));
+}
+
+/// Rejected at the upload, in words for its author.
+#[test]
+fn hostile_loop_at_the_start_or_in_describe() {
+    attack(async {
         let tenant = shared().await.tenant("endless").await;
         let start = Handmade { start: Some(ENDLESS.to_owned()), ..Handmade::default() };
         let describe = Handmade { describe: format!("{ENDLESS} (unreachable)"), ..Handmade::default() };
@@ -34,9 +57,10 @@ fn an_endless_start_or_describe_is_rejected_at_upload() {
     });
 }
 
+/// Each is stopped at its deadline; another tenant's calls take no more than two seconds.
 #[test]
-fn many_that_spin_do_not_stop_one_that_works() {
-    run(async {
+fn hostile_crowd_that_spins() {
+    attack(async {
         let server = shared().await;
         let (flood, quiet) = (server.tenant("flood").await, server.tenant("quiet").await);
         flood.policy("[limits]\nfuel = 100_000_000_000\ndeadline = \"3s\"").await;
@@ -64,8 +88,8 @@ fn many_that_spin_do_not_stop_one_that_works() {
 
 /// A caller that leaves takes its call with it, and the record says how it ended.
 #[test]
-fn a_call_whose_caller_left_ends() {
-    run(async {
+fn hostile_caller_that_leaves() {
+    attack(async {
         let tenant = shared().await.tenant("left").await;
         tenant.policy("[limits]\nfuel = 100_000_000_000\ndeadline = \"50s\"").await;
         for (tool, arguments) in [("spin", json!({})), ("sleep", json!({"milliseconds": 45_000}))] {

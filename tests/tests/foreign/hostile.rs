@@ -26,6 +26,7 @@ fn is_over(answer: &Answer, limit: &str) {
     assert_eq!(answer.problem(Code::LimitExceeded)["facts"]["limit"], limit, "{answer:?}");
 }
 
+/// A result past a limit ends the call.
 #[test]
 fn hostile_functions_give_no_more_than_they_may() {
     run(async {
@@ -48,6 +49,7 @@ fn hostile_functions_give_no_more_than_they_may() {
     });
 }
 
+/// `invalid-arguments`, with the place of what is wrong.
 #[test]
 fn hostile_arguments_are_refused_before_they_reach_a_function() {
     run(async {
@@ -66,6 +68,7 @@ fn hostile_arguments_are_refused_before_they_reach_a_function() {
     });
 }
 
+/// A program that loops or floods its output ends at its limits.
 #[test]
 fn hostile_programs_are_stopped() {
     run(async {
@@ -79,6 +82,7 @@ fn hostile_programs_are_stopped() {
     });
 }
 
+/// A handler that answers never, twice, without an end or with a flood of header fields ends as `tool-failed` or at a limit.
 #[test]
 fn hostile_handlers_answer_whole_or_not_at_all() {
     run(async {
@@ -121,6 +125,7 @@ async fn rejected(tenant: &Tenant, component: Vec<u8>, words: &str) {
     tenant.entry("component.rejected", json!({})).await;
 }
 
+/// Rejected at the upload, with the reason.
 #[test]
 fn hostile_types_are_refused_at_upload() {
     run(async {
@@ -169,6 +174,7 @@ fn with_types_of(fields: &str) -> Vec<u8> {
     wat::parse_str(wat).unwrap()
 }
 
+/// Rejected at the upload, naming function and type.
 #[test]
 fn hostile_resources_are_refused_with_function_and_type() {
     run(async {

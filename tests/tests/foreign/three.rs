@@ -107,6 +107,7 @@ fn what_a_handler_of_0_3_asks_of_others_is_decided_by_policy() {
     });
 }
 
+/// Stopped at their limits as others are.
 #[test]
 fn hostile_components_of_0_3_are_stopped() {
     run(async {

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Mac, Outcome, schema, time};
 use crate::error::Code;
-use crate::id::{CallId, ChangeId, Digest, PackageName, PrincipalId, SecretName, ToolName};
+use crate::id::{
+    CallId, ChangeId, DecisionId, Digest, PackageName, PrincipalId, SecretName, SubmissionId, TenantId, ToolName,
+};
 use crate::limits::CallLimits;
 use crate::uses::CapabilityUse;
 
@@ -75,6 +77,9 @@ macro_rules! events {
 events! {
     /// A call was decided upon: it may run, with this and no more. Durable before any effect leaves the guest.
     "call.decided" CallDecided {
+        /// What access rules had to do with it; absent where an earlier host wrote it, which asked scopes alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        access: Option<DecidedAccess>,
         /// The arguments' keyed digest.
         arguments: Mac,
         /// The arguments' length as JSON text.
@@ -166,6 +171,9 @@ events! {
     }
     /// Calls that were not let in: denied, throttled, shed or not valid. Many alike are one entry with a count.
     "call.refused" CallRefused {
+        /// What access rules had to do with it, where the call was decided upon.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        access: Option<DecidedAccess>,
         /// The call, where it had got an id.
         #[serde(skip_serializing_if = "Option::is_none")]
         call: Option<CallId>,
@@ -177,6 +185,9 @@ events! {
         code: Code,
         /// How many this entry stands for.
         count: u64,
+        /// The ids that the answers had, where the calls had none: of many the first ones.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        decisions: Vec<DecisionId>,
         /// The digest of the tenant's policy that it was decided under, where it was policy that denied it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         policy: Option<Digest>,
@@ -228,6 +239,71 @@ events! {
         /// Why, in words.
         reasons: Vec<String>,
     }
+    /// A component is not to run any more; in the platform's own log, for every tenant.
+    "component.recalled" ComponentRecalled {
+        /// The change, by which it is applied once.
+        change: ChangeId,
+        /// The component.
+        component: Digest,
+        /// Why.
+        reason: String,
+    }
+    /// A component may run again.
+    "component.recall-lifted" RecallLifted {
+        /// The change, by which it is applied once.
+        change: ChangeId,
+        /// The component.
+        component: Digest,
+    }
+    /// A version was submitted to the catalogue; in the tenant's log and in the platform's.
+    "submission.opened" SubmissionOpened {
+        /// The change, by which it is applied once.
+        change: ChangeId,
+        /// The component that it runs.
+        component: Digest,
+        /// The package.
+        package: PackageName,
+        /// The submission.
+        submission: SubmissionId,
+        /// Whose version it is.
+        tenant: TenantId,
+        /// The version.
+        #[schemars(with = "schema::SemanticVersion")]
+        version: Version,
+    }
+    /// A submission was decided on; in the tenant's log and in the platform's.
+    "submission.decided" SubmissionDecided {
+        /// Whether it is in the catalogue.
+        approved: bool,
+        /// The change, by which it is applied once.
+        change: ChangeId,
+        /// The component that it runs.
+        component: Digest,
+        /// The package.
+        package: PackageName,
+        /// Why it was refused.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// The submission.
+        submission: SubmissionId,
+        /// Whose version it is.
+        tenant: TenantId,
+        /// The version.
+        #[schemars(with = "schema::SemanticVersion")]
+        version: Version,
+    }
+    /// An operator let a version run that asks for more than the one before.
+    "tool.approved" ToolApproved {
+        /// What it asks for beyond that one, in words.
+        asks: String,
+        /// The change, by which it is applied once.
+        change: ChangeId,
+        /// The package.
+        package: PackageName,
+        /// The version.
+        #[schemars(with = "schema::SemanticVersion")]
+        version: Version,
+    }
     /// A version of a package was published.
     "tool.published" ToolPublished {
         /// The change, by which it is applied once.
@@ -236,6 +312,9 @@ events! {
         component: Digest,
         /// The package.
         package: PackageName,
+        /// Who signed it, by the key's name and id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signer: Option<String>,
         /// The version.
         #[schemars(with = "schema::SemanticVersion")]
         version: Version,
@@ -289,6 +368,19 @@ events! {
         before: Option<Digest>,
         /// The change, by which it is applied once.
         change: ChangeId,
+    }
+    /// Access rules were replaced; in the platform's own log, those for all tenants too.
+    "access.changed" AccessChanged {
+        /// The digest of the text in force from now on.
+        after: Digest,
+        /// The digest before.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        before: Option<Digest>,
+        /// The change, by which it is applied once.
+        change: ChangeId,
+        /// Whether they are the platform's, which hold for every tenant.
+        #[serde(default, skip_serializing_if = "is_false")]
+        platform: bool,
     }
     /// The tenant was created; the first entry of its log.
     "tenant.created" TenantCreated {
@@ -367,14 +459,20 @@ events! {
         /// Why, in words.
         reason: String,
     }
-    /// Requests, other than calls, that the key's scopes did not allow. Many alike are one entry with a count.
+    /// Requests, other than calls, that the key may not make. Many alike are one entry with a count.
     "request.refused" RequestRefused {
         /// How many this entry stands for.
         count: u64,
+        /// The ids that the answers had: of many the first ones.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        decisions: Vec<DecisionId>,
         /// What was asked for: method and path, such as `PUT /v1/policy`.
         operation: String,
         /// Why, in words.
         reason: String,
+        /// The rules that decided; absent where an earlier host wrote it, which asked scopes alone.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rules: Vec<String>,
     }
     /// A host started to serve; in the platform's own log.
     "host.started" HostStarted {
@@ -413,8 +511,30 @@ impl ReplayOutcome {
     }
 }
 
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 const fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+/// What access rules had to do with a decision: with the key's scopes, all that it takes to ask them again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DecidedAccess {
+    /// The rules that decided.
+    pub by: Vec<String>,
+    /// The hour that they saw, UTC.
+    pub hour: u8,
+    /// The digest of the platform's rules.
+    pub platform: Digest,
+    /// Who had recalled the component, where it was that: `platform` or `tenant`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recalled: Option<String>,
+    /// The digest of the tenant's.
+    pub tenant: Digest,
+    /// The day of the week that they saw.
+    pub weekday: String,
 }
 
 /// The limits of a call that say what it may cost.
@@ -461,6 +581,12 @@ impl Event {
             | Self::ToolRolledBack(ToolRolledBack { change, .. })
             | Self::ToolDeprecated(ToolDeprecated { change, .. })
             | Self::PolicyChanged(PolicyChanged { change, .. })
+            | Self::AccessChanged(AccessChanged { change, .. })
+            | Self::ComponentRecalled(ComponentRecalled { change, .. })
+            | Self::RecallLifted(RecallLifted { change, .. })
+            | Self::SubmissionOpened(SubmissionOpened { change, .. })
+            | Self::SubmissionDecided(SubmissionDecided { change, .. })
+            | Self::ToolApproved(ToolApproved { change, .. })
             | Self::TenantCreated(TenantCreated { change })
             | Self::TenantSuspended(TenantSuspended { change, .. })
             | Self::TenantResumed(TenantResumed { change })
@@ -500,17 +626,23 @@ impl Event {
             Self::ComponentAdmitted(event) => (vec![&mut event.tool_kind], Some(&mut event.imports)),
             Self::ComponentRejected(event) => (Vec::new(), Some(&mut event.reasons)),
             Self::ToolDeprecated(event) => (vec![&mut event.message], None),
+            Self::ComponentRecalled(event) => (vec![&mut event.reason], None),
+            Self::SubmissionDecided(event) => (event.reason.as_mut().into_iter().collect(), None),
+            Self::ToolApproved(event) => (vec![&mut event.asks], None),
+            Self::ToolPublished(event) => (event.signer.as_mut().into_iter().collect(), None),
             Self::TenantSuspended(event) => (event.reason.as_mut().into_iter().collect(), None),
             Self::KeyCreated(event) => (vec![&mut event.name], Some(&mut event.scopes)),
             Self::LoginFailed(event) => (vec![&mut event.reason], None),
-            Self::RequestRefused(event) => (vec![&mut event.operation, &mut event.reason], None),
+            Self::RequestRefused(event) => (vec![&mut event.operation, &mut event.reason], Some(&mut event.rules)),
             Self::HostStarted(event) => (vec![&mut event.engine, &mut event.version], None),
             Self::LogKeyRotated(event) => (vec![&mut event.after, &mut event.before], None),
             Self::CallEnded(_)
-            | Self::ToolPublished(_)
+            | Self::RecallLifted(_)
+            | Self::SubmissionOpened(_)
             | Self::ToolPromoted(_)
             | Self::ToolRolledBack(_)
             | Self::PolicyChanged(_)
+            | Self::AccessChanged(_)
             | Self::TenantCreated(_)
             | Self::TenantResumed(_)
             | Self::KeyRotated(_)

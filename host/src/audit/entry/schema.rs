@@ -5,12 +5,16 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{Entry, Mac, Outcome};
-use crate::id::{CallId, ChangeId, Digest, PackageName, PrincipalId, SecretName, TenantId, ToolName};
+use crate::id::{
+    CallId, ChangeId, DecisionId, Digest, PackageName, PrincipalId, SecretName, SubmissionId, TenantId, ToolName,
+};
 
 /// The schema as it stands in `entry.schema.json`.
 pub fn text() -> String {
-    let schema = schemars::schema_for!(Entry);
-    format!("{:#}\n", schema.as_value())
+    let mut schema = schemars::schema_for!(Entry).to_value();
+    // One spelling, whatever order a build's JSON keeps.
+    schema.sort_all_objects();
+    format!("{schema:#}\n")
 }
 
 /// A time as RFC 3339 text, in UTC with microseconds.
@@ -51,6 +55,8 @@ text_schemas! {
     PackageName, "PackageName", "A package, by its name.", format!("^{SLUG}$");
     ToolName, "ToolName", "A tool: package and definition.", format!("^(catalogue/)?{SLUG}(\\.{SLUG})?$");
     CallId, "CallId", "A call: a UUID of version 7.", UUID;
+    SubmissionId, "SubmissionId", "A submission to the catalogue: a UUID of version 7.", UUID;
+    DecisionId, "DecisionId", "A decision that refused something: a UUID of version 7.", UUID;
     ChangeId, "ChangeId", "An administrative change: a UUID of version 7.", UUID;
     PrincipalId, "PrincipalId", "A principal: a UUID of version 7.", UUID;
     SecretName, "SecretName", "A secret, by its name.", "^[a-z0-9][a-z0-9_-]{0,63}$";

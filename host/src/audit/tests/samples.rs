@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::audit::entry::*;
 use crate::error::Code;
-use crate::id::{CallId, ChangeId, Digest, PrincipalId};
+use crate::id::{CallId, ChangeId, DecisionId, Digest, PrincipalId, SubmissionId};
 use crate::uses::{CapabilityUse, Clock, LogLevel, Scheme, Touch};
 
 /// A time that microseconds spell exactly.
@@ -12,8 +12,20 @@ pub(crate) fn micros_time() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_micros(1_795_530_000_123_456)
 }
 
+fn access() -> DecidedAccess {
+    DecidedAccess {
+        by: vec!["scopes: permit @id(\"agent-may-call\")".to_owned()],
+        hour: 9,
+        platform: Digest::of(b"platform"),
+        recalled: Some("tenant".to_owned()),
+        tenant: Digest::of(b"tenant"),
+        weekday: "thu".to_owned(),
+    }
+}
+
 pub(crate) fn decided(call: CallId) -> Event {
     CallDecided {
+        access: Some(access()),
         arguments: Mac::from_bytes([7; 32]),
         arguments_bytes: 120,
         call,
@@ -99,10 +111,12 @@ pub(crate) fn every_event() -> Vec<Event> {
         }
         .into(),
         CallRefused {
+            access: Some(access()),
             call: Some(call),
             ceiling: Some(Digest::of(b"ceiling")),
             code: Code::Denied,
             count: 1,
+            decisions: vec![],
             policy: Some(Digest::of(b"policy")),
             reason: text(),
             rule: Some(text()),
@@ -111,10 +125,12 @@ pub(crate) fn every_event() -> Vec<Event> {
         }
         .into(),
         CallRefused {
+            access: None,
             call: None,
             ceiling: None,
             code: Code::Throttled,
             count: 31,
+            decisions: vec![DecisionId::new()],
             policy: None,
             reason: text(),
             rule: None,
@@ -131,7 +147,32 @@ pub(crate) fn every_event() -> Vec<Event> {
             .into(),
         ComponentAdmitted { bytes: 80_000, change, component, imports: texts(), tool_kind: "native".to_owned() }.into(),
         ComponentRejected { component: None, reasons: texts() }.into(),
-        ToolPublished { change, component, package: package.clone(), version: version.clone() }.into(),
+        ToolPublished { change, component, package: package.clone(), signer: None, version: version.clone() }.into(),
+        ToolPublished { change, component, package: package.clone(), signer: Some(text()), version: version.clone() }
+            .into(),
+        ToolApproved { asks: text(), change, package: package.clone(), version: version.clone() }.into(),
+        ComponentRecalled { change, component, reason: text() }.into(),
+        RecallLifted { change, component }.into(),
+        SubmissionOpened {
+            change,
+            component,
+            package: package.clone(),
+            submission: SubmissionId::new(),
+            tenant: "acme".parse().unwrap(),
+            version: version.clone(),
+        }
+        .into(),
+        SubmissionDecided {
+            approved: false,
+            change,
+            component,
+            package: package.clone(),
+            reason: Some(text()),
+            submission: SubmissionId::new(),
+            tenant: "acme".parse().unwrap(),
+            version: version.clone(),
+        }
+        .into(),
         ToolPromoted { before: Some(version.clone()), change, package: package.clone(), version: version.clone() }
             .into(),
         ToolPromoted { before: None, change, package: package.clone(), version: version.clone() }.into(),
@@ -139,6 +180,9 @@ pub(crate) fn every_event() -> Vec<Event> {
             .into(),
         ToolDeprecated { change, message: text(), package, version }.into(),
         PolicyChanged { after: Digest::of(b"after"), before: Some(Digest::of(b"before")), change }.into(),
+        AccessChanged { after: Digest::of(b"after"), before: Some(Digest::of(b"before")), change, platform: true }
+            .into(),
+        AccessChanged { after: Digest::of(b"after"), before: None, change, platform: false }.into(),
         TenantCreated { change }.into(),
         TenantSuspended { change, reason: Some(text()) }.into(),
         TenantResumed { change }.into(),
@@ -149,7 +193,14 @@ pub(crate) fn every_event() -> Vec<Event> {
         SecretRemoved { change, name: "github".parse().unwrap(), version: 2 }.into(),
         LogKeyRotated { after: "log.example/acme+1d2c3b4a+AXyz".to_owned(), before: text(), change }.into(),
         LoginFailed { count: 4, reason: text() }.into(),
-        RequestRefused { count: 2, operation: "PUT /v1/policy".to_owned(), reason: text() }.into(),
+        RequestRefused {
+            count: 2,
+            decisions: vec![DecisionId::new()],
+            operation: "PUT /v1/policy".to_owned(),
+            reason: text(),
+            rules: vec![text()],
+        }
+        .into(),
         HostStarted { engine: "48.0.8".to_owned(), version: "0.1.0".to_owned() }.into(),
         HostRecovered { interrupted: 3 }.into(),
     ]

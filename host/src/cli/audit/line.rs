@@ -70,11 +70,29 @@ pub(in crate::cli) fn what(event: &Event) -> String {
             let which = e.component.map(|digest| format!("{digest}: ")).unwrap_or_default();
             format!("{which}{}", short(&e.reasons.join("; ")))
         }
-        Event::ToolPublished(e) => format!("{} {} runs {}", e.package, e.version, e.component),
+        Event::ComponentRecalled(e) => format!("{}: {}", e.component, short(&e.reason)),
+        Event::RecallLifted(e) => e.component.to_string(),
+        Event::SubmissionOpened(e) => {
+            format!("{} {} of {} runs {}, {}", e.package, e.version, e.tenant, e.component, e.submission)
+        }
+        Event::SubmissionDecided(e) => {
+            let became = if e.approved { paint(GOOD, "approved") } else { paint(CARE, "refused") };
+            let why = e.reason.as_ref().map(|text| format!(": {}", short(text))).unwrap_or_default();
+            format!("{} {} of {} {became}{why}, {}", e.package, e.version, e.tenant, e.submission)
+        }
+        Event::ToolApproved(e) => format!("{} {}: {}", e.package, e.version, short(&e.asks)),
+        Event::ToolPublished(e) => {
+            let signer = e.signer.as_ref().map(|signer| format!(", signed by {}", short(signer))).unwrap_or_default();
+            format!("{} {} runs {}{signer}", e.package, e.version, e.component)
+        }
         Event::ToolPromoted(e) => format!("{} {}{}", e.package, e.version, before(e.before.as_ref())),
         Event::ToolRolledBack(e) => format!("{} to {}{}", e.package, e.version, before(e.before.as_ref())),
         Event::ToolDeprecated(e) => format!("{} {}: {}", e.package, e.version, short(&e.message)),
         Event::PolicyChanged(e) => format!("{}{}", e.after, before(e.before.as_ref())),
+        Event::AccessChanged(e) => {
+            let whose = if e.platform { "the platform's " } else { "" };
+            format!("{whose}{}{}", e.after, before(e.before.as_ref()))
+        }
         Event::TenantCreated(_) => String::new(),
         Event::TenantSuspended(e) => e.reason.as_deref().map(short).unwrap_or_default(),
         Event::TenantResumed(_) => String::new(),
@@ -127,6 +145,8 @@ mod tests {
     fn entries_read_as_sentences() {
         let call = "0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77".parse().unwrap();
         let refused = CallRefused {
+            access: None,
+            decisions: vec![],
             call: None,
             ceiling: None,
             code: Code::Throttled,

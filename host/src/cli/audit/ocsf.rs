@@ -85,9 +85,11 @@ pub(super) fn of(entry: &Entry) -> Value {
 
 fn activity(event: &Event) -> Activity {
     match event {
-        Event::ComponentAdmitted(_) | Event::ToolPublished(_) | Event::TenantCreated(_) | Event::KeyCreated(_) => {
-            Activity::Create
-        }
+        Event::ComponentAdmitted(_)
+        | Event::ToolPublished(_)
+        | Event::TenantCreated(_)
+        | Event::KeyCreated(_)
+        | Event::SubmissionOpened(_) => Activity::Create,
         Event::CallDecided(_)
         | Event::CallEnded(_)
         | Event::CallRefused(_)
@@ -97,6 +99,11 @@ fn activity(event: &Event) -> Activity {
         | Event::ToolRolledBack(_)
         | Event::ToolDeprecated(_)
         | Event::PolicyChanged(_)
+        | Event::AccessChanged(_)
+        | Event::ComponentRecalled(_)
+        | Event::RecallLifted(_)
+        | Event::SubmissionDecided(_)
+        | Event::ToolApproved(_)
         | Event::TenantSuspended(_)
         | Event::TenantResumed(_)
         | Event::KeyRotated(_)

@@ -76,7 +76,7 @@ fn list(stage: &Stage, seen: &mut Seen) -> Result<()> {
 fn own(stage: &mut Stage, upload: &mut Packaged, seen: &mut Seen) -> Result<()> {
     seen.command(format_args!("push {}", upload.package));
     let size = words::bytes(upload.inspection.bytes);
-    let pushed = push::push(stage.of("acme/publisher")?, upload, true)?;
+    let pushed = push::push(stage.of("acme/publisher")?, upload, true, None)?;
     seen.text(&format!("{} {}, {size}, {}", pushed.package.name, pushed.version, pushed.component.digest));
     for line in &pushed.component.words {
         seen.note(line);

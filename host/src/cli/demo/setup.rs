@@ -63,7 +63,7 @@ fn tenants(stage: &mut Stage, seen: &mut Seen) -> Result<()> {
 fn publish(stage: &Stage, catalogue: &mut [Packaged], seen: &mut Seen) -> Result<()> {
     let mut table = Table::new(["PACKAGE", "VERSION", "SIZE", "NEEDS", "TOOLS"]).right(&[2]);
     for packaged in catalogue {
-        let pushed = push::push(stage.of("platform")?, packaged, true)?;
+        let pushed = push::push(stage.of("platform")?, packaged, true, None)?;
         let tools: Vec<&str> = pushed.component.definitions.iter().map(|tool| tool.name.as_str()).collect();
         let version = pushed.package.versions.iter().find(|version| version.version == pushed.version);
         table.row([

@@ -77,6 +77,7 @@ impl Local {
             needs: packaged.needs.clone(),
             limits: packaged.limits.clone(),
             promote: true,
+            signature: None,
         };
         self.host.control.publish(&self.caller()?, packaged.package.clone(), publication).await?;
         Ok(uploaded.component.admission.definitions)

@@ -80,6 +80,7 @@ async fn a_body_takes_its_tenants_room() {
     assert!(ask("{}").await.is_ok());
 }
 
+/// Refused; what was sent does not come back whole.
 #[tokio::test]
 async fn hostile_bodies_are_refused_with_short_words() {
     let deep = "[".repeat(100);

@@ -4,7 +4,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{LimitsPatch, Needs, Time};
+use super::{AsksMore, LimitsPatch, Needs, Time};
 use crate::id::{Digest, PackageName};
 
 /// A version to publish.
@@ -23,9 +23,13 @@ pub struct PublishVersion {
     /// here is not tightened.
     #[serde(default, skip_serializing_if = "LimitsPatch::is_empty")]
     pub limits: LimitsPatch,
-    /// Whether it is the version that runs from now on.
+    /// Whether it is the version that runs from now on. One that asks for more than the version that runs waits for an
+    /// operator all the same.
     #[serde(default = "yes")]
     pub promote: bool,
+    /// A signed note that says what it is, as `cofferdam sign` makes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
 }
 
 const fn yes() -> bool {
@@ -93,4 +97,10 @@ pub struct PackageVersion {
     pub deprecated: Option<String>,
     /// When it was published.
     pub published: Time,
+    /// Who signed it, by the key's name and id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
+    /// What it asks for beyond the version that runs, where that keeps it from running before an operator approves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits_approval: Option<AsksMore>,
 }

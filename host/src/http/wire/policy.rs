@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Time;
+pub use crate::access::RuleWarning;
 use crate::id::{Digest, PrincipalId, ToolName, ToolRequest};
-pub use crate::policy::{Explanation, LimitsPatch, Needs, Use, Warning};
+pub use crate::policy::{Effect, EffectKind, Effects, Explanation, LimitsPatch, Needs, PackageEffects, Use, Warning};
 pub use crate::what_if::{
     CallsOf, Change, ChangeKind, ChangedLimit, Incomparable, Most, NotCompared, Suggestion, Trial, UseCount,
 };
@@ -20,6 +21,27 @@ pub struct Policy {
     pub since: Option<Time>,
     /// TOML.
     pub text: String,
+}
+
+/// The access rules in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AccessRules {
+    /// Of their text; every decision names it.
+    pub digest: Digest,
+    /// Since when they are in force; absent for a tenant that never had any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// Cedar.
+    pub text: String,
+}
+
+/// Access rules that could be put in force. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AccessChecked {
+    /// Of the text that was checked.
+    pub digest: Digest,
+    /// What is lawful and probably not meant, by line.
+    pub warnings: Vec<RuleWarning>,
 }
 
 /// A policy was put in force.

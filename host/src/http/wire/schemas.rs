@@ -7,7 +7,8 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::audit::entry::ReplayOutcome;
 use crate::engine::Class;
 use crate::id::{
-    CallId, DefinitionName, Digest, PackageName, PackageRef, PrincipalId, SecretName, TenantId, ToolName, ToolRequest,
+    CallId, DefinitionName, Digest, PackageName, PackageRef, PrincipalId, SecretName, SubmissionId, TenantId, ToolName,
+    ToolRequest,
 };
 use crate::identity::Scope;
 use crate::policy::{Access, GrantKind, LimitsPatch, LogLevel};
@@ -65,6 +66,7 @@ schemas! {
     Digest: text("The SHA-256 digest of a component or of a policy's text.").pattern(Some("^sha256:[0-9a-f]{64}$"));
     CallId: uuid("A call.");
     PrincipalId: uuid("A principal: a key of a tenant.");
+    SubmissionId: uuid("A submission to the catalogue.");
     ToolName: text("A tool, such as `notes.add`, or `catalogue/text.count` from the catalogue.");
     ToolRequest: text("A tool, and optionally the version to hold to: `notes.add`, `notes.add@1`, `notes.add@1.2.0`.");
     Scope: one_of("What a key may be used for.", Scope::ALL.map(Scope::as_str));

@@ -6,6 +6,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::id::ToolName;
+pub use crate::policy::RiskLevel;
 
 /// What the principal may call now, all of it and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -52,4 +53,8 @@ pub struct Annotations {
     pub idempotent: bool,
     /// It reaches beyond the host.
     pub open_world: bool,
+    /// The same arguments give the same answer.
+    pub deterministic: bool,
+    /// All of it in a word.
+    pub risk: RiskLevel,
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::write_hints;
+use crate::policy::decide::Denied;
 use crate::policy::grant::{Access, GrantKind};
 use crate::policy::problem::shown;
 
@@ -114,6 +115,17 @@ pub struct UseAnswer {
     /// What would allow it: lines for the policy, or whom to ask.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+}
+
+impl UseAnswer {
+    /// The same where no call would start.
+    pub(super) fn deny(&mut self, denied: &Denied) {
+        self.allowed = false;
+        self.rule = denied.rule.clone();
+        self.note = None;
+        self.nearest = denied.nearest.clone();
+        self.remedy = Some(denied.remedy.clone());
+    }
 }
 
 impl fmt::Display for UseAnswer {

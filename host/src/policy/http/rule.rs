@@ -42,7 +42,7 @@ pub struct InvalidRule {
 
 /// Which hosts a rule is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum HostPattern {
+pub(super) enum HostPattern {
     /// `*`
     Any,
     /// `*.example.com`: one or more labels below the name, never the name itself.
@@ -208,6 +208,11 @@ impl HttpRule {
         }
     }
 
+    /// It, in its parts: scheme, host, port, methods and paths.
+    pub(super) fn parts(&self) -> (Scheme, &HostPattern, u16, &[String], &[String]) {
+        (self.scheme, &self.host, self.port.unwrap_or(self.scheme.port()), &self.methods, &self.paths)
+    }
+
     /// Whether there can be a request that both cover.
     pub(in crate::policy) fn overlaps(&self, other: &Self) -> bool {
         let methods = |method: &String| method == "*" || other.methods.iter().any(|own| own == "*" || own == method);
@@ -227,7 +232,7 @@ fn path_covers(pattern: &str, path: &str) -> bool {
     }
 }
 
-fn paths_overlap(one: &str, other: &str) -> bool {
+pub(super) fn paths_overlap(one: &str, other: &str) -> bool {
     match (one.strip_suffix('*'), other.strip_suffix('*')) {
         (Some(one), Some(other)) => one.starts_with(other) || other.starts_with(one),
         (Some(beginning), None) => other.starts_with(beginning),
@@ -271,7 +276,7 @@ impl HostPattern {
         }
     }
 
-    fn covers(&self, host: &Host<String>) -> bool {
+    pub(super) fn covers(&self, host: &Host<String>) -> bool {
         match (self, host) {
             (Self::Any, _) => true,
             (Self::Exactly(own), host) => own == host,
@@ -282,7 +287,18 @@ impl HostPattern {
         }
     }
 
-    fn overlaps(&self, other: &Self) -> bool {
+    /// Whether each host of it is one of `other`.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        match (self, other) {
+            (_, Self::Any) => true,
+            (Self::Any, _) => false,
+            (Self::Exactly(host), other) => other.covers(host),
+            (Self::Below(_), Self::Exactly(_)) => false,
+            (Self::Below(name), Self::Below(other)) => name == other || name.ends_with(&format!(".{other}")),
+        }
+    }
+
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
         let within = |name: &str, own: &str| name == own || name.ends_with(&format!(".{own}"));
         match (self, other) {
             (Self::Any, _) | (_, Self::Any) => true,

@@ -6,10 +6,11 @@ use super::ENTRIES_MAX;
 use super::audit::read_audit_cap;
 use super::egress::{cap_section, read_egress_cap};
 use super::grants::{self, read_grants};
-use super::keys::{CEILING, CEILING_GRANT, STORAGE};
+use super::keys::{CATALOGUE_TRUST, CEILING, CEILING_GRANT, STORAGE};
 use super::node::Node;
 use super::reader::Fields;
 use super::tenant::{LimitLines, read_limits_of, read_tools};
+use super::trust::read_trust;
 use crate::policy::limits::LimitsPatch;
 use crate::policy::problem::{Problems, shown};
 use crate::policy::rows::{CeilingGives, HostRules, Rows, Tools};
@@ -38,7 +39,8 @@ pub(in crate::policy) fn read_ceiling(problems: &mut Problems, node: &Node) -> C
 }
 
 fn read_host_rules(problems: &mut Problems, file: &Fields<'_>) -> HostRules {
-    let mut rules = HostRules { audit: read_audit_cap(problems, file), ..HostRules::default() };
+    let trust = read_trust(problems, file, &CATALOGUE_TRUST);
+    let mut rules = HostRules { audit: read_audit_cap(problems, file), trust, ..HostRules::default() };
     let egress = cap_section(problems, file);
     if let Some(fields) = &egress {
         (rules.egress, rules.credentials) = read_egress_cap(problems, fields);

@@ -83,8 +83,9 @@ pub(in crate::policy) static TENANT: Section = Section {
         ),
         key("egress", "a table", "as the ceiling says", "What requests of all calls together may take."),
         key("audit", "a table", "nothing is kept", "What of the calls is kept beside the record."),
+        key("trust", "a table", "no key is known", "Whose signatures on the tenant's own packages are known."),
     ]),
-    below: &[&AUDIT, &EGRESS],
+    below: &[&AUDIT, &EGRESS, &TRUST],
     renamed: &[
         ("limit", "limits"),
         ("grants", "grant"),
@@ -117,8 +118,9 @@ pub(in crate::policy) static CEILING: Section = Section {
         ),
         key("storage", "a table", "1 GiB, 10 GiB and 1 GiB", "What each tenant may store."),
         key("audit", "a table", "as tenants say", "What of its calls a tenant may have kept."),
+        key("trust", "a table", "no key is known", "Whose signatures on the catalogue's packages are known."),
     ]),
-    below: &[&TOOLS, &LIMITS_SECTION, &CEILING_GRANT, &EGRESS_CAP, &STORAGE, &AUDIT_CAP],
+    below: &[&TOOLS, &LIMITS_SECTION, &CEILING_GRANT, &EGRESS_CAP, &STORAGE, &AUDIT_CAP, &CATALOGUE_TRUST],
     renamed: &[("limit", "limits"), ("grants", "grant"), ("network", "egress"), ("quotas", "storage")],
 };
 
@@ -468,6 +470,47 @@ pub(in crate::policy) static AUDIT_CAP: Section = Section {
     ]),
     below: &[],
     renamed: &[("payload", "payloads"), ("retention", "payloads"), ("recording", "record")],
+};
+
+/// `[trust]`.
+pub(in crate::policy) static TRUST: Section = Section {
+    title: "[trust]",
+    doc: "A version can be published with a signature (`cofferdam sign`): a signed note that this component is this version of \
+          this package. It is checked when it is published, against these keys and the platform's, and the signer is shown. A \
+          change here is for what is published from then on.",
+    keys: Keys::These(&[
+        key(
+            "keys",
+            "a list of verifier keys such as `\"release.example+1d2c3b4a+AX…\"`, 100 at most",
+            "`[]`",
+            "Keys whose signatures are known.",
+        ),
+        key(
+            "require",
+            "`true` or `false`",
+            "`false`",
+            "Whether nothing is published without a signature. Needs `keys`.",
+        ),
+    ]),
+    below: &[],
+    renamed: &[("key", "keys"), ("required", "require"), ("signed", "require")],
+};
+
+/// `[trust]` of the platform's file.
+pub(in crate::policy) static CATALOGUE_TRUST: Section = Section {
+    title: "[trust] of the ceiling",
+    doc: "The same for the catalogue: for what the platform publishes, and for what tenants submit.",
+    keys: Keys::These(&[
+        key("keys", "a list of verifier keys, 100 at most", "`[]`", "Keys whose signatures are known, to tenants too."),
+        key(
+            "require",
+            "`true` or `false`",
+            "`false`",
+            "Whether nothing comes into the catalogue without a signature by one of them.",
+        ),
+    ]),
+    below: &[],
+    renamed: &[("key", "keys"), ("required", "require"), ("signed", "require")],
 };
 
 const REQUESTS: Key = key("requests_per_minute", "a whole number", "no bound", "Requests that leave in one minute.");

@@ -13,6 +13,7 @@ mod node;
 mod reader;
 mod stores;
 mod tenant;
+mod trust;
 
 pub(super) use self::ceiling::{CeilingRules, read_ceiling};
 pub(super) use self::node::Node;

@@ -6,14 +6,16 @@ use super::audit::read_audit;
 use super::conflicts::conflicts;
 use super::egress::read_egress;
 use super::grants::read_grants;
-use super::keys::{GRANT, LIMITS_SECTION, TENANT, TOOLS};
+use super::keys::{GRANT, LIMITS_SECTION, TENANT, TOOLS, TRUST};
 use super::node::Node;
 use super::reader::Fields;
+use super::trust::read_trust;
 use super::{PATTERNS_MAX, grants};
 use crate::policy::limits::{LIMITS, LimitsPatch, Unit};
 use crate::policy::pattern::Pattern;
 use crate::policy::problem::Problems;
 use crate::policy::rows::{At, AuditRules, EgressRules, Rows, TenantGives, Tools};
+use crate::policy::trust::Trust;
 
 /// Lines of limits, by their place in the table.
 pub(in crate::policy) type LimitLines = BTreeMap<usize, Option<usize>>;
@@ -27,6 +29,7 @@ pub(in crate::policy) struct TenantRules {
     pub(in crate::policy) grants: Rows<TenantGives>,
     pub(in crate::policy) audit: AuditRules,
     pub(in crate::policy) egress: EgressRules,
+    pub(in crate::policy) trust: Trust,
 }
 
 /// Reads a tenant's file.
@@ -38,7 +41,8 @@ pub(in crate::policy) fn read_tenant(problems: &mut Problems, node: &Node) -> Te
     conflicts(problems, &grants);
     let audit = read_audit(problems, &fields);
     let egress = read_egress(problems, &fields);
-    TenantRules { tools, limits, limit_lines, grants: Rows::new(grants), audit, egress }
+    let trust = read_trust(problems, &fields, &TRUST);
+    TenantRules { tools, limits, limit_lines, grants: Rows::new(grants), audit, egress, trust }
 }
 
 /// `[tools]`, of either file.

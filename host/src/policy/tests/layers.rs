@@ -26,14 +26,14 @@ struct Said {
 
 /// One of the files.
 #[derive(Debug, Clone)]
-struct Rules {
+pub(super) struct Rules {
     allow: Option<Vec<&'static str>>,
     deny: Vec<&'static str>,
     limits: BTreeMap<&'static str, u64>,
     grants: Vec<Said>,
 }
 
-const PACKAGES: [&str; 3] = ["a", "b", "catalogue/a"];
+pub(super) const PACKAGES: [&str; 3] = ["a", "b", "catalogue/a"];
 const PATTERNS: [&str; 5] = ["a", "b", "*", "catalogue/a", "catalogue/*"];
 const HOSTS: [&str; 4] = ["*", "x.test", "*.x.test", "y.test"];
 const METHODS: [&str; 3] = ["*", "GET", "POST"];
@@ -45,7 +45,7 @@ const ALL: &str = "[limits]\nfuel = 1_000_000_000_000\nkv_operations = 2_000_000
                    files = true\nhttp = true\nclock = true\nrandom = true\nlog = true\nconfig = true\n";
 
 /// Requests that tell all rules of these tests apart.
-fn requests() -> impl Iterator<Item = (HttpTarget, &'static str, &'static str, &'static str)> {
+pub(super) fn requests() -> impl Iterator<Item = (HttpTarget, &'static str, &'static str, &'static str)> {
     let hosts = ["x.test", "w.x.test", "y.test", "z.test"];
     let paths = ["/", "/p", "/p/q", "/p/q/r"];
     let all = hosts.into_iter().flat_map(move |host| paths.into_iter().map(move |path| (host, path)));
@@ -53,7 +53,7 @@ fn requests() -> impl Iterator<Item = (HttpTarget, &'static str, &'static str, &
         .map(|(host, method, path)| (HttpTarget::read("https", host, method, path).unwrap(), host, method, path))
 }
 
-fn rules() -> impl Strategy<Value = Rules> {
+pub(super) fn rules() -> impl Strategy<Value = Rules> {
     let patterns = |count: std::ops::Range<usize>| prop::collection::vec(prop::sample::select(&PATTERNS[..]), count);
     let store = |names: &'static [&'static str]| {
         let access = prop::sample::select(vec![Access::ReadOnly, Access::ReadWrite]);
@@ -104,7 +104,7 @@ fn word(value: impl serde::Serialize) -> String {
 
 impl Rules {
     /// The file, as text.
-    fn text(&self, is_ceiling: bool) -> String {
+    pub(super) fn text(&self, is_ceiling: bool) -> String {
         let mut text = "[tools]\n".to_owned();
         if let Some(allow) = &self.allow {
             text += &format!("allow = [{}]\n", quoted(allow));
@@ -181,7 +181,7 @@ impl Said {
 }
 
 /// Whether what is held by `less` is held by `more` too.
-fn is_within(less: &Grants, more: &Grants) -> bool {
+pub(super) fn is_within(less: &Grants, more: &Grants) -> bool {
     let kv = |less: &Grant<KvGrant>| {
         more.kv.iter().any(|more| {
             more.bucket == less.bucket

@@ -76,7 +76,7 @@ fn what_is_not_toml_is_told_with_every_slip() {
 fn keys_that_there_are_not() {
     policy_is(
         "memory = 1",
-        &expect!["line 1: memory: there is no such key; a policy knows tools, limits, grant, egress, audit"],
+        &expect!["line 1: memory: there is no such key; a policy knows tools, limits, grant, egress, audit, trust"],
     );
     policy_is(
         "[egress]\nprivate_addresses = []",
@@ -506,7 +506,7 @@ fn json_is_read_by_the_same_rules() {
 fn a_caller_gets_the_problems_as_facts() {
     let error = Error::from(Policy::parse("[limits]\nfuell = 1\nfuel = 0").unwrap_err());
     assert_eq!(error.code(), Code::InvalidPolicy);
-    expect![[r#"invalid-policy: the policy is not valid: line 2: limits.fuell: there is no such key; did you mean "fuel"? (and 1 more): nothing was changed; correct it and send it again {"problems": Array [Object {"key": String("limits.fuell"), "line": Number(2), "message": String("there is no such key; did you mean \"fuel\"?")}, Object {"key": String("limits.fuel"), "line": Number(3), "message": String("it is less than 1, the least that it can be")}]}"#]].assert_eq(&format!("{error:?}"));
+    expect![[r#"invalid-policy: the policy is not valid: line 2: limits.fuell: there is no such key; did you mean "fuel"? (and 1 more): nothing was changed; correct it and send it again {"problems": Array [Object {"line": Number(2), "key": String("limits.fuell"), "message": String("there is no such key; did you mean \"fuel\"?")}, Object {"line": Number(3), "key": String("limits.fuel"), "message": String("it is less than 1, the least that it can be")}]}"#]].assert_eq(&format!("{error:?}"));
 }
 
 #[test]

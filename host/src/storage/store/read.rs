@@ -10,6 +10,7 @@ use super::rows::{
     ComponentRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, SecretRow, TenantRow, TenantRows,
     VersionRow,
 };
+use super::trust::recall_row;
 use super::{Store, failed, time};
 use crate::error::Result;
 use crate::id::{Digest, TenantId};
@@ -30,7 +31,8 @@ impl Store {
         let of = |sql: &'static str| sqlx::query(sql).bind(tenant.to_string());
         let query = of("select id, state, digest_key, created from tenants where id = ?");
         let Some(row) = rows(&mut reading, query, tenant_row).await?.pop() else { return Ok(None) };
-        let policy = policy(&mut reading, tenant, PolicyKind::Policy).await?;
+        let policy = policy_of(&mut reading, tenant, PolicyKind::Policy).await?;
+        let access = policy_of(&mut reading, tenant, PolicyKind::Access).await?;
         let query = of("select * from principals where tenant = ? and revoked is null order by id");
         let principals = rows(&mut reading, query, principal_row).await?;
         let query = of("select tenant, name, promoted, rolled_back from packages where tenant = ? order by name");
@@ -44,7 +46,20 @@ impl Store {
         let secret_key = rows(&mut reading, query, secret_key_row).await?.pop();
         let query = of("select name, version, since, sealed from secrets where tenant = ? and sealed is not null");
         let secrets = rows(&mut reading, query, secret_row).await?;
-        Ok(Some(TenantRows { tenant: row, policy, principals, packages, versions, components, secret_key, secrets }))
+        let query = of("select * from recalls where tenant = ?");
+        let recalls = rows(&mut reading, query, recall_row).await?;
+        Ok(Some(TenantRows {
+            tenant: row,
+            policy,
+            access,
+            principals,
+            packages,
+            versions,
+            components,
+            recalls,
+            secret_key,
+            secrets,
+        }))
     }
 
     /// Every principal of `tenant`, revoked ones too, oldest first.
@@ -55,7 +70,7 @@ impl Store {
 
     /// The policy or ceiling in force.
     pub async fn policy(&self, tenant: &TenantId, kind: PolicyKind) -> Result<Option<PolicyRow>> {
-        policy(&mut *self.reader().await?, tenant, kind).await
+        policy_of(&mut *self.reader().await?, tenant, kind).await
     }
 
     /// A policy or ceiling of `tenant` that is or was in force, by its digest.
@@ -108,12 +123,12 @@ impl Store {
         query.fetch_optional(&self.readers).await.map_err(failed)
     }
 
-    async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Sqlite>> {
+    pub(super) async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Sqlite>> {
         self.readers.acquire().await.map_err(failed)
     }
 }
 
-async fn policy(within: &mut SqliteConnection, tenant: &TenantId, kind: PolicyKind) -> Result<Option<PolicyRow>> {
+async fn policy_of(within: &mut SqliteConnection, tenant: &TenantId, kind: PolicyKind) -> Result<Option<PolicyRow>> {
     let query = sqlx::query(
         "select digest, text, since from policies join policy_texts using (tenant, digest)
          where tenant = ? and kind = ? order by number desc limit 1",
@@ -124,7 +139,7 @@ async fn policy(within: &mut SqliteConnection, tenant: &TenantId, kind: PolicyKi
     Ok(rows(within, query.bind(tenant.to_string()).bind(kind.as_str()), read).await?.pop())
 }
 
-async fn rows<T>(
+pub(super) async fn rows<T>(
     within: &mut SqliteConnection,
     query: Query<'_, Sqlite, SqliteArguments>,
     read: impl Fn(&SqliteRow) -> Result<T>,
@@ -183,6 +198,9 @@ fn version_row(row: &SqliteRow) -> Result<VersionRow> {
         limits: column(row, "limits")?,
         deprecated: column(row, "deprecated")?,
         published: moment(row, "published")?,
+        signature: column(row, "signature")?,
+        signer: column(row, "signer")?,
+        approved: column::<Option<String>>(row, "approved")?.map(|id| id.parse().map_err(failed)).transpose()?,
     })
 }
 
@@ -199,15 +217,18 @@ fn secret_row(row: &SqliteRow) -> Result<SecretRow> {
     })
 }
 
-fn column<'r, T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>>(row: &'r SqliteRow, name: &str) -> Result<T> {
+pub(super) fn column<'r, T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>>(
+    row: &'r SqliteRow,
+    name: &str,
+) -> Result<T> {
     row.try_get(name).map_err(failed)
 }
 
-fn parsed<T: FromStr<Err: std::fmt::Display>>(row: &SqliteRow, name: &str) -> Result<T> {
+pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(row: &SqliteRow, name: &str) -> Result<T> {
     column::<String>(row, name)?.parse().map_err(failed)
 }
 
-fn moment(row: &SqliteRow, name: &str) -> Result<std::time::SystemTime> {
+pub(super) fn moment(row: &SqliteRow, name: &str) -> Result<std::time::SystemTime> {
     column(row, name).map(time::from_micros)
 }
 

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use semver::Version;
 
-use crate::id::{ChangeId, Digest, PackageName, PrincipalId, SecretName, TenantId};
+use crate::id::{ChangeId, Digest, PackageName, PrincipalId, SecretName, SubmissionId, TenantId};
 use crate::storage::seal::WrappedKey;
 
 /// A tenant.
@@ -39,13 +39,17 @@ pub struct PrincipalRow {
     pub revoked: Option<SystemTime>,
 }
 
-/// Which of the two texts of a tenant: only the platform has a ceiling.
+/// Which of the texts of a tenant: only the platform has what holds for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyKind {
     /// What holds for the tenant's own calls.
     Policy,
     /// What holds for every tenant.
     Ceiling,
+    /// The tenant's access rules.
+    Access,
+    /// Access rules that hold for every tenant.
+    PlatformAccess,
 }
 
 impl PolicyKind {
@@ -53,6 +57,8 @@ impl PolicyKind {
         match self {
             Self::Policy => "policy",
             Self::Ceiling => "ceiling",
+            Self::Access => "access",
+            Self::PlatformAccess => "platform-access",
         }
     }
 }
@@ -115,6 +121,48 @@ pub struct VersionRow {
     pub deprecated: Option<String>,
     /// When it was published.
     pub published: SystemTime,
+    /// The signed note that it was published with.
+    pub signature: Option<String>,
+    /// Who signed it, by the key's name and id.
+    pub signer: Option<String>,
+    /// Who let it run although it asks for more than the one before.
+    pub approved: Option<PrincipalId>,
+}
+
+/// A component that is not to run any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecallRow {
+    /// Who recalled it; the platform for everyone.
+    pub tenant: TenantId,
+    /// The component.
+    pub digest: Digest,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub since: SystemTime,
+}
+
+/// A version that was submitted to the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubmissionRow {
+    /// Its id.
+    pub id: SubmissionId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The package.
+    pub package: PackageName,
+    /// The version.
+    pub version: Version,
+    /// What it runs.
+    pub component: Digest,
+    /// What its publisher says.
+    pub message: String,
+    /// What became of it; absent while it is open.
+    pub approved: Option<bool>,
+    /// Why it was refused.
+    pub reason: Option<String>,
+    /// When it was submitted.
+    pub since: SystemTime,
 }
 
 /// A secret.
@@ -137,6 +185,8 @@ pub struct TenantRows {
     pub tenant: TenantRow,
     /// Its policy, where it has one.
     pub policy: Option<PolicyRow>,
+    /// Its access rules, where it has some.
+    pub access: Option<PolicyRow>,
     /// Its keys that are not revoked.
     pub principals: Vec<PrincipalRow>,
     /// Its packages.
@@ -149,6 +199,8 @@ pub struct TenantRows {
     pub secret_key: Option<WrappedKey>,
     /// Its secrets, but for those that were removed.
     pub secrets: Vec<SecretRow>,
+    /// What it recalled.
+    pub recalls: Vec<RecallRow>,
 }
 
 /// An entry that may not be in the journal yet.

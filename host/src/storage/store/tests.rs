@@ -39,6 +39,9 @@ async fn a_tenant_reads_back_whole_after_reopening() {
         limits: "{}".to_owned(),
         deprecated: None,
         published: time::now(),
+        signature: Some("note".to_owned()),
+        signer: Some("release.example+00000000".to_owned()),
+        approved: None,
     };
     let package = PackageRow {
         tenant: acme.id.clone(),

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use semver::Version;
 
+use crate::access::{Rules, Side};
 use crate::engine::{Class, output::Hints};
 use crate::id::{Digest, PackageRef, PrincipalId, TenantId, ToolName};
 use crate::identity::{Principal, Scope};
@@ -135,12 +136,14 @@ fn rows(owner: &TenantId, catalogue: bool, policy: Option<&str>) -> TenantRows {
     let mut rows = TenantRows {
         tenant,
         policy,
+        access: None,
         principals: vec![],
         packages: vec![],
         versions: vec![],
         components: vec![],
         secret_key: None,
         secrets: vec![],
+        recalls: vec![],
     };
     for name in PACKAGES.iter().filter_map(|name| match name.strip_prefix("catalogue/") {
         Some(name) => catalogue.then_some(name),
@@ -166,6 +169,9 @@ fn rows(owner: &TenantId, catalogue: bool, policy: Option<&str>) -> TenantRows {
                 needs: serde_json::json!({"required": required, "optional": optional}).to_string(),
                 limits: (*chance.of(&["{}", "{\"fuel\": 150000000}", "{\"deadline\": \"1500ms\"}"])).to_owned(),
                 deprecated: None,
+                signature: None,
+                signer: None,
+                approved: None,
                 published: created,
             });
         }
@@ -201,6 +207,8 @@ pub(super) struct World {
     pub(super) ceilings: Vec<Ceiling>,
     tenants: Vec<Arc<Tenant>>,
     platforms: Vec<Arc<Platform>>,
+    /// The keys that calls are made with.
+    pub(super) keys: super::super::Keys,
 }
 
 impl World {
@@ -211,10 +219,16 @@ impl World {
         let ceilings = ceilings();
         let platform = |(nth, ceiling): (usize, &Ceiling)| {
             let (ceiling, catalogue) = (Arc::new(ceiling.clone()), Arc::clone(&catalogue));
-            Arc::new(Platform { generation: nth as u64, ceiling, catalogue })
+            Arc::new(Platform {
+                generation: nth as u64,
+                ceiling,
+                access: Rules::none(Side::Platform),
+                catalogue,
+                recalls: Arc::default(),
+            })
         };
         let platforms = ceilings.iter().enumerate().map(platform).collect();
-        Self { policies, ceilings, tenants, platforms }
+        Self { policies, ceilings, tenants, platforms, keys: super::super::Keys::new() }
     }
 
     /// Who asks under a policy and a ceiling.
@@ -318,9 +332,10 @@ impl Wish {
     }
 }
 
-/// What calls of a tool are decided under a policy and a ceiling, by the path that calls take.
+/// What policy says of calls of a tool, under a policy and a ceiling.
 pub(super) fn decision(caller: &Caller, tool: &ToolName, version: &Version) -> Arc<Decision> {
     let version = crate::id::VersionRequest::Exact(version.clone());
     let request = crate::id::ToolRequest { name: tool.clone(), version: Some(version) };
-    caller.decide(&caller.resolve(&request).unwrap())
+    let found = caller.resolve(&request).unwrap();
+    caller.tenant.decide(&caller.platform, &found.package, &found.version)
 }

@@ -76,6 +76,7 @@ async fn it_goes_where_the_rule_says_and_comes_back_nowhere() {
     }
 }
 
+/// Overridden or refused.
 #[tokio::test]
 async fn hostile_guests_cannot_put_their_own_in_its_place() {
     let (origin, world, url) = world(Answer::ok(b""), [None; 4]).await;
@@ -150,6 +151,7 @@ async fn it_is_found_in_trailers_and_across_pieces() {
     assert_eq!(call.denials().len(), 1, "told once");
 }
 
+/// What is kept for a replay has no secret in it.
 #[tokio::test]
 async fn hostile_recordings_hold_no_secret() {
     let (origin, world, url) = world(Answer::Echo, [None; 4]).await;

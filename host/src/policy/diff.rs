@@ -1,0 +1,209 @@
+//! Two policies compared by what they do, not by their text: what each package gains and loses.
+
+mod held;
+mod requests;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use self::held::Side;
+use super::decide::{Needs, Subject};
+use super::grant::GrantKind;
+use super::limits::LimitsPatch;
+use super::pattern::Pattern;
+use super::{Ceiling, Policy, keeping};
+use crate::id::{Origin, PackageRef};
+
+/// Packages that are compared without being known: those that the files name.
+const PACKAGES_MAX: usize = 1_000;
+
+/// What another policy would change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Effects {
+    /// Those packages for which something changes, by name.
+    pub packages: Vec<PackageEffects>,
+    /// What changes for every call.
+    pub general: Vec<Effect>,
+    /// How many further packages the files name; of very many the first thousand are compared.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub packages_left_out: usize,
+}
+
+/// What changes for one package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PackageEffects {
+    /// The package; `*` or `catalogue/*` stands for those that neither file names.
+    pub package: String,
+    /// What changes.
+    pub effects: Vec<Effect>,
+}
+
+/// One thing that changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Effect {
+    /// How.
+    pub kind: EffectKind,
+    /// What, in words.
+    pub what: String,
+    /// The rules that give it: of the new policy, or of the old one for what is lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<String>,
+}
+
+/// How something changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EffectKind {
+    /// It could not be done, and can be.
+    Gains,
+    /// It could be done, and cannot be any more.
+    Loses,
+    /// It is another one.
+    Changes,
+    /// There are too many rules to tell.
+    Unclear,
+}
+
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+impl Effect {
+    fn new(kind: EffectKind, what: impl Into<String>, by: Vec<String>) -> Self {
+        Self { kind, what: what.into(), by }
+    }
+}
+
+impl Effects {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.packages.is_empty() && self.general.is_empty()
+    }
+
+    /// Whether something can be done that could not be.
+    pub fn gains(&self) -> bool {
+        let mut all = self.packages.iter().flat_map(|package| &package.effects).chain(&self.general);
+        all.any(|effect| matches!(effect.kind, EffectKind::Gains | EffectKind::Unclear))
+    }
+}
+
+/// Compares `before` with `after`, both under `ceiling`, for these packages.
+pub fn diff<'a>(
+    ceiling: &Ceiling,
+    before: &Policy,
+    after: &Policy,
+    packages: impl IntoIterator<Item = Subject<'a>>,
+) -> Effects {
+    let mut effects = Effects { general: general(ceiling, before, after), ..Effects::default() };
+    for subject in packages {
+        let found = of_package(ceiling, before, after, &subject);
+        if !found.is_empty() {
+            effects.packages.push(PackageEffects { package: subject.package.to_string(), effects: found });
+        }
+    }
+    effects
+}
+
+/// The same for every package that one of the files names, and for one that none does: each as if it declared that it needs
+/// everything, if it can have it.
+pub fn diff_offline(ceiling: &Ceiling, before: &Policy, after: &Policy) -> Effects {
+    let mut named: BTreeSet<PackageRef> = BTreeSet::new();
+    for patterns in [before, after].map(patterns).into_iter().chain([ceiling_patterns(ceiling)]) {
+        named.extend(patterns.into_iter().filter_map(|pattern| match pattern {
+            Pattern::One(package) => Some(package.clone()),
+            Pattern::Every(_) => None,
+        }));
+    }
+    let packages_left_out = named.len().saturating_sub(PACKAGES_MAX);
+    let others = [Origin::Own, Origin::Catalogue].map(|origin| (Pattern::Every(origin), unnamed(origin, &named)));
+    let needs = Needs { required: BTreeSet::new(), optional: GrantKind::ALL.into_iter().collect() };
+    let limits = LimitsPatch::default();
+    let mut effects = Effects { general: general(ceiling, before, after), packages_left_out, ..Effects::default() };
+    let each = named.into_iter().take(PACKAGES_MAX).map(|package| (package.to_string(), package));
+    let each = others.into_iter().map(|(pattern, package)| (pattern.to_string(), package)).chain(each);
+    for (shown, package) in each {
+        let subject = Subject { package: &package, needs: &needs, limits: &limits };
+        let found = of_package(ceiling, before, after, &subject);
+        if !found.is_empty() {
+            effects.packages.push(PackageEffects { package: shown, effects: found });
+        }
+    }
+    effects
+}
+
+fn patterns(policy: &Policy) -> Vec<&Pattern> {
+    let rules = policy.rules();
+    let rows = rules.grants.all.iter().flat_map(|row| &row.tools);
+    rows.chain(rules.tools.allow.iter().flatten().chain(&rules.tools.deny).map(|at| &at.value)).collect()
+}
+
+fn ceiling_patterns(ceiling: &Ceiling) -> Vec<&Pattern> {
+    let rules = ceiling.rules();
+    let rows = rules.grants.all.iter().flat_map(|row| &row.tools);
+    rows.chain(rules.tools.allow.iter().flatten().chain(&rules.tools.deny).map(|at| &at.value)).collect()
+}
+
+/// A package of that origin that no file names.
+fn unnamed(origin: Origin, named: &BTreeSet<PackageRef>) -> PackageRef {
+    let fresh =
+        (0..=named.len()).filter_map(|nth| Some(PackageRef { origin, name: format!("any-other-{nth}").parse().ok()? }));
+    let mut fresh = fresh.filter(|package| !named.contains(package));
+    fresh.next().unwrap_or_else(|| unreachable!("more names are tried than are taken"))
+}
+
+fn of_package(ceiling: &Ceiling, before: &Policy, after: &Policy, subject: &Subject<'_>) -> Vec<Effect> {
+    let (before, after) = (Side::of(ceiling, before, subject), Side::of(ceiling, after, subject));
+    let mut effects = held::compare(&before, &after);
+    effects.extend(requests::compare(&before, &after));
+    effects.sort_by_key(|effect| effect.kind);
+    effects
+}
+
+/// What is kept of calls.
+fn general(ceiling: &Ceiling, before: &Policy, after: &Policy) -> Vec<Effect> {
+    let words = |policy| match keeping(ceiling, policy) {
+        None => "payloads of calls are not kept".to_owned(),
+        Some(keeping) => {
+            let time = humantime::format_duration(keeping.retention);
+            let record = if keeping.record { ", with what the host answers" } else { "" };
+            format!("payloads of calls are kept for {time}{record}")
+        }
+    };
+    let (before, after) = (words(before), words(after));
+    match before == after {
+        true => Vec::new(),
+        false => vec![Effect::new(EffectKind::Changes, format!("{after}; before: {before}"), Vec::new())],
+    }
+}
+
+impl fmt::Display for Effects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("nothing changes");
+        }
+        let mut lines = Vec::new();
+        for PackageEffects { package, effects } in &self.packages {
+            lines.extend(effects.iter().map(|effect| format!("{package} {effect}")));
+        }
+        lines.extend(self.general.iter().map(|effect| format!("every call {effect}")));
+        if self.packages_left_out > 0 {
+            lines.push(format!("{} more packages are not compared", self.packages_left_out));
+        }
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = match self.kind {
+            EffectKind::Gains => "gains ",
+            EffectKind::Loses => "loses ",
+            EffectKind::Changes => "changes: ",
+            EffectKind::Unclear => "may gain or lose: ",
+        };
+        write!(f, "{verb}{}", self.what)
+    }
+}

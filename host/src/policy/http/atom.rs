@@ -1,0 +1,251 @@
+//! Sets of requests, taken apart: what a grant lets through as a list of simple pieces, and whether others cover a piece.
+//!
+//! Of each dimension (host, method, path) two patterns are one within the other, or apart. So what a piece holds beyond
+//! others shows at finitely many requests: one for each pattern of each dimension, outside of the patterns within it.
+
+use std::fmt;
+
+use url::Host;
+
+use super::rule::{HostPattern, HttpRule, paths_overlap};
+use super::{HttpGrant, HttpTarget, Scheme};
+
+/// Pieces of one grant that are looked at.
+const ATOMS_MAX: usize = 2_000;
+/// Requests that are tried of one piece.
+const TRIED_MAX: usize = 20_000;
+/// Names that are tried before one is given up that no rule knows.
+const FRESH_MAX: usize = 32;
+
+/// Requests by one method to one pattern of hosts and one of paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::policy) struct Atom {
+    scheme: Scheme,
+    host: HostPattern,
+    port: u16,
+    /// `*` is any.
+    method: String,
+    path: String,
+}
+
+/// What of a piece others do not cover.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::policy) enum Left {
+    Nothing,
+    /// Some of it, such as this request.
+    Some(HttpTarget),
+    All,
+    /// Too many patterns to tell.
+    Unknown,
+}
+
+impl HttpGrant {
+    /// What it lets through, no piece within another one; nothing where that is too much to look at.
+    pub(in crate::policy) fn atoms(&self) -> Option<Vec<Atom>> {
+        let (tenant, ceiling) = (Atom::of_rules(&self.tenant)?, Atom::of_rules(&self.ceiling)?);
+        let mut all: Vec<Atom> = Vec::new();
+        for one in &tenant {
+            for other in &ceiling {
+                let Some(both) = one.meet(other) else { continue };
+                if all.iter().any(|known| both.is_within(known)) {
+                    continue;
+                }
+                all.retain(|known| !known.is_within(&both));
+                all.push(both);
+                if all.len() > ATOMS_MAX {
+                    return None;
+                }
+            }
+        }
+        Some(all)
+    }
+}
+
+impl HttpRule {
+    /// Whether some request of `atom` can match it.
+    pub(in crate::policy) fn meets(&self, atom: &Atom) -> bool {
+        Atom::of(self).iter().any(|own| own.meet(atom).is_some())
+    }
+}
+
+impl Atom {
+    fn of(rule: &HttpRule) -> Vec<Self> {
+        let (scheme, host, port, methods, paths) = rule.parts();
+        let each = methods.iter().flat_map(|method| paths.iter().map(move |path| (method, path)));
+        each.map(|(method, path)| Self { scheme, host: host.clone(), port, method: method.clone(), path: path.clone() })
+            .collect()
+    }
+
+    fn of_rules(rules: &[HttpRule]) -> Option<Vec<Self>> {
+        let atoms: Vec<Self> = rules.iter().flat_map(Self::of).take(ATOMS_MAX + 1).collect();
+        (atoms.len() <= ATOMS_MAX).then_some(atoms)
+    }
+
+    /// What is in both.
+    fn meet(&self, other: &Self) -> Option<Self> {
+        let apart = self.scheme != other.scheme || self.port != other.port || !paths_overlap(&self.path, &other.path);
+        if apart || !self.host.overlaps(&other.host) {
+            return None;
+        }
+        let method = match (self.method.as_str(), other.method.as_str()) {
+            ("*", method) | (method, "*") => method,
+            (one, other) if one == other => one,
+            _ => return None,
+        };
+        // Two patterns that overlap are one within the other.
+        let host = if self.host.is_within(&other.host) { &self.host } else { &other.host };
+        let path = if path_within(&self.path, &other.path) { &self.path } else { &other.path };
+        let (scheme, port) = (self.scheme, self.port);
+        Some(Self { scheme, host: host.clone(), port, method: method.to_owned(), path: path.clone() })
+    }
+
+    fn is_within(&self, other: &Self) -> bool {
+        self.scheme == other.scheme
+            && self.port == other.port
+            && self.host.is_within(&other.host)
+            && (other.method == "*" || self.method == other.method)
+            && path_within(&self.path, &other.path)
+    }
+
+    pub(in crate::policy) fn covers(&self, target: &HttpTarget) -> bool {
+        self.scheme == target.scheme
+            && self.port == target.port
+            && self.host.covers(&target.host)
+            && (self.method == "*" || self.method == target.method)
+            && path_within(&target.path, &self.path)
+    }
+
+    /// The same but for the method: what a line of a comparison can have together.
+    pub(in crate::policy) fn is_beside(&self, other: &Self) -> bool {
+        (self.scheme, &self.host, self.port, &self.path) == (other.scheme, &other.host, other.port, &other.path)
+    }
+
+    pub(in crate::policy) fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// Where to, without the method.
+    pub(in crate::policy) fn place(&self) -> String {
+        let port = if self.port == self.scheme.port() { String::new() } else { format!(":{}", self.port) };
+        format!("{}://{}{port}{}", self.scheme, self.host, self.path)
+    }
+
+    /// What of it `others` do not cover.
+    pub(in crate::policy) fn beyond(&self, others: &[Self]) -> Left {
+        let others: Vec<&Self> = others.iter().filter(|other| self.meet(other).is_some()).collect();
+        if others.is_empty() {
+            return Left::All;
+        }
+        if others.iter().any(|other| self.is_within(other)) {
+            return Left::Nothing;
+        }
+        let hosts = self.hosts(&others);
+        let methods = self.methods(&others);
+        let paths = self.paths(&others);
+        if hosts.len() * methods.len() * paths.len() > TRIED_MAX {
+            return Left::Unknown;
+        }
+        let (mut beyond, mut covered) = (None, false);
+        for host in &hosts {
+            for method in &methods {
+                for path in &paths {
+                    let Some(target) = self.target(host, method, path) else { continue };
+                    match others.iter().any(|other| other.covers(&target)) {
+                        true => covered = true,
+                        false => beyond = beyond.or(Some(target)),
+                    }
+                }
+            }
+        }
+        match (beyond, covered) {
+            (None, _) => Left::Nothing,
+            (Some(target), true) => Left::Some(target),
+            (Some(_), false) => Left::All,
+        }
+    }
+
+    /// A request of these parts, where there can be one.
+    fn target(&self, host: &str, method: &str, path: &str) -> Option<HttpTarget> {
+        let authority = format!("{host}:{}", self.port);
+        let target = HttpTarget::read(self.scheme.as_str(), &authority, method, path).ok()?;
+        // As a rule would read it: what has another spelling is another request.
+        (self.covers(&target) && target.path == path).then_some(target)
+    }
+
+    fn hosts(&self, others: &[&Self]) -> Vec<String> {
+        let mut patterns = vec![&self.host];
+        patterns.extend(others.iter().map(|other| &other.host).filter(|host| host.is_within(&self.host)));
+        let known = |host: &str| {
+            let host = Host::Domain(host.to_owned());
+            patterns.iter().filter(|pattern| pattern.covers(&host)).count()
+        };
+        let mut hosts: Vec<String> = Vec::new();
+        for pattern in &patterns {
+            let outer = patterns.iter().filter(|other| pattern.is_within(other)).count();
+            let fresh = |stem: &dyn Fn(usize) -> String| {
+                // In this pattern and in those around it, and in none within it.
+                (0..FRESH_MAX).map(stem).find(|host| host.len() <= 253 && known(host) == outer)
+            };
+            hosts.extend(match pattern {
+                HostPattern::Any => fresh(&|nth| format!("unlisted{nth}")),
+                HostPattern::Below(name) => fresh(&|nth| format!("u{nth}.{name}")),
+                HostPattern::Exactly(host) => Some(host.to_string()),
+            });
+        }
+        unique(hosts)
+    }
+
+    fn methods(&self, others: &[&Self]) -> Vec<String> {
+        if self.method != "*" {
+            return vec![self.method.clone()];
+        }
+        let mut methods: Vec<String> =
+            others.iter().map(|other| other.method.clone()).filter(|method| method != "*").collect();
+        let fresh = (0..).map(|nth| format!("UNLISTED{nth}")).find(|method| !methods.contains(method));
+        methods.extend(fresh);
+        unique(methods)
+    }
+
+    fn paths(&self, others: &[&Self]) -> Vec<String> {
+        let mut patterns = vec![&self.path];
+        patterns.extend(others.iter().map(|other| &other.path).filter(|path| path_within(path, &self.path)));
+        let known = |path: &str| patterns.iter().filter(|pattern| path_within(path, pattern)).count();
+        let mut paths: Vec<String> = Vec::new();
+        for pattern in &patterns {
+            match pattern.strip_suffix('*') {
+                None => paths.push((*pattern).clone()),
+                Some(beginning) => {
+                    let outer = patterns.iter().filter(|other| path_within(pattern, other)).count();
+                    // What it begins with is a path of its own, which a pattern without a star can be for.
+                    paths.push(beginning.to_owned());
+                    paths.extend(
+                        (0..FRESH_MAX).map(|nth| format!("{beginning}u{nth}")).find(|path| known(path) == outer),
+                    );
+                }
+            }
+        }
+        unique(paths)
+    }
+}
+
+/// Whether all that a pattern of paths, or a path, stands for is in `other`.
+fn path_within(path: &str, other: &str) -> bool {
+    match (path.strip_suffix('*'), other.strip_suffix('*')) {
+        (Some(beginning), Some(other)) => beginning.starts_with(other),
+        (None, Some(other)) => path.starts_with(other),
+        (Some(_), None) => false,
+        (None, None) => path == other,
+    }
+}
+
+fn unique(mut texts: Vec<String>) -> Vec<String> {
+    texts.sort_unstable();
+    texts.dedup();
+    texts
+}
+
+impl fmt::Display for Atom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", self.method, self.place())
+    }
+}

@@ -1,0 +1,282 @@
+//! May this key do this? The one decision point: listing, explaining and calling a tool ask here, and so does everything
+//! else that is asked for.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::decide::{Resolved, decide};
+use super::{Caller, PackageVersion};
+use crate::access::{self, Action, Moment, Question, Resource, Rules, Verdict, Who};
+use crate::error::{Error, Result};
+use crate::id::{DecisionId, Digest, Origin, PackageName, PackageRef, ToolName};
+use crate::policy::{self, Allowed, Ceiling, Claims, Decision, Policy, Risk};
+
+/// What was decided of a call of one tool by one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallDecision {
+    /// It may run, or not.
+    pub outcome: std::result::Result<Admitted, Refused>,
+    /// The moment that access rules saw.
+    pub moment: Moment,
+}
+
+/// A call that may run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// What it holds, by policy.
+    pub allowed: Allowed,
+    /// What it could do.
+    pub risk: Risk,
+    /// The access rules that permit it.
+    pub by: Vec<String>,
+}
+
+/// A call that may not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// Policy does not give it what it takes.
+    Policy(policy::Denied),
+    /// Access rules do not let this key make it.
+    Access(access::Denied),
+    /// Its component was recalled.
+    Recalled(Recall),
+}
+
+/// A component that is not to run any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recall {
+    /// The component.
+    pub component: Digest,
+    /// Whether the platform recalled it, for everyone; else the tenant did, for itself.
+    pub by_platform: bool,
+    /// Why.
+    pub reason: String,
+}
+
+impl Recall {
+    /// Who recalled it, as entries have it.
+    pub const fn by(&self) -> &'static str {
+        if self.by_platform { "platform" } else { "tenant" }
+    }
+
+    /// What decides, as entries have it.
+    pub fn rule(component: &Digest, by: &str) -> String {
+        format!("recall of {component} by the {by}")
+    }
+}
+
+impl From<Recall> for policy::Denied {
+    fn from(recall: Recall) -> Self {
+        let (by, reason) = (recall.by(), &recall.reason);
+        Self {
+            reason: format!("the component was recalled by the {by}: {reason}"),
+            rule: Recall::rule(&recall.component, by),
+            nearest: None,
+            remedy: "call another version, or ask for one that is mended".to_owned(),
+        }
+    }
+}
+
+impl Refused {
+    /// What decided, rule by rule.
+    pub fn rules(&self) -> Vec<String> {
+        match self {
+            Self::Policy(denied) => vec![denied.rule.clone()],
+            Self::Access(denied) => denied.rules.clone(),
+            Self::Recalled(recall) => vec![Recall::rule(&recall.component, recall.by())],
+        }
+    }
+
+    /// What decided, in one text.
+    pub fn rule(&self) -> String {
+        match self {
+            Self::Policy(denied) => denied.rule.clone(),
+            Self::Access(denied) => denied.rule(),
+            Self::Recalled(recall) => Recall::rule(&recall.component, recall.by()),
+        }
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Policy(denied) => denied.into(),
+            Refused::Access(denied) => denied.into(),
+            Refused::Recalled(recall) => policy::Denied::from(recall).into(),
+        }
+    }
+}
+
+/// The texts that a decision on a call follows from: the platform's and the tenant's, of policy and of access.
+#[derive(Debug, Clone, Copy)]
+pub struct Laws<'a> {
+    /// The platform's ceiling.
+    pub ceiling: &'a Ceiling,
+    /// The tenant's policy.
+    pub policy: &'a Policy,
+    /// The platform's access rules.
+    pub platform: &'a Rules,
+    /// The tenant's.
+    pub tenant: &'a Rules,
+}
+
+impl Laws<'_> {
+    /// Decides a call of `tool` in `version`: the one function that does, for a call that is made now as well as for one that
+    /// was made and is decided again. Pure.
+    pub fn decide(&self, who: &Who<'_>, tool: &ToolName, version: &PackageVersion, moment: Moment) -> CallDecision {
+        self.with(&decide(self.ceiling, self.policy, &tool.package, version), who, tool, version, moment)
+    }
+
+    /// The same, where policy was asked already.
+    fn with(
+        &self,
+        decision: &Decision,
+        who: &Who<'_>,
+        tool: &ToolName,
+        version: &PackageVersion,
+        moment: Moment,
+    ) -> CallDecision {
+        let allowed = match decision {
+            Decision::Allowed(allowed) => allowed,
+            Decision::Denied(denied) => {
+                // Who may not call at all learns no more than that.
+                let outcome = match may_call_at_all(who) {
+                    Ok(()) => Refused::Policy(denied.clone()),
+                    Err(denied) => Refused::Access(denied),
+                };
+                return CallDecision { outcome: Err(outcome), moment };
+            }
+        };
+        let risk = risk(tool, version, allowed);
+        let resource = Resource::Tool { name: tool, version: &version.version, risk };
+        let question = Question { who: *who, action: Action::Call, resource, moment };
+        let outcome = match access::decide(self.platform, self.tenant, &question) {
+            Verdict::Allowed(by) => Ok(Admitted { allowed: allowed.clone(), risk, by }),
+            Verdict::Denied(denied) => Err(Refused::Access(denied)),
+        };
+        CallDecision { outcome, moment }
+    }
+}
+
+fn may_call_at_all(who: &Who<'_>) -> std::result::Result<(), access::Denied> {
+    let may = Action::Call.scopes().iter().any(|scope| who.scopes.has(*scope));
+    if may { Ok(()) } else { Err(access::forbidden_by_scopes(who, Action::Call)) }
+}
+
+/// What a call of a tool could do with what it is given.
+fn risk(tool: &ToolName, version: &PackageVersion, allowed: &Allowed) -> Risk {
+    let claims = version.tools.get(&tool.definition).map(|tool| tool.definition.hints);
+    let claims = Claims { destructive: claims.is_some_and(|hints| hints.destructive) };
+    Risk::of(&version.admission.inspection.grants, &allowed.grants, claims)
+}
+
+impl Caller {
+    /// The texts in force for this caller, as they were when the request came.
+    pub fn laws(&self) -> Laws<'_> {
+        let (platform, tenant) = (&self.platform, &self.tenant);
+        Laws { ceiling: &platform.ceiling, policy: &tenant.policy, platform: &platform.access, tenant: &tenant.access }
+    }
+
+    /// That the key has a scope for calls: asked before anything of a tool is said.
+    ///
+    /// # Errors
+    ///
+    /// `denied`.
+    pub fn may_call_at_all(&self) -> Result<()> {
+        may_call_at_all(&Who::from(&*self.principal)).map_err(refused)
+    }
+
+    /// What is decided of a call of a tool that was found, made now by this key.
+    pub fn decide(&self, resolved: &Resolved) -> Arc<CallDecision> {
+        self.decide_at(resolved, self.moment())
+    }
+
+    /// What is decided of the same call made by another key of the tenant. Not kept: it is asked by people.
+    pub fn decide_for(&self, who: &Who<'_>, resolved: &Resolved) -> CallDecision {
+        let moment = self.moment();
+        let recalled = self.recalled(who, &resolved.version, moment);
+        recalled.unwrap_or_else(|| self.laws().decide(who, &resolved.name(), &resolved.version, moment))
+    }
+
+    /// Who recalled a component, for this tenant.
+    pub fn recall_of(&self, component: &Digest) -> Option<Recall> {
+        let by = [(true, &self.platform.recalls), (false, &self.tenant.recalls)];
+        by.into_iter().find_map(|(by_platform, recalls)| {
+            let reason = recalls.get(component)?.clone();
+            Some(Recall { component: *component, by_platform, reason })
+        })
+    }
+
+    /// The decision where the version's component is recalled: asked before everything but the scope for calls.
+    fn recalled(&self, who: &Who<'_>, version: &PackageVersion, moment: Moment) -> Option<CallDecision> {
+        let recall = self.recall_of(version.component())?;
+        let refused = may_call_at_all(who).map_or_else(Refused::Access, |()| Refused::Recalled(recall));
+        Some(CallDecision { outcome: Err(refused), moment })
+    }
+
+    pub(super) fn decide_at(&self, resolved: &Resolved, moment: Moment) -> Arc<CallDecision> {
+        let key = (self.principal.id, resolved.name(), resolved.version.version.clone());
+        let generation = self.platform.generation;
+        if let Some(decision) = self.tenant.calls.get(&key, generation, moment) {
+            return decision;
+        }
+        let who = Who::from(&*self.principal);
+        let decision = Arc::new(match self.recalled(&who, &resolved.version, moment) {
+            Some(recalled) => recalled,
+            None => {
+                let by_policy = self.tenant.decide(&self.platform, &resolved.package, &resolved.version);
+                self.laws().with(&by_policy, &who, &key.1, &resolved.version, moment)
+            }
+        });
+        self.tenant.calls.put(key, generation, &decision);
+        decision
+    }
+
+    /// That the key may do something to its tenant as a whole.
+    ///
+    /// # Errors
+    ///
+    /// `denied`, with the rules that decided.
+    pub fn may(&self, action: Action) -> Result<()> {
+        self.ask(action, Resource::Tenant)
+    }
+
+    /// That the key may do something to a package of its tenant's own.
+    ///
+    /// # Errors
+    ///
+    /// `denied`, with the rules that decided.
+    pub fn may_on(&self, action: Action, package: &PackageName) -> Result<()> {
+        self.ask(action, Resource::Package(&PackageRef { origin: Origin::Own, name: package.clone() }))
+    }
+
+    /// Whether the key could do something to its tenant under other access rules of it.
+    ///
+    /// # Errors
+    ///
+    /// `denied`, with the rules that would decide.
+    pub fn could(&self, rules: &Rules, action: Action) -> Result<()> {
+        self.ask_under(rules, action, Resource::Tenant)
+    }
+
+    fn ask(&self, action: Action, resource: Resource<'_>) -> Result<()> {
+        self.ask_under(&self.tenant.access, action, resource)
+    }
+
+    fn ask_under(&self, rules: &Rules, action: Action, resource: Resource<'_>) -> Result<()> {
+        let question = Question { who: Who::from(&*self.principal), action, resource, moment: self.moment() };
+        match access::decide(&self.platform.access, rules, &question) {
+            Verdict::Allowed(_) => Ok(()),
+            Verdict::Denied(denied) => Err(refused(denied)),
+        }
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        Moment::of(SystemTime::now())
+    }
+}
+
+/// A refusal with an id, by which the record has it.
+fn refused(denied: access::Denied) -> Error {
+    Error::from(denied).fact("decision", DecisionId::new().to_string())
+}

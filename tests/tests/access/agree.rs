@@ -1,0 +1,130 @@
+//! What is listed can be called, and what cannot be called is not listed: for every key, under policies and access rules by
+//! the dozen.
+
+use std::collections::BTreeSet;
+
+use cofferdam::Code;
+use cofferdam::access::{Action, Who};
+use cofferdam::router::CallRequest;
+use cofferdam_tests::handmade::Handmade;
+use cofferdam_tests::{Inside, guest, run, shared};
+use serde_json::json;
+
+use crate::{Chance, apply, policy, rules};
+
+const OWN: [&str; 3] = ["a", "b", "limits"];
+
+/// Arguments that are refused once a call has been let in, and cost nothing.
+const NO_ARGUMENTS: &str = "[]";
+
+#[test]
+fn listing_explaining_and_calling_agree_under_generated_rules() {
+    run(async {
+        let inside = Inside::open(|_| {}).await;
+        let all = inside.tenant("agree").await;
+        let control = &inside.host.control;
+        for package in ["a", "b"] {
+            inside
+                .push(&all, package, Handmade { description: format!("Is {package}."), ..Handmade::default() }.build())
+                .await;
+        }
+        inside.push(&all, "limits", guest("limits")).await;
+        let mut keys = vec![all.clone()];
+        for (name, scopes) in [("one", &["agent"][..]), ("two", &["agent", "auditor"]), ("three", &["operator"])] {
+            let scopes = scopes.iter().map(|scope| scope.parse().unwrap()).collect();
+            let key = control.create_key(&inside.caller(&all), name, scopes).await.unwrap();
+            keys.push(key.text.expose().to_owned());
+        }
+        let tools: Vec<String> =
+            inside.host.router.tools(&inside.caller(&all)).iter().map(|tool| tool.name.to_string()).collect();
+        assert!(tools.len() > 10, "{tools:?}");
+        let mut seen = BTreeSet::new();
+        for seed in 0..60 {
+            let mut chance = Chance::new(seed);
+            let (policy, rules) = (policy(&mut chance, &OWN), rules(&mut chance, &OWN));
+            control.set_policy(&inside.caller(&all), &policy).await.unwrap();
+            control.set_access(&inside.caller(&all), &rules).await.unwrap();
+            for key in &keys {
+                let caller = inside.caller(key);
+                let listed: BTreeSet<String> =
+                    inside.host.router.tools(&caller).iter().map(|tool| tool.name.to_string()).collect();
+                for tool in &tools {
+                    let request = CallRequest { tool: tool.parse().unwrap(), arguments: NO_ARGUMENTS.to_owned() };
+                    let called = inside.host.router.call(&caller, request, None).await;
+                    let let_in = match called {
+                        Ok(_) => true,
+                        Err(failed) => failed.error.code() != Code::Denied,
+                    };
+                    let what = format!("{} {tool}\n{policy}\n{rules}", caller.principal.name);
+                    assert_eq!(listed.contains(tool), let_in, "{what}");
+                    assert_eq!(inside.host.router.tool(&caller, &tool.parse().unwrap()).is_ok(), let_in, "{what}");
+                    let explained = inside.host.router.explain(&caller, &tool.parse().unwrap(), None, None).unwrap();
+                    assert_eq!(explained.allowed, let_in, "{what}\n{explained}");
+                    seen.insert((caller.principal.name.to_string(), let_in));
+                }
+            }
+        }
+        // Neither is all let in nor nothing, but to the key that has no scope for calls.
+        assert_eq!(seen.len(), 2 * keys.len() - 1, "{seen:?}");
+        inside.close().await;
+    });
+}
+
+#[test]
+fn over_http_each_key_can_call_what_it_sees_and_sees_what_it_can_call() {
+    run(async {
+        let tenant = shared().await.tenant("agree").await;
+        let mut keys = vec![tenant.agent.clone(), tenant.auditor.clone()];
+        for (name, scopes) in [("one", json!(["agent"])), ("two", json!(["agent", "operator"]))] {
+            let created = tenant.operator.post("/v1/keys", &json!({"name": name, "scopes": scopes})).await.ok();
+            keys.push(tenant.agent.with_key(created["key"].as_str().unwrap()));
+        }
+        let packages = ["catalogue/noop", "catalogue/limits", "own"];
+        tenant.push("own", Handmade::default().build()).await;
+        let names = |listed: &serde_json::Value| -> BTreeSet<String> {
+            let tools = listed["tools"].as_array().unwrap().iter();
+            tools.map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+        };
+        let tools = names(&tenant.agent.get("/v1/tools").await.ok());
+        for seed in 100..108 {
+            let mut chance = Chance::new(seed);
+            let (policy, rules) = (policy(&mut chance, &packages), rules(&mut chance, &packages));
+            tenant.policy(&policy).await;
+            apply(&tenant.operator, &rules).await.ok();
+            for key in &keys {
+                let listed = names(&key.get("/v1/tools").await.ok());
+                for tool in tools.iter().filter(|tool| !tool.contains("limits.") || tool.contains(".kv-")) {
+                    let answer = key.call(tool, json!({})).await;
+                    let let_in = answer.code() != Some(Code::Denied);
+                    assert_eq!(listed.contains(tool), let_in, "{tool}\n{policy}\n{rules}\n{}", answer.text);
+                }
+            }
+        }
+    });
+}
+
+/// Rules narrow what scopes give, and never widen it.
+#[test]
+fn hostile_no_generated_rules_let_a_key_do_what_its_scopes_do_not() {
+    run(async {
+        let inside = Inside::open(|_| {}).await;
+        let all = inside.tenant("scopes").await;
+        let control = &inside.host.control;
+        let scopes = ["auditor".parse().unwrap()].into_iter().collect();
+        let key = control.create_key(&inside.caller(&all), "one", scopes).await.unwrap().text.expose().to_owned();
+        for seed in 0..20 {
+            let rules = format!("{}permit (principal, action, resource);", rules(&mut Chance::new(seed), &OWN));
+            if control.set_access(&inside.caller(&all), &rules).await.is_err() {
+                continue;
+            }
+            let caller = inside.caller(&key);
+            assert!(inside.host.router.tools(&caller).is_empty());
+            for action in
+                Action::ALL.iter().filter(|action| !action.scopes().contains(&cofferdam::identity::Scope::Auditor))
+            {
+                assert!(caller.may(*action).is_err(), "{action:?} {:?}", Who::from(&*caller.principal));
+            }
+        }
+        inside.close().await;
+    });
+}

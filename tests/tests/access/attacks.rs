@@ -1,0 +1,131 @@
+//! Those who may not, and those who would like to.
+
+use cofferdam::Code;
+use cofferdam_tests::{Options, Server, eventually, run, shared};
+use serde_json::json;
+
+use crate::apply;
+
+/// `denied`, and recorded.
+#[test]
+fn hostile_keys_without_the_scope_neither_read_nor_change_access_rules() {
+    run(async {
+        let tenant = shared().await.tenant("scope").await;
+        for client in [&tenant.agent, &tenant.publisher, &tenant.auditor] {
+            let refused = apply(client, "").await;
+            let facts = &refused.problem(Code::Denied)["facts"];
+            assert_eq!(facts["rules"], json!(["scopes: no scope of the key permits change-access"]));
+            // The record has it under the very id that the answer has.
+            let event = json!({"operation": "PUT /v1/policy/access", "decisions": [facts["decision"]]});
+            let entry = tenant.entry("request.refused", event).await;
+            assert_eq!(entry["event"]["rules"], facts["rules"]);
+        }
+        for client in [&tenant.agent, &tenant.publisher] {
+            client.get("/v1/policy/access").await.problem(Code::Denied);
+        }
+        tenant.auditor.get("/v1/policy/access").await.ok();
+    });
+}
+
+/// Refused before they are in force.
+#[test]
+fn hostile_rules_that_lock_their_author_out_are_refused() {
+    run(async {
+        let tenant = shared().await.tenant("lock").await;
+        for rules in [
+            "forbid (principal, action, resource);",
+            "forbid (principal, action == Action::\"change-access\", resource);",
+            "permit (principal == Principal::\"x\", action, resource);",
+            "forbid (principal in Scope::\"operator\", action, resource) when { context.hour + 9223372036854775807 > 0 };",
+        ] {
+            apply(&tenant.operator, rules).await.problem(Code::Conflict);
+        }
+        assert_eq!(tenant.operator.get("/v1/policy/access").await.ok()["text"], "");
+        apply(&tenant.operator, "forbid (principal, action == Action::\"upload\", resource);").await.ok();
+        let refused = tenant.publisher.upload(&b"\0asm"[..]).await;
+        let facts = &refused.problem(Code::Denied)["facts"];
+        assert_eq!(facts["rules"], json!(["access line 1: forbid"]));
+        let event = json!({"operation": "POST /v1/components", "decisions": [facts["decision"]]});
+        assert_eq!(tenant.entry("request.refused", event).await["event"]["rules"], facts["rules"]);
+    });
+}
+
+/// Change nothing for another tenant.
+#[test]
+fn hostile_rules_are_for_their_own_tenant_alone() {
+    run(async {
+        let server = shared().await;
+        let (acme, globex) = (server.tenant("acme").await, server.tenant("globex").await);
+        let forbid = format!(
+            "forbid (principal, action == Action::\"call\", resource) when {{ principal.tenant == \"{}\" }};",
+            globex.name
+        );
+        apply(&acme.operator, &forbid).await.ok();
+        apply(&acme.operator, "forbid (principal, action == Action::\"call\", resource);").await.ok();
+        globex.agent.call("catalogue/noop", json!({})).await.ok();
+        acme.agent.call("catalogue/noop", json!({})).await.problem(Code::Denied);
+        assert_eq!(globex.operator.get("/v1/policy/access").await.ok()["text"], "");
+    });
+}
+
+/// `invalid-policy`, with the line; what was in force stays.
+#[test]
+fn hostile_rules_that_cannot_be_put_in_force_change_nothing() {
+    run(async {
+        let tenant = shared().await.tenant("wrong").await;
+        let before = "forbid (principal, action == Action::\"upload\", resource);";
+        apply(&tenant.operator, before).await.ok();
+        let nested = format!(
+            "permit (principal, action, resource) when {{ {}true{} }};",
+            "(".repeat(10_000),
+            ")".repeat(10_000)
+        );
+        for rules in [
+            "permit (",
+            "forbid (principal, action == Action::\"cal\", resource);",
+            "\u{0}",
+            nested.as_str(),
+            &"/* */".repeat(10_000),
+            "permit (principal == ?principal, action, resource);",
+        ] {
+            let refused = apply(&tenant.operator, rules).await;
+            assert!(matches!(refused.code(), Some(Code::InvalidPolicy | Code::Conflict)), "{refused:?}");
+            assert!(refused.text.len() < 20_000, "{}", refused.text.len());
+        }
+        assert_eq!(tenant.operator.get("/v1/policy/access").await.ok()["text"], before);
+    });
+}
+
+/// `denied` by the platform's rule, whatever a tenant permits.
+#[test]
+fn hostile_what_the_platform_forbids_no_tenant_permits_and_a_bad_file_changes_nothing() {
+    run(async {
+        let server = Server::start(Options::default()).await;
+        server.publish(&["noop"]).await;
+        let (acme, globex) = (server.tenant("acme").await, server.tenant("globex").await);
+        let file = server.data.join("platform.cedar");
+        let call = async |tenant: &cofferdam_tests::Tenant| tenant.agent.call("catalogue/noop", json!({})).await;
+        std::fs::write(&file, format!(
+            "@id(\"acme-is-frozen\")\nforbid (principal, action == Action::\"call\", resource) when {{ principal.tenant == \"{}\" }};\n",
+            acme.name
+        )).unwrap();
+        apply(&acme.operator, "permit (principal, action, resource);").await.ok();
+        let denied = eventually("the platform's rules in force", async || {
+            let answer = call(&acme).await;
+            (answer.code() == Some(Code::Denied)).then_some(answer)
+        })
+        .await;
+        let facts = &denied.body["facts"];
+        assert_eq!(facts["rules"], json!(["platform access line 1: forbid @id(\"acme-is-frozen\")"]));
+        assert_eq!(acme.agent.get("/v1/tools").await.ok()["tools"], json!([]));
+        call(&globex).await.ok();
+        let log = server.platform.get("/v1/audit?kind=access.changed").await.ok();
+        assert_eq!(log["entries"][0]["event"]["platform"], true, "{log}");
+        // A file that is not valid leaves what is in force in force.
+        std::fs::write(&file, "permit (principal, action, resource);").unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+        call(&acme).await.problem(Code::Denied);
+        std::fs::remove_file(&file).unwrap();
+        eventually("no rules of the platform", async || (call(&acme).await.code().is_none()).then_some(())).await;
+    });
+}
