@@ -19,6 +19,7 @@ mod file;
 mod folder;
 mod mount;
 mod path;
+mod scratch;
 mod space;
 #[cfg(test)]
 mod tests;

@@ -50,6 +50,8 @@ impl Exchange {
         // A lookup can be noticed too: by whoever answers for the name.
         effects.before_effect().await.map_err(Fault::AuditUnavailable)?;
         let watch = self.attach(&mut request)?;
+        // What has no room leaves nothing, not even a use in the record.
+        let connected = self.account.connection()?;
         self.account.request()?;
         effects.using(&self.used);
 
@@ -57,7 +59,6 @@ impl Exchange {
         let end = Instant::now() + timeout;
         let within = |patience: Option<Duration>| end.min(Instant::now() + patience.unwrap_or(timeout).min(timeout));
         let connected_by = within(self.patience.connect);
-        let connected = self.account.connection()?;
         let room = by(connected_by, Fault::ConnectionLimit, self.broker.room(&self.tenant)).await?.counted(connected);
         let addresses = by(connected_by, Fault::DnsTimeout, self.addresses()).await;
         effects.settle_use(&self.used, !matches!(addresses, Err(Fault::AddressProhibited)));
