@@ -26,7 +26,7 @@ pub use events::Watched;
 pub use guests::{guest, tool};
 pub use inside::Inside;
 pub use secure::Secure;
-pub use server::{Options, Server, shared};
+pub use server::{Options, Server, command, shared};
 pub use tenant::Tenant;
 pub use upstream::{Seen, Upstream};
 pub use witness::Witness;

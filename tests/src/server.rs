@@ -50,6 +50,8 @@ pub struct Options {
     pub ceiling: Option<String>,
     /// Where it logs everything that it can log; absent: errors alone, to where the tests do.
     pub log: Option<PathBuf>,
+    /// What starts it: a program and its arguments, behind which the host's own command line is put.
+    pub within: Vec<String>,
 }
 
 /// A running host. Dropping it kills it.
@@ -82,7 +84,7 @@ impl Server {
         let secure = Secure::shared().await;
         let ceiling = options.ceiling.unwrap_or_else(|| ceiling(&upstream, &secure));
         std::fs::write(data.join("platform.toml"), ceiling).unwrap();
-        let mut command = command(&data, &options.arguments);
+        let mut command = command(&options.within, &data, &options.arguments);
         command.arg("--egress-roots").arg(&secure.roots);
         if let Some(log) = options.log {
             command.stderr(std::fs::File::create(log).unwrap()).env("COFFERDAM_LOG", "trace");
@@ -131,6 +133,15 @@ impl Server {
         eventually("a host that stops", async || self.child.try_wait().unwrap()).await.code()
     }
 
+    /// Waits until it ended by itself, and gives its exit code.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end.
+    pub async fn ended(mut self) -> Option<i32> {
+        eventually("a host that ends", async || self.child.try_wait().unwrap()).await.code()
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -176,8 +187,16 @@ impl Drop for Server {
     }
 }
 
-fn command(data: &Path, arguments: &[String]) -> Command {
-    let mut command = Command::new(program());
+/// The command line of a host.
+pub fn command(within: &[String], data: &Path, arguments: &[String]) -> Command {
+    let mut command = match within.split_first() {
+        None => Command::new(program()),
+        Some((first, rest)) => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(program());
+            command
+        }
+    };
     command
         .args(["serve", "--json", "--listen", "127.0.0.1:0", "--health", "127.0.0.1:0", "--data"])
         .arg(data)

@@ -20,8 +20,8 @@ pub use self::payloads::{KeptPayload, NewPayload, PayloadKind, Payloads, Piece};
 pub use self::seal::WrappedKey;
 pub use self::secrets::{SealedSecret, SealedSecrets, SecretValue, SecretsKey, Vault};
 pub use self::store::{
-    Change, ComponentRow, LogKeyRow, LogRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, SecretRow,
-    Store, TenantRow, TenantRows, VersionRow,
+    Change, ComponentRow, KeptLogs, LogKeyRow, LogRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow,
+    SecretRow, Store, TenantRow, TenantRows, VersionRow,
 };
 pub use self::volumes::{Volume, VolumeUsage, Volumes};
 
