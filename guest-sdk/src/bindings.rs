@@ -15,3 +15,13 @@ wit_bindgen::generate!({
     generate_all,
     pub_export_macro: true,
 });
+
+/// The second draft of `wasi:keyvalue`, for its versions of values.
+#[cfg(target_family = "wasm")]
+pub mod draft2 {
+    wit_bindgen::generate!({
+        path: "../wit/keyvalue-draft2",
+        world: "wasi:keyvalue/imports",
+        generate_all,
+    });
+}

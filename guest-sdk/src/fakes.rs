@@ -54,6 +54,14 @@ pub mod kv {
             self.0.borrow_mut().read_only = true;
             self
         }
+
+        /// Has another call set `key` just before [`crate::kv::Bucket::update`] next replaces a value; of several, each
+        /// before one attempt.
+        #[expect(clippy::return_self_not_must_use, reason = "most tests end here")]
+        pub fn rival(self, key: &str, value: impl AsRef<[u8]>) -> Self {
+            self.0.borrow_mut().rivals.push_back((key.to_owned(), value.as_ref().to_vec()));
+            self
+        }
     }
 
     impl fmt::Debug for Granted {

@@ -15,7 +15,8 @@
 //! ```
 //!
 //! [`Error`](crate::Error) takes an [`std::io::Error`] by `?`: what the grant does not allow is denied, all else failed.
-//! Quotas and read-only mounts are the host's; the test's folder has none.
+//! Quotas and read-only mounts are the host's; the test's folder has none. A mount that policy grants as a scratch folder is
+//! empty when a call begins and gone when it ends, and is otherwise like any other.
 
 #[cfg(not(target_family = "wasm"))]
 pub(crate) mod fake;

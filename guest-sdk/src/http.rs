@@ -1,7 +1,8 @@
 //! Requests over HTTP (`wasi:http`), one at a time: a call waits for each.
 //!
 //! Policy says which hosts, methods and paths a tool may ask; every other request is [`Error::denied`], before anything
-//! leaves the host. Redirects are answers like any other: to follow one is another request, which policy looks at again.
+//! leaves the host. Where policy has the host send a secret along, the tool neither has it nor sees it: it asks as if
+//! there were none, and what it sends as that header itself is left out. Redirects are answers like any other: to follow one is another request, which policy looks at again.
 //!
 //! ```
 //! use cofferdam_sdk::{fakes, http};

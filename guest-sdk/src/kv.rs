@@ -1,7 +1,8 @@
 //! Buckets of keys and values, which outlive the call (`wasi:keyvalue`).
 //!
 //! A bucket belongs to the tenant; policy says which a tool may open, and whether it may change them. A key is text, a
-//! value is bytes. [`Bucket::increment`] is atomic over all calls; everything else is the last writer's.
+//! value is bytes. [`Bucket::increment`] and [`Bucket::update`] are atomic over all calls; everything else is the
+//! last writer's.
 //!
 //! ```
 //! use cofferdam_sdk::{fakes, kv};
@@ -29,6 +30,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+
+/// How often [`Bucket::update`] tries.
+const UPDATE_TRIES_MAX: usize = 50;
 
 /// An open bucket.
 #[derive(Debug)]
@@ -163,6 +167,30 @@ impl Bucket {
         self.0.increment(key, delta)
     }
 
+    /// Replaces the value of `key` by what `change` makes of it, and gives that. Where another call changed the value
+    /// meanwhile nothing is lost: `change` is asked again, with the value that is there now.
+    ///
+    /// # Errors
+    ///
+    /// What `change` says; as for [`Bucket::set`]; [`Error::unavailable`] where others are always quicker.
+    pub fn update(
+        &self,
+        key: &str,
+        mut change: impl FnMut(Option<Vec<u8>>) -> Result<Vec<u8>, Error>,
+    ) -> Result<Vec<u8>, Error> {
+        let mut watched = self.0.watch(key)?;
+        for _ in 0..UPDATE_TRIES_MAX {
+            let value = change(self.0.current(&watched)?)?;
+            match self.0.swap(watched, &value)? {
+                None => return Ok(value),
+                Some(again) => watched = again,
+            }
+        }
+        Err(Error::unavailable(format!(
+            "the value of {key:?} changed {UPDATE_TRIES_MAX} times while it was to be replaced"
+        )))
+    }
+
     /// All keys, in no stated order. A page of them is an operation.
     pub fn keys(&self) -> Keys<'_> {
         Keys { bucket: self, page: Vec::new().into_iter(), next: Some(Cursor::Start) }
@@ -251,6 +279,24 @@ mod tests {
         assert_eq!(bucket.increment("n", 3).unwrap(), 5);
         assert_eq!(bucket.increment("text", 1).unwrap_err().kind(), ErrorKind::Failed);
         assert_eq!(bucket.increment("n", u64::MAX).unwrap_err().kind(), ErrorKind::Failed);
+    }
+
+    #[test]
+    fn an_update_that_somebody_overtakes_is_made_again() {
+        fakes::kv::grant("notes").with("n", "1").rival("n", "10").rival("n", "100");
+        let bucket = open("notes").unwrap();
+        let mut seen = Vec::new();
+        let value = bucket.update("n", |value| {
+            let number: u64 = String::from_utf8(value.unwrap()).unwrap().parse().unwrap();
+            seen.push(number);
+            Ok((number + 1).to_string().into_bytes())
+        });
+        assert_eq!((value.unwrap(), seen), (b"101".to_vec(), vec![1, 10, 100]));
+        assert_eq!(bucket.update("new", |value| Ok(vec![u8::from(value.is_some())])).unwrap(), [0]);
+        let refused = bucket.update("n", |_| Err(Error::failed("no"))).unwrap_err();
+        assert_eq!((refused.kind(), bucket.get("n").unwrap()), (ErrorKind::Failed, Some(b"101".to_vec())));
+        fakes::kv::grant("notes").read_only();
+        assert_eq!(bucket.update("n", |_| Ok(vec![])).unwrap_err().kind(), ErrorKind::Denied);
     }
 
     #[test]

@@ -147,7 +147,7 @@ pub enum CapabilityUse {
         access: Touch,
         /// Where it found the volume.
         mount: String,
-        /// The volume.
+        /// The volume; `(scratch)` for a folder of the call's own.
         volume: String,
     },
     /// It sent a request.

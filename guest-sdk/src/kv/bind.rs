@@ -1,7 +1,9 @@
-//! `wasi:keyvalue` 0.2.0-draft.
+//! `wasi:keyvalue` 0.2.0-draft, and of its second draft the versions of values.
 
+use std::cell::OnceCell;
 use std::fmt;
 
+use crate::bindings::draft2::wasi::keyvalue::{atomics as versions, store as versioned};
 use crate::bindings::wasi::keyvalue::{atomics, batch, store};
 use crate::error::Error;
 
@@ -9,7 +11,12 @@ use crate::error::Error;
 pub(crate) struct Bucket {
     name: String,
     bucket: store::Bucket,
+    /// The same bucket, once a value is replaced by its version.
+    versioned: OnceCell<versioned::Bucket>,
 }
+
+/// A key that was looked at.
+pub(crate) struct Watched(versions::Cas);
 
 impl fmt::Debug for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -20,7 +27,7 @@ impl fmt::Debug for Bucket {
 pub(crate) fn open(bucket: &str) -> Result<Bucket, Error> {
     let name = bucket.to_owned();
     let bucket = store::open(bucket).map_err(|error| fault(bucket, error))?;
-    Ok(Bucket { name, bucket })
+    Ok(Bucket { name, bucket, versioned: OnceCell::new() })
 }
 
 impl Bucket {
@@ -60,6 +67,40 @@ impl Bucket {
     pub(crate) fn list(&self, cursor: Option<u64>) -> Result<(Vec<String>, Option<u64>), Error> {
         let page = self.bucket.list_keys(cursor).map_err(|error| self.fault(error))?;
         Ok((page.keys, page.cursor))
+    }
+
+    /// Looks at a key; [`Bucket::swap`] replaces what was there then.
+    pub(crate) fn watch(&self, key: &str) -> Result<Watched, Error> {
+        let bucket = match self.versioned.get() {
+            Some(bucket) => bucket,
+            None => {
+                let bucket = versioned::open(&self.name).map_err(|error| self.other_fault(error))?;
+                self.versioned.get_or_init(|| bucket)
+            }
+        };
+        versions::Cas::new(bucket, key).map(Watched).map_err(|error| self.other_fault(error))
+    }
+
+    /// The value of what is watched, which is looked at again.
+    pub(crate) fn current(&self, watched: &Watched) -> Result<Option<Vec<u8>>, Error> {
+        watched.0.current().map_err(|error| self.other_fault(error))
+    }
+
+    /// Replaces it, unless somebody else did; then it is looked at again.
+    pub(crate) fn swap(&self, watched: Watched, value: &[u8]) -> Result<Option<Watched>, Error> {
+        match versions::swap(watched.0, value) {
+            Ok(()) => Ok(None),
+            Err(versions::CasError::CasFailed(again)) => Ok(Some(Watched(again))),
+            Err(versions::CasError::StoreError(error)) => Err(self.other_fault(error)),
+        }
+    }
+
+    fn other_fault(&self, error: versioned::Error) -> Error {
+        self.fault(match error {
+            versioned::Error::AccessDenied => store::Error::AccessDenied,
+            versioned::Error::NoSuchStore => store::Error::NoSuchStore,
+            versioned::Error::Other(text) => store::Error::Other(text),
+        })
     }
 
     fn fault(&self, error: store::Error) -> Error {

@@ -18,6 +18,15 @@ thread_local! {
 pub(crate) struct Content {
     pub(crate) values: BTreeMap<String, Vec<u8>>,
     pub(crate) read_only: bool,
+    /// What another call sets before the next values are replaced, the first one first.
+    pub(crate) rivals: std::collections::VecDeque<(String, Vec<u8>)>,
+}
+
+/// A key that was looked at.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    key: String,
+    value: Option<Vec<u8>>,
 }
 
 /// A bucket that a tool opened.
@@ -101,6 +110,30 @@ impl Bucket {
         let keys: Vec<String> = content.values.keys().skip(behind).take(PAGE).cloned().collect();
         let next = behind + keys.len();
         Ok((keys, (next < content.values.len()).then_some(next as u64)))
+    }
+
+    pub(crate) fn watch(&self, key: &str) -> Result<Watched, Error> {
+        Ok(Watched { key: key.to_owned(), value: self.get(key)? })
+    }
+
+    pub(crate) fn current(&self, watched: &Watched) -> Result<Option<Vec<u8>>, Error> {
+        Ok(watched.value.clone())
+    }
+
+    pub(crate) fn swap(&self, watched: Watched, value: &[u8]) -> Result<Option<Watched>, Error> {
+        let rival = self.content.borrow_mut().rivals.pop_front();
+        let Watched { key, value: seen } = watched;
+        let swapped = self.change(|values| {
+            if let Some((key, value)) = rival {
+                values.insert(key, value);
+            }
+            let unchanged = values.get(&key) == seen.as_ref();
+            if unchanged {
+                values.insert(key.clone(), value.to_vec());
+            }
+            unchanged
+        })?;
+        if swapped { Ok(None) } else { self.watch(&key).map(Some) }
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<String, Vec<u8>>) -> T) -> Result<T, Error> {

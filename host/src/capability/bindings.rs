@@ -25,3 +25,24 @@ wasmtime::component::bindgen!({
         "wasi:keyvalue/store.bucket": crate::capability::kv::OpenBucket,
     },
 });
+
+/// The second draft of `wasi:keyvalue`.
+pub mod draft2 {
+    wasmtime::component::bindgen!({
+        path: "../wit/keyvalue-draft2",
+        world: "wasi:keyvalue/imports",
+        imports: {
+            "wasi:keyvalue/store.open": trappable,
+            "wasi:keyvalue/store.[drop]bucket": trappable,
+            "wasi:keyvalue/atomics.[drop]cas": trappable,
+            default: async | trappable,
+        },
+        trappable_error_type: {
+            "wasi:keyvalue/store.error" => crate::capability::kv::KvFault,
+        },
+        with: {
+            "wasi:keyvalue/store.bucket": crate::capability::kv::OpenBucket,
+            "wasi:keyvalue/atomics.cas": crate::capability::kv::Watched,
+        },
+    });
+}

@@ -20,6 +20,7 @@ mod file;
 mod folder;
 mod mount;
 mod path;
+mod scratch;
 mod space;
 #[cfg(test)]
 mod tests;

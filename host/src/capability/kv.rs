@@ -1,6 +1,7 @@
 //! Buckets for guests: which a call may open, what it may do there, and how often.
 
 mod bind;
+mod bind2;
 #[cfg(test)]
 mod tests;
 
@@ -55,6 +56,15 @@ impl From<KvError> for KvFault {
 pub struct OpenBucket {
     bucket: Bucket,
     access: Access,
+}
+
+/// A key that a call has looked at, to replace its value unless somebody else changes it first.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    bucket: OpenBucket,
+    key: String,
+    /// Of the value that was there; absent where there was none.
+    version: Option<u64>,
 }
 
 impl OpenBucket {
@@ -225,6 +235,58 @@ impl KvCall {
         Ok(self.begin(bucket, Touch::Write, 1).await?.increment(&self.changed(bucket), key, delta).await?)
     }
 
+    /// Adds `delta`, which can be negative, to the counter at `key` and gives what it is then.
+    ///
+    /// # Errors
+    ///
+    /// As for [`KvCall::increment`].
+    pub async fn add(&mut self, bucket: &OpenBucket, key: String, delta: i64) -> Result<i64, KvFault> {
+        self.check_access(bucket, "increment")?;
+        self.check_key(&key)?;
+        Ok(self.begin(bucket, Touch::Write, 1).await?.add(&self.changed(bucket), key, delta).await?)
+    }
+
+    /// The version of the value of `key`; nothing where there is none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`KvCall::get`].
+    pub async fn version(&mut self, bucket: &OpenBucket, key: &str) -> Result<Option<u64>, KvFault> {
+        self.check_key(key)?;
+        Ok(self.begin(bucket, Touch::Read, 1).await?.version(&bucket.bucket, key).await?)
+    }
+
+    /// The value of `key`, and its version.
+    ///
+    /// # Errors
+    ///
+    /// As for [`KvCall::get`].
+    pub async fn get_versioned(&mut self, bucket: &OpenBucket, key: &str) -> Result<Option<(Vec<u8>, u64)>, KvFault> {
+        self.check_key(key)?;
+        let found = self.begin(bucket, Touch::Read, 1).await?.get_versioned(&bucket.bucket, key).await?;
+        Ok(found.map(|found| (found.value, found.version)))
+    }
+
+    /// Replaces the value of what was watched, and gives whether it was still that. No version comes twice, so that a
+    /// value that went and came back is another one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`KvCall::set_many`].
+    pub async fn swap(&mut self, watched: &Watched, value: Vec<u8>) -> Result<bool, KvFault> {
+        let Watched { bucket, key, version } = watched;
+        self.check_access(bucket, "set")?;
+        if value.len() as u64 > self.value_bytes_max {
+            return Err(over("kv_value_bytes", self.value_bytes_max, "store less under one key"));
+        }
+        let store = self.begin(bucket, Touch::Write, 1).await?;
+        match store.swap(&self.changed(bucket), key.clone(), *version, value).await {
+            Ok(()) => Ok(true),
+            Err(KvError::Changed) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Counts `operations` against the call's, waits for the decision, notes the use, and gives the store.
     async fn begin(&mut self, bucket: &OpenBucket, access: Touch, operations: usize) -> Result<KvStore, KvFault> {
         // An empty batch asks the store too.
@@ -258,7 +320,8 @@ impl KvCall {
     fn check_access(&self, bucket: &OpenBucket, action: &str) -> Result<(), KvFault> {
         match bucket.access {
             Access::ReadWrite => Ok(()),
-            Access::ReadOnly => {
+            // No bucket is a call's own.
+            Access::ReadOnly | Access::Scratch => {
                 self.deny(format!("{action} in {:?}", bucket.bucket.name), "the kv grant is read-only".to_owned());
                 Err(KvFault::Denied)
             }

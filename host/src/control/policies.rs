@@ -107,7 +107,12 @@ impl Control {
             (package, explanation)
         });
         let packages = explained.collect();
-        Ok(PolicyChecked { digest: policy.digest(), warnings: policy::check(ceiling, &policy), packages })
+        let mut warnings = policy::check(ceiling, &policy);
+        // Which secrets there are is for those alone who may list them.
+        if caller.principal.needs(&[Scope::Operator, Scope::Auditor]).is_ok() {
+            warnings.extend(policy::unset(&policy, |name| caller.tenant.secrets.secrets.contains_key(name)));
+        }
+        Ok(PolicyChecked { digest: policy.digest(), warnings, packages })
     }
 
     /// Puts a ceiling in force, from the next call on; nothing where it is in force already.

@@ -57,9 +57,11 @@ impl Host {
         quotas.buckets_bytes_max.store(in_force.buckets_bytes_max(), Ordering::Relaxed);
         quotas.volumes_bytes_max.store(in_force.volumes_bytes_max(), Ordering::Relaxed);
         quotas.payloads_bytes_max.store(in_force.payloads_bytes_max(), Ordering::Relaxed);
+        let volumes = Volumes::new(&folder);
+        volumes.clear_scratch()?;
         let services = Services {
             kv: Some(KvStore::open(&folder.buckets()).await?),
-            files: Some(Files::new(Volumes::new(&folder), Arc::clone(&quotas))),
+            files: Some(Files::new(volumes, Arc::clone(&quotas))),
             http: Some(Broker::new(&settings.egress)?),
             vault: Some(vault.clone()),
             quotas: Arc::clone(&quotas),

@@ -13,7 +13,7 @@ use super::parse::{LimitLines, duration_words, size_words};
 use super::pattern::Pattern;
 use super::rows::{At, AuditCap, AuditRules, CeilingGives, EgressRules, Quota, Row, Rows, Store, TenantGives, Tools};
 use super::{Ceiling, Policy, words};
-use crate::id::{Origin, PackageRef};
+use crate::id::{Origin, PackageRef, SecretName};
 use crate::limits::CallLimits;
 
 /// The warnings that are told. Bounds the answer to a hostile file.
@@ -54,6 +54,21 @@ pub fn check(ceiling: &Ceiling, policy: &Policy) -> Vec<Warning> {
     }
     warnings.egress(&rules.egress, &ceiling.rules().host.egress);
     warnings.audit(&rules.audit, &ceiling.rules().host.audit);
+    warnings.sorted()
+}
+
+/// Rules of a policy that send a secret which is not set; `is_set` knows which are.
+pub fn unset(policy: &Policy, is_set: impl Fn(&SecretName) -> bool) -> Vec<Warning> {
+    let mut warnings = Warnings::default();
+    for row in &policy.rules().grants.all {
+        for (nth, at) in row.gives.http.iter().enumerate() {
+            let Some(credential) = at.value.credential().filter(|credential| !is_set(&credential.secret)) else {
+                continue;
+            };
+            let message = format!("there is no secret \"{}\": until it is set, nothing is sent", credential.secret);
+            warnings.add(at.line, format!("grant[{}].http[{}].credential", row.number, nth + 1), message);
+        }
+    }
     warnings.sorted()
 }
 
@@ -284,7 +299,7 @@ impl Warnings {
         for (nth, at) in stores.iter().enumerate() {
             let key = format!("grant[{}].{kind}[{}]", row.number, nth + 1);
             let quota = at.value.quota;
-            if quota.access > cap.access {
+            if quota.access.under(cap.access) < quota.access {
                 self.add(at.line, format!("{key}.access"), format!("it is cut to {}", cap.access.as_str()));
             }
             let most = cap.bytes_max.unwrap_or(u64::MAX).min(all);

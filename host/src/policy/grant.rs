@@ -101,7 +101,12 @@ pub enum Access {
     ReadOnly,
     /// Looked at and changed.
     ReadWrite,
+    /// Of files: a folder of the call's own, empty at its start and gone after it.
+    Scratch,
 }
+
+/// What stands for the volume where there is none: no volume can be called so.
+pub const SCRATCH: &str = "(scratch)";
 
 impl Access {
     /// Its name in the policy.
@@ -109,7 +114,13 @@ impl Access {
         match self {
             Self::ReadOnly => "read-only",
             Self::ReadWrite => "read-write",
+            Self::Scratch => "scratch",
         }
+    }
+
+    /// What is left of it under a ceiling's: what is the call's own is not the ceiling's to keep from change.
+    pub(super) fn under(self, cap: Self) -> Self {
+        if self == Self::Scratch { self } else { self.min(cap) }
     }
 }
 
@@ -129,7 +140,7 @@ pub struct KvGrant {
 /// A volume of the tenant's files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FilesGrant {
-    /// The volume; it lives in the tenant's own name space.
+    /// The volume; it lives in the tenant's own name space. [`SCRATCH`] for a folder of the call's own.
     pub volume: String,
     /// Where the guest finds it, an absolute path.
     pub mount: String,

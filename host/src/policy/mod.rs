@@ -29,11 +29,11 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-pub use self::check::{Warning, check, check_ceiling};
+pub use self::check::{Warning, check, check_ceiling, unset};
 pub use self::decide::{Allowed, Decision, Denied, Layer, Needs, Subject, Withheld, decide};
 pub use self::diff::{Effect, EffectKind, Effects, PackageEffects, diff, diff_offline};
 pub use self::explain::{AskedKey, Explanation, Held, InForce, Lost, Use, UseAnswer, explain, lost};
-pub use self::grant::{Access, Clock, FilesGrant, Grant, GrantKind, Grants, KvGrant, LogLevel, Random};
+pub use self::grant::{Access, Clock, FilesGrant, Grant, GrantKind, Grants, KvGrant, LogLevel, Random, SCRATCH};
 pub use self::http::{
     Credential, CredentialPlace, EgressQuotas, HeaderFields, HttpGrant, HttpRule, HttpTarget, InvalidRule, Matched,
     Refusal, Scheme,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::grant::{Access, GrantKind, Grants};
+use super::grant::{Access, FilesGrant, Grant, GrantKind, Grants, SCRATCH};
 use super::weigh::Defaults;
 use crate::id::{PackageRef, SecretName};
 use crate::uses::{CapabilityUse, Clock, LogLevel, Scheme, Touch};
@@ -92,7 +92,10 @@ impl Writer<'_> {
             }
             CapabilityUse::Files { access, mount, volume } => {
                 // A package has a volume at one place, and a place has one volume.
-                let other = |(place, (name, _)): (&String, &(String, Access))| (place == mount) != (name == volume);
+                // Scratch folders are as many as there are places for them.
+                let other = |(place, (name, _)): (&String, &(String, Access))| {
+                    (place == mount) != (name == volume) && !(name == SCRATCH && volume == SCRATCH)
+                };
                 if self.volumes.iter().any(other) {
                     self.done.impossible.push(used.clone());
                     return;
@@ -223,9 +226,12 @@ impl Writer<'_> {
     }
 
     fn volume(&self, name: &str, mount: &str, access: Access) -> String {
-        let mut keys =
-            format!("volume = {}, mount = {}, access = \"{}\"", quoted(name), quoted(mount), access.as_str());
-        let held = self.present.and_then(|grants| grants.files.iter().find(|grant| grant.volume == name));
+        let mut keys = match name {
+            SCRATCH => format!("mount = {}, access = \"scratch\"", quoted(mount)),
+            _ => format!("volume = {}, mount = {}, access = \"{}\"", quoted(name), quoted(mount), access.as_str()),
+        };
+        let same = |grant: &&Grant<FilesGrant>| grant.volume == name && (name != SCRATCH || grant.mount == mount);
+        let held = self.present.and_then(|grants| grants.files.iter().find(same));
         if let Some(grant) = held {
             quota(&mut keys, "bytes_max", grant.bytes_max, Defaults::VOLUME.bytes);
             quota(&mut keys, "files_max", grant.files_max, Defaults::VOLUME.items);

@@ -180,6 +180,13 @@ const OFFERS: &[Offer] = &[
         grant: Some(GrantKind::Kv),
     },
     Offer {
+        package: "wasi:keyvalue",
+        version: "0.2.0-draft2",
+        interfaces: &["atomics", "batch", "store"],
+        words: "asks for key-value buckets (wasi:keyvalue): it opens the tenant's buckets that the policy grants as kv",
+        grant: Some(GrantKind::Kv),
+    },
+    Offer {
         package: "wasi:config",
         version: "0.2.0-rc.1",
         interfaces: &["store"],
@@ -297,6 +304,7 @@ mod tests {
             "wasi:cli/stdin@0.3.0",
             "wasi:http/client@0.3.1",
             "wasi:keyvalue/store@0.2.0-draft",
+            "wasi:keyvalue/atomics@0.2.0-draft2",
             "cofferdam:tool/progress@1.0.0",
         ] {
             assert_eq!(refuse(import), None);
@@ -310,7 +318,7 @@ mod tests {
             assert!(reason.contains(import) && reason.contains(words), "{reason}");
         };
         near("wasi:keyvalue/stores@0.2.0-draft", "wasi:keyvalue/store@0.2.0-draft");
-        near("wasi:keyvalue/store@0.2.0-draft2", "wasi:keyvalue/store@0.2.0-draft");
+        near("wasi:keyvalue/store@0.2.0-draft3", "wasi:keyvalue/store@0.2.0-draft");
         near("wasi:http/outgoing-handlers@0.2.0", "wasi:http/outgoing-handler@0.2");
         near("wasi:cli/stdin@0.4.0", "wasi:cli/stdin@0.");
         near("wasi:cli/stdin@0.3.0-rc-2026-01-06", "wasi:cli/stdin@0.");

@@ -25,7 +25,7 @@ impl DataFolder {
         let path = fs::canonicalize(path).map_err(unusable)?;
         let folder = Self(path);
         let parts = [folder.journal(), folder.blobs(), folder.artefacts(), folder.volumes(), folder.keys()];
-        for part in parts.iter().chain([&folder.uploads()]) {
+        for part in parts.iter().chain([&folder.uploads(), &folder.scratch()]) {
             private_folder(part).map_err(failed)?;
         }
         // The new names have to outlive a loss of power as what will be in them does.
@@ -77,6 +77,11 @@ impl DataFolder {
     /// Tenants' files: `volumes/<tenant>/<volume>/`.
     pub fn volumes(&self) -> PathBuf {
         self.0.join("volumes")
+    }
+
+    /// Folders of calls that run, gone with them.
+    pub fn scratch(&self) -> PathBuf {
+        self.0.join("scratch")
     }
 
     /// The host's own secrets.

@@ -58,11 +58,14 @@ pub enum KvError {
         maximum: u64,
     },
     /// `increment` on a value that is not a counter.
-    #[error("the value is not a counter: a counter is the text of an unsigned 64-bit number")]
+    #[error("the value is not a counter: a counter is the text of an unsigned 64-bit number, or of a signed one")]
     NotACounter,
-    /// The counter would pass 2^64 - 1.
+    /// The counter would pass 2^64 - 1, or what a signed one can be.
     #[error("the counter would overflow")]
     Overflow,
+    /// `swap` of a value that is not there any more. Nothing was done.
+    #[error("the value has changed since it was looked at")]
+    Changed,
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] crate::Error),
@@ -139,6 +142,13 @@ impl KvStore {
             sqlx::query_as::<_, (Vec<u8>, i64)>(in_bucket!("select value, version from items where", "and key = ?"));
         let row = query.bind(bucket.tenant.as_str()).bind(&bucket.name).bind(key).fetch_optional(&self.readers).await?;
         Ok(row.map(|(value, version)| Versioned { value, version: version.cast_unsigned() }))
+    }
+
+    /// The version of the value of `key`.
+    pub async fn version(&self, bucket: &Bucket, key: &str) -> Result<Option<u64>, KvError> {
+        let query = sqlx::query_scalar::<_, i64>(in_bucket!("select version from items where", "and key = ?"));
+        let query = query.bind(bucket.tenant.as_str()).bind(&bucket.name).bind(key);
+        Ok(query.fetch_optional(&self.readers).await?.map(i64::cast_unsigned))
     }
 
     /// The values of `keys`, in their order, all as they were at one moment.
@@ -222,6 +232,30 @@ impl KvStore {
     /// # Errors
     /// [`KvError::NotACounter`], [`KvError::Overflow`], [`KvError::Quota`] or [`KvError::Store`].
     pub async fn increment(&self, bucket: &Bucket, key: String, delta: u64) -> Result<u64, KvError> {
-        self.writer.write(bucket, Write::Increment(key, delta)).await
+        let counted = self.writer.write(bucket, Write::Add(key, delta.into(), 0, u64::MAX.into())).await?;
+        u64::try_from(counted).map_err(|_| KvError::Overflow)
+    }
+
+    /// The same for a signed counter.
+    ///
+    /// # Errors
+    /// As for [`KvStore::increment`].
+    pub async fn add(&self, bucket: &Bucket, key: String, delta: i64) -> Result<i64, KvError> {
+        let write = Write::Add(key, delta.into(), i64::MIN.into(), i64::MAX.into());
+        i64::try_from(self.writer.write(bucket, write).await?).map_err(|_| KvError::Overflow)
+    }
+
+    /// Sets `key` if its value has this version still; `None`: if there is none still.
+    ///
+    /// # Errors
+    /// [`KvError::Changed`] where it has not; [`KvError::Quota`] or [`KvError::Store`].
+    pub async fn swap(
+        &self,
+        bucket: &Bucket,
+        key: String,
+        version: Option<u64>,
+        value: Vec<u8>,
+    ) -> Result<(), KvError> {
+        self.writer.write(bucket, Write::Swap { key, version, value }).await.map(drop)
     }
 }

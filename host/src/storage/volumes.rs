@@ -53,12 +53,38 @@ pub struct VolumeUsage {
 
 /// Every tenant's volumes. Its methods touch the disk: not for an async thread.
 #[derive(Debug, Clone)]
-pub struct Volumes(PathBuf);
+pub struct Volumes {
+    volumes: PathBuf,
+    scratch: PathBuf,
+}
 
 impl Volumes {
     /// The volumes of a data folder.
     pub fn new(folder: &DataFolder) -> Self {
-        Self(folder.volumes())
+        Self { volumes: folder.volumes(), scratch: folder.scratch() }
+    }
+
+    /// A new, empty folder for one call, which whoever asked removes.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make_scratch(&self) -> Result<PathBuf> {
+        let folder = tempfile::Builder::new().prefix("call-").tempdir_in(&self.scratch);
+        Ok(folder.map_err(failed)?.keep())
+    }
+
+    /// Removes what calls of an earlier start left.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn clear_scratch(&self) -> Result<()> {
+        for entry in fs::read_dir(&self.scratch).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let is_folder = entry.file_type().map_err(failed)?.is_dir();
+            let removed = if is_folder { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
+            removed.map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// The folder of a volume, made where there is none.
@@ -66,13 +92,13 @@ impl Volumes {
     /// # Errors
     /// When it cannot be made.
     pub fn open(&self, tenant: &TenantId, volume: &Volume) -> Result<PathBuf> {
-        let owner = self.0.join(tenant.as_str());
+        let owner = self.volumes.join(tenant.as_str());
         let path = owner.join(volume.as_str());
         if fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir()) {
             return Ok(path);
         }
         private_folder(&path).map_err(failed)?;
-        for parent in [&owner, &self.0] {
+        for parent in [&owner, &self.volumes] {
             sync_folder(parent).map_err(failed)?;
         }
         Ok(path)
@@ -83,7 +109,7 @@ impl Volumes {
     /// # Errors
     /// When its folder cannot be read.
     pub fn usage(&self, tenant: &TenantId, volume: &Volume) -> Result<VolumeUsage> {
-        measured(&self.0.join(tenant.as_str()).join(volume.as_str()))
+        measured(&self.volumes.join(tenant.as_str()).join(volume.as_str()))
     }
 
     /// What is in all volumes of `tenant` together.
@@ -91,7 +117,7 @@ impl Volumes {
     /// # Errors
     /// When a folder cannot be read.
     pub fn usage_of_tenant(&self, tenant: &TenantId) -> Result<VolumeUsage> {
-        let owner = self.0.join(tenant.as_str());
+        let owner = self.volumes.join(tenant.as_str());
         let mut whole = measured(&owner)?;
         // The volumes' own folders are the host's, not the tenant's.
         if let Ok(volumes) = fs::read_dir(&owner) {

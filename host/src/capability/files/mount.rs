@@ -7,6 +7,7 @@ use std::sync::Arc;
 use cap_std::fs::Dir;
 use tokio::sync::OnceCell;
 
+use super::scratch::Scratch;
 use super::space::{Quota, Space};
 use super::{Facts, Fault, Files, Handles};
 use crate::capability::effects::{DeniedUse, Effects, Stop};
@@ -31,6 +32,8 @@ pub(super) struct Opened {
     pub(super) root: Arc<Dir>,
     /// The length of the root's own path on the host.
     root_path_bytes: usize,
+    /// Where it is the call's alone: goes with the last handle.
+    _scratch: Option<Scratch>,
 }
 
 impl fmt::Debug for Mount {
@@ -59,7 +62,7 @@ impl Mount {
 
     /// Whether the guest may change it.
     pub fn is_writable(&self) -> bool {
-        self.grant.access == Access::ReadWrite
+        self.grant.access != Access::ReadOnly
     }
 
     /// The volume, for a use of it; waits for the decision, so nothing that comes from here is touched before it.
@@ -68,9 +71,15 @@ impl Mount {
             .opened
             .get_or_try_init(|| async {
                 self.effects.before_effect().await.map_err(Stop::AuditUnavailable)?;
-                let (space, root) = self.files.open(&self.tenant, &self.grant.volume).await?;
+                let (space, root, scratch) = if self.grant.access == Access::Scratch {
+                    let (space, root, scratch) = self.files.scratch(&self.tenant).await?;
+                    (space, root, Some(scratch))
+                } else {
+                    let (space, root) = self.files.open(&self.tenant, &self.grant.volume).await?;
+                    (space, root, None)
+                };
                 let root_path_bytes = host_path_bytes(&root)?;
-                Ok::<_, Fault>(Arc::new(Opened { space, root: Arc::new(root), root_path_bytes }))
+                Ok::<_, Fault>(Arc::new(Opened { space, root: Arc::new(root), root_path_bytes, _scratch: scratch }))
             })
             .await?;
         self.used(access);

@@ -119,11 +119,7 @@ impl Files {
         let (shared, tenant) = (Arc::clone(&self.0), tenant.clone());
         blocking(move || {
             let volumes = &shared.volumes;
-            if !space.tenant.measured.load(Ordering::Relaxed) {
-                let usage = volumes.usage_of_tenant(&tenant).map_err(|error| failed(&error))?;
-                space.tenant.bytes.store(usage.bytes, Ordering::Relaxed);
-                space.tenant.measured.store(true, Ordering::Relaxed);
-            }
+            space.tenant.measure(volumes, &tenant)?;
             let path = volumes.open(&tenant, &volume).map_err(|error| failed(&error))?;
             if !space.counts.lock().measured {
                 let usage = volumes.usage(&tenant, &volume).map_err(|error| failed(&error))?;
@@ -135,6 +131,30 @@ impl Files {
             Ok((space, folder))
         })
         .await
+    }
+
+    /// Measures what all of the tenant's volumes hold, where that was not done.
+    pub(super) async fn measure(&self, tenant: &TenantId, space: &Arc<Space>) -> Result<(), Fault> {
+        let whole = Arc::clone(&space.tenant.turn).lock_owned().await;
+        let (shared, tenant, space) = (Arc::clone(&self.0), tenant.clone(), Arc::clone(space));
+        blocking(move || {
+            space.tenant.measure(&shared.volumes, &tenant)?;
+            drop(whole);
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) fn volumes(&self) -> &Volumes {
+        &self.0.volumes
+    }
+
+    /// The count of something that one call alone has, among the tenant's.
+    pub(super) fn space_of_call(&self, tenant: &TenantId) -> Arc<Space> {
+        let mut known = self.0.known.lock();
+        let whole = Arc::clone(known.tenants.entry(tenant.clone()).or_default());
+        let counts = Counts { measured: true, ..Counts::default() };
+        Arc::new(Space { tenant: whole, turn: Arc::default(), counts: Mutex::new(counts) })
     }
 
     fn space(&self, tenant: &TenantId, volume: &Volume) -> Arc<Space> {
@@ -155,7 +175,19 @@ impl Files {
     }
 }
 
-fn failed(error: &dyn std::fmt::Display) -> Fault {
+impl TenantSpace {
+    /// Whoever calls this has its turn.
+    fn measure(&self, volumes: &Volumes, tenant: &TenantId) -> Result<(), Fault> {
+        if !self.measured.load(Ordering::Relaxed) {
+            let usage = volumes.usage_of_tenant(tenant).map_err(|error| failed(&error))?;
+            self.bytes.store(usage.bytes, Ordering::Relaxed);
+            self.measured.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn failed(error: &dyn std::fmt::Display) -> Fault {
     tracing::error!(%error, "a volume cannot be used");
     Fault::Io
 }
@@ -230,6 +262,13 @@ impl Space {
     fn forget(&self, counts: &mut Counts, bytes: u64) {
         counts.files = counts.files.saturating_sub(1);
         self.give_back(counts, bytes);
+    }
+
+    /// All of it is gone.
+    pub(super) fn let_go(&self) {
+        let mut counts = self.counts.lock();
+        let bytes = counts.bytes;
+        self.give_back(&mut counts, bytes);
     }
 
     fn give_back(&self, counts: &mut Counts, bytes: u64) {

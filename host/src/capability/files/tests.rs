@@ -2,6 +2,7 @@ mod handles;
 mod interface;
 mod quotas;
 mod reach;
+mod scratch;
 mod support;
 
 use super::*;

@@ -50,6 +50,8 @@ impl Exchange {
         // A lookup can be noticed too: by whoever answers for the name.
         effects.before_effect().await.map_err(Fault::AuditUnavailable)?;
         let watch = self.attach(&mut request)?;
+        // What has no room leaves nothing, not even a use in the record.
+        let connected = self.account.connection()?;
         self.account.request()?;
         effects.using(&self.used);
 
@@ -57,18 +59,18 @@ impl Exchange {
         let end = Instant::now() + timeout;
         let within = |patience: Option<Duration>| end.min(Instant::now() + patience.unwrap_or(timeout).min(timeout));
         let connected_by = within(self.patience.connect);
-        let connected = self.account.connection()?;
         let room = by(connected_by, Fault::ConnectionLimit, self.broker.room(&self.tenant)).await?.counted(connected);
         let addresses = by(connected_by, Fault::DnsTimeout, self.addresses()).await;
         effects.settle_use(&self.used, !matches!(addresses, Err(Fault::AddressProhibited)));
         let stream = self.connect(&addresses?, connected_by).await?;
-        let ready = by(connected_by, Fault::ConnectTimeout, self.speak(stream)).await?;
+        let ready = by(connected_by, Fault::ConnectTimeout, Box::pin(self.speak(stream))).await?;
         if let Some((_, used)) = &watch {
             effects.used(|known| known == used, || used.clone());
         }
         let header_bytes = self.account.left.limits.header_bytes;
         let answered_by = within(self.patience.first_byte);
-        let (mut response, driver) = by(answered_by, Fault::ResponseTimeout, ready.send(request, header_bytes)).await?;
+        let sending = Box::pin(ready.send(request, header_bytes));
+        let (mut response, driver) = by(answered_by, Fault::ResponseTimeout, sending).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Err(Fault::Upgrade);
         }
@@ -154,7 +156,7 @@ impl Exchange {
         let stream = self.broker.tls().connect(name, stream).await.map_err(|error| Fault::of_tls(&error))?;
         if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) {
             let destination = Destination { scheme: "https", authority: self.target.authority() };
-            return connection::http2(stream, header_bytes, destination).await;
+            return Box::pin(connection::http2(stream, header_bytes, destination)).await;
         }
         connection::http1(stream, header_bytes).await
     }

@@ -36,15 +36,6 @@ pub enum Fault {
     /// The response's head is past `http_header_bytes`, which is this, or has too many fields.
     #[error("limits.http_header_bytes is {0}, and the response's header fields are longer")]
     ReceivedHead(u64),
-    /// Past a quota of the tenant's, which is this.
-    #[error("{0} is {1}: ask for less at a time, or raise it in the policy")]
-    Quota(Quota, u64),
-    /// The secret that the request's rule names is not there to be sent.
-    #[error("the secret that the policy's rule names cannot be sent: it has to be set first")]
-    Credential,
-    /// A response that may hold a secret is compressed, so that nobody can look.
-    #[error("the response is compressed although it was asked for as it is")]
-    Encoded,
     /// The tenant, or the host, has as many connections as it may have.
     #[error("too many connections at once")]
     ConnectionLimit,
@@ -99,6 +90,16 @@ pub enum Fault {
     /// The guest gave its request's body up.
     #[error("the request's body was given up")]
     Aborted,
+    // What was added later stands behind the others: recordings know faults by their place.
+    /// Past a quota of the tenant's, which is this.
+    #[error("{0} is {1}: ask for less at a time, or raise it in the policy")]
+    Quota(Quota, u64),
+    /// The secret that the request's rule names is not there to be sent.
+    #[error("the secret that the policy's rule names cannot be sent: it has to be set first")]
+    Credential,
+    /// A response that may hold a secret is compressed, so that nobody can look.
+    #[error("the response is compressed although it was asked for as it is")]
+    Encoded,
     /// The record cannot be written, so nothing may leave. What is on no tape stands last: it has no number there.
     #[serde(skip)]
     #[error("audit unavailable: {0}")]

@@ -23,7 +23,7 @@ impl HasData for HasKv {
     type Data<'a> = KvView<'a>;
 }
 
-/// Links the three interfaces.
+/// Links the three interfaces, of both drafts.
 ///
 /// # Errors
 ///
@@ -31,7 +31,8 @@ impl HasData for HasKv {
 pub fn add_to_linker<T: Send + 'static>(linker: &mut Linker<T>, get: fn(&mut T) -> KvView<'_>) -> wasmtime::Result<()> {
     store::add_to_linker::<T, HasKv>(linker, get)?;
     atomics::add_to_linker::<T, HasKv>(linker, get)?;
-    batch::add_to_linker::<T, HasKv>(linker, get)
+    batch::add_to_linker::<T, HasKv>(linker, get)?;
+    super::bind2::add_to_linker(linker, get)
 }
 
 impl store::Host for KvView<'_> {

@@ -100,11 +100,16 @@ fn entry(asked: &Use, target: Option<&HttpTarget>) -> Result<Option<String>, Str
         Use::Http { .. } => target.map(http_entry).transpose()?,
         Use::Kv { bucket, access } => {
             named(bucket)?;
+            let access = (*access).min(Access::ReadWrite);
             Some(format!("kv = [{{ bucket = \"{bucket}\", access = \"{}\" }}]", access.as_str()))
         }
         Use::Files { volume, path, access } => {
             let top = path.as_deref().and_then(|path| path.strip_prefix('/')).and_then(|path| path.split('/').next());
             let top = top.filter(|top| is_name(top));
+            if *access == Access::Scratch {
+                let mount = top.map(|top| format!("mount = \"/{top}\", ")).unwrap_or_default();
+                return Ok(Some(format!("files = [{{ {mount}access = \"scratch\" }}]")));
+            }
             let name = volume.as_deref().or(top).unwrap_or("workspace");
             named(name)?;
             let mount = top.map(|top| format!(", mount = \"/{top}\"")).unwrap_or_default();

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::id::Origin;
+use crate::policy::grant::SCRATCH;
 use crate::policy::pattern::Pattern;
 use crate::policy::problem::{Problems, shown};
 use crate::policy::rows::{Row, TenantGives};
@@ -64,7 +65,10 @@ fn things(row: &Row<TenantGives>) -> Vec<(&'static str, Thing<'_>, First<'_>)> {
     let first = |value, line| First { value, number: row.number, line };
     let volumes = row.gives.files.iter().flat_map(|at| {
         let (name, mount) = (at.value.name.as_str(), at.value.mount.as_str());
-        [("files", Thing::Place(mount), first(name, at.line)), ("files", Thing::Volume(name), first(mount, at.line))]
+        let place = ("files", Thing::Place(mount), first(name, at.line));
+        // Scratch folders are as many as there are places for them.
+        let volume = (name != SCRATCH).then(|| ("files", Thing::Volume(name), first(mount, at.line)));
+        [Some(place), volume].into_iter().flatten()
     });
     let settings = row.gives.config.iter().flat_map(|at| {
         at.value.iter().map(|(key, value)| ("config", Thing::Setting(key.as_str()), first(value.as_str(), at.line)))

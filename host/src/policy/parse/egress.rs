@@ -80,14 +80,14 @@ pub(super) fn headers(problems: &mut Problems, fields: &Fields<'_>) -> Option<Re
 /// A rule's credential; nothing where that was told to be wrong.
 pub(super) fn credential(problems: &mut Problems, node: &Node, place: &str) -> Option<At<Credential>> {
     let value = match &node.value {
-        Value::Text(_) => problems.parsed(node, place, |text| text.parse().map_err(told)).map(Credential::bearer)?,
+        Value::Text(_) => problems.parsed(node, place, str::parse).map(Credential::bearer)?,
         Value::Table(_) => {
             let fields = problems.fields(node, place, &CREDENTIAL)?;
             let Some(secret) = fields.get("secret") else {
                 problems.add(fields.line, fields.place("secret"), "it has to name the secret");
                 return None;
             };
-            let secret = problems.parsed(secret, &fields.place("secret"), |text| text.parse().map_err(told));
+            let secret = problems.parsed(secret, &fields.place("secret"), str::parse);
             let keys = ["header", "query", "basic", "value"];
             let texts = keys.map(|key| fields.get(key).map(|node| problems.text(node, &fields.place(key))));
             let plain_http = fields.get("plain_http").map(|node| problems.truth(node, &fields.place("plain_http")));
@@ -106,8 +106,4 @@ pub(super) fn credential(problems: &mut Problems, node: &Node, place: &str) -> O
         _ => return problems.wrong(node, place, "the name of a secret, or a table"),
     };
     Some(At { line: node.line, value })
-}
-
-fn told(invalid: crate::id::InvalidId) -> String {
-    invalid.to_string()
 }

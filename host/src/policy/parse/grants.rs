@@ -6,7 +6,7 @@ use super::http::{any_https, http};
 use super::keys::{BUCKET_CAP, Section, VOLUME_CAP};
 use super::node::{Node, Value};
 use super::reader::Fields;
-use super::stores::{bucket, entries, quota, volume};
+use super::stores::{ACCESS, bucket, entries, quota, volume};
 use super::tenant::read_patterns;
 use super::{CONFIG_KEY_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, ENTRIES_MAX, GRANTS_MAX, THINGS_MAX, TOOLS_MAX};
 use crate::policy::grant::{Access, Clock, LogLevel, Random};
@@ -104,7 +104,7 @@ pub(super) fn ceiling(problems: &mut Problems, fields: &Fields<'_>, room: &mut R
         } else {
             let fields = whole(problems, node, &fields.place(key), "true or a table")
                 .and_then(|()| problems.fields(node, &fields.place(key), section))?;
-            quota(problems, &fields, Access::ReadWrite, items)
+            quota(problems, &fields, ACCESS, Access::ReadWrite, items)
         };
         Some(At { line: node.line, value })
     };

@@ -283,21 +283,28 @@ pub(in crate::policy) static BUCKET: Section = Section {
 pub(in crate::policy) static VOLUME: Section = Section {
     title: "files",
     doc: "A volume, made at its first use; it lives in the tenant's own name space. A package has a volume at one place \
-          only. Quotas are the volume's, whichever package writes; writing past one fails with `quota`.",
+          only. Quotas are the volume's, whichever package writes; writing past one fails with `quota`. With `access = \
+          \"scratch\"` it is no volume but a folder of the call's own, empty when the call starts and gone when it ends, \
+          with quotas of its own; what is in it counts among the tenant's volumes meanwhile.",
     keys: Keys::These(&[
         key(
             "volume",
             "a name: 1 to 64 lower-case letters, digits, `-` and `_`, beginning with a letter or digit",
             "",
-            "The volume.",
+            "The volume; left out for a scratch folder.",
         ),
         key(
             "mount",
             "an absolute path of letters, digits, `.`, `-` and `_`, at most 128 bytes",
-            "`/` and the volume's name",
+            "`/` and the volume's name; `/scratch`",
             "Where the tool finds it.",
         ),
-        key("access", "`\"read-only\"` or `\"read-write\"`", "`\"read-only\"`", "What may be done there."),
+        key(
+            "access",
+            "`\"read-only\"`, `\"read-write\"` or `\"scratch\"`",
+            "`\"read-only\"`",
+            "What may be done there, or that it is the call's own.",
+        ),
         key("bytes_max", "a size", "`\"100MiB\"`", "Contents of its files together."),
         key("files_max", "a whole number", "10,000", "Files and folders."),
     ]),

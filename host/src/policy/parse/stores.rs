@@ -2,17 +2,21 @@
 
 use super::grants::{take, word};
 use super::keys::{BUCKET, VOLUME};
-use super::node::Node;
+use super::node::{Node, Value};
 use super::reader::Fields;
 use super::{ENTRIES_MAX, MOUNT_BYTES_MAX};
-use crate::policy::grant::Access;
+use crate::policy::grant::{Access, SCRATCH};
 use crate::policy::problem::{Problems, shown};
 use crate::policy::rows::{At, Quota, Store};
 
 /// What TOML can write.
 pub(super) const SIZE_MAX: u64 = i64::MAX as u64;
 
-const ACCESS: &[(&str, Access)] = &[("read-only", Access::ReadOnly), ("read-write", Access::ReadWrite)];
+pub(super) const ACCESS: &[(&str, Access)] = &[("read-only", Access::ReadOnly), ("read-write", Access::ReadWrite)];
+
+/// What a volume's can be.
+const FILES_ACCESS: &[(&str, Access)] =
+    &[("read-only", Access::ReadOnly), ("read-write", Access::ReadWrite), ("scratch", Access::Scratch)];
 
 /// The buckets or the volumes of a grant.
 pub(super) fn entries(
@@ -39,22 +43,39 @@ pub(super) fn entries(
 pub(super) fn bucket(problems: &mut Problems, node: &Node, place: &str) -> Option<Store> {
     let fields = problems.fields(node, place, &BUCKET)?;
     let name = name(problems, &fields, "bucket");
-    let quota = quota(problems, &fields, Access::ReadOnly, "keys_max");
+    let quota = quota(problems, &fields, ACCESS, Access::ReadOnly, "keys_max");
     Some(Store { name: name?, mount: String::new(), quota })
 }
 
 pub(super) fn volume(problems: &mut Problems, node: &Node, place: &str) -> Option<Store> {
     let fields = problems.fields(node, place, &VOLUME)?;
-    let name = name(problems, &fields, "volume");
+    let is_scratch =
+        matches!(fields.get("access").map(|node| &node.value), Some(Value::Text(word)) if word == "scratch");
+    let name = match fields.get("volume") {
+        Some(node) if is_scratch => {
+            let message = "a scratch folder is the call's own and no volume: leave this out, and say where with mount";
+            problems.add(node.line, fields.place("volume"), message);
+            None
+        }
+        None if is_scratch => Some(SCRATCH.to_owned()),
+        _ => name(problems, &fields, "volume"),
+    };
     let mount = fields.get("mount").map(|node| problems.parsed(node, &fields.place("mount"), read_mount));
-    let quota = quota(problems, &fields, Access::ReadOnly, "files_max");
+    let quota = quota(problems, &fields, FILES_ACCESS, Access::ReadOnly, "files_max");
     let name = name?;
-    let mount = mount.unwrap_or_else(|| Some(format!("/{name}")))?;
+    let default = if is_scratch { "/scratch".to_owned() } else { format!("/{name}") };
+    let mount = mount.unwrap_or(Some(default))?;
     Some(Store { name, mount, quota })
 }
 
-pub(super) fn quota(problems: &mut Problems, fields: &Fields<'_>, access: Access, items: &str) -> Quota {
-    let access = word(problems, fields, "access", ACCESS).map_or(access, |at| at.value);
+pub(super) fn quota(
+    problems: &mut Problems,
+    fields: &Fields<'_>,
+    words: &[(&str, Access)],
+    access: Access,
+    items: &str,
+) -> Quota {
+    let access = word(problems, fields, "access", words).map_or(access, |at| at.value);
     let bytes_max =
         fields.get("bytes_max").and_then(|node| problems.size(node, &fields.place("bytes_max"), 0, SIZE_MAX));
     let items_max = fields.get(items).and_then(|node| problems.count(node, &fields.place(items), 0, SIZE_MAX));

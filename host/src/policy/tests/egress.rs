@@ -165,6 +165,17 @@ fn the_lesser_quota_of_both_files_is_in_force() {
     assert!(renamed.contains("is called \"requests_per_minute\""), "{renamed}");
 }
 
+#[test]
+fn rules_whose_secret_is_not_set_are_told() {
+    let text = "[[grant]]\ntools = [\"fetch\"]\nhttp = [{ host = \"a.example\", credential = \"github\" }]\n";
+    let told = |set: bool| unset(&policy(text), |_| set).iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        told(false),
+        ["line 3: grant[1].http[1].credential: there is no secret \"github\": until it is set, nothing is sent"]
+    );
+    assert!(told(true).is_empty());
+}
+
 /// What a secret was used for is kept where it can be, and lost where it would not be sent any more.
 #[test]
 fn a_use_of_a_secret_is_tried_and_suggested() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Given, Scale, ask_platform};
 use crate::policy::decide::Layer;
-use crate::policy::grant::{FilesGrant, Grant, GrantKind, KvGrant};
+use crate::policy::grant::{Access, FilesGrant, Grant, GrantKind, KvGrant};
 use crate::policy::parse::size_words;
 use crate::policy::rows::{At, CeilingGives, Quota, Row, Store, TenantGives};
 use crate::policy::words;
@@ -58,13 +58,16 @@ impl<'a> Scale<'a> {
             let grant = FilesGrant {
                 volume: volume.clone(),
                 mount: mount.clone(),
-                access: quota.access.min(cap.access),
+                access: quota.access.under(cap.access),
                 bytes_max: least(quota.bytes_max.unwrap_or(Defaults::VOLUME.bytes), cap.bytes_max),
                 files_max: least(quota.items_max.unwrap_or(Defaults::VOLUME.items), cap.items_max),
             };
             let (bytes, files) = (size_words(grant.bytes_max), words::count(grant.files_max));
             let access = grant.access.as_str();
-            let what = format!("volume {volume:?} at {mount}, {access}, at most {bytes} and {files} files");
+            let what = match grant.access {
+                Access::Scratch => format!("a scratch folder at {mount}, at most {bytes} and {files} files"),
+                _ => format!("volume {volume:?} at {mount}, {access}, at most {bytes} and {files} files"),
+            };
             self.hold(kind, mount, what, &said, &above);
             self.grants.files.push(Grant::new(grant));
         }
@@ -82,7 +85,7 @@ impl<'a> Scale<'a> {
     fn note_cuts(&mut self, kind: GrantKind, what: &str, stated: Quota, cap: Quota, above: &[String]) {
         let less = |stated: Option<u64>, cap: Option<u64>| cap.filter(|cap| stated.is_some_and(|stated| stated > *cap));
         let mut cuts = Vec::new();
-        if stated.access > cap.access {
+        if stated.access.under(cap.access) < stated.access {
             cuts.push(cap.access.as_str().to_owned());
         }
         if let Some(bytes) = less(stated.bytes_max, cap.bytes_max) {

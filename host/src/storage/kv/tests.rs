@@ -120,6 +120,48 @@ async fn quotas_and_counters_hold_under_concurrency() {
 }
 
 #[tokio::test]
+async fn a_value_is_replaced_unless_it_changed_and_never_twice_the_same() {
+    let (_data, store) = store().await;
+    let notes = bucket("acme", 1_000, 10);
+    let swap = async |version, value: &str| store.swap(&notes, "k".into(), version, value.into()).await;
+    let version = async || store.version(&notes, "k").await.unwrap();
+    assert!(matches!(swap(Some(1), "a").await, Err(KvError::Changed)), "there is none");
+    swap(None, "a").await.unwrap();
+    assert!(matches!(swap(None, "b").await, Err(KvError::Changed)), "there is one");
+    let first = version().await;
+    swap(first, "b").await.unwrap();
+    assert!(matches!(swap(first, "c").await, Err(KvError::Changed)));
+    // What went and came back is another one.
+    store.delete(&notes, "k".into()).await.unwrap();
+    store.set(&notes, "k".into(), "a".into()).await.unwrap();
+    assert!(matches!(swap(first, "c").await, Err(KvError::Changed)));
+    assert_eq!(store.get(&notes, "k").await.unwrap().unwrap(), b"a");
+    let small = Bucket { bytes_max: 5, ..notes.clone() };
+    let past = store.swap(&small, "k".into(), version().await, b"too long".to_vec()).await;
+    assert_eq!(quota(past), ("the bucket", "bytes"));
+    // Of many who looked at the same one replaces it.
+    let seen = version().await;
+    let swaps = (0..20).map(|number| store.swap(&notes, "k".into(), seen, format!("{number}").into_bytes()));
+    let done = join_all(swaps).await;
+    assert_eq!(done.iter().filter(|done| done.is_ok()).count(), 1);
+}
+
+#[tokio::test]
+async fn signed_counters_count_in_both_directions_and_unsigned_ones_do_not() {
+    let (_data, store) = store().await;
+    let notes = bucket("acme", 1_000, 10);
+    assert_eq!(store.add(&notes, "n".into(), -3).await.unwrap(), -3);
+    assert_eq!(store.add(&notes, "n".into(), 1).await.unwrap(), -2);
+    assert!(matches!(store.increment(&notes, "n".into(), 1).await, Err(KvError::NotACounter)));
+    assert_eq!(store.add(&notes, "n".into(), 7).await.unwrap(), 5);
+    assert_eq!(store.increment(&notes, "n".into(), 1).await.unwrap(), 6);
+    assert!(matches!(store.add(&notes, "n".into(), i64::MAX).await, Err(KvError::Overflow)));
+    store.set(&notes, "big".into(), u64::MAX.to_string().into_bytes()).await.unwrap();
+    assert!(matches!(store.add(&notes, "big".into(), 1).await, Err(KvError::NotACounter)));
+    assert!(matches!(store.increment(&notes, "big".into(), 1).await, Err(KvError::Overflow)));
+}
+
+#[tokio::test]
 async fn only_counters_count() {
     let (_folder, store) = store().await;
     let a = bucket("a", 1_000, 10);

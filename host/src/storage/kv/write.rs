@@ -16,14 +16,21 @@ const WAITING_MAX: usize = 1_024;
 pub(super) enum Write {
     Set(Vec<(String, Vec<u8>)>),
     Delete(Vec<String>),
-    Increment(String, u64),
+    /// A counter, what is added to it, and the least and the most that it can be.
+    Add(String, i128, i128, i128),
+    /// A value, in the place of the one of this version.
+    Swap {
+        key: String,
+        version: Option<u64>,
+        value: Vec<u8>,
+    },
 }
 
 /// A write and who waits for it. The number is the counter's value, or 0.
 struct Job {
     bucket: Bucket,
     write: Write,
-    answer: oneshot::Sender<Result<u64, KvError>>,
+    answer: oneshot::Sender<Result<i128, KvError>>,
 }
 
 /// The way to the task, which ends when the last of these goes.
@@ -37,7 +44,7 @@ impl Writer {
         Self(sender)
     }
 
-    pub(super) async fn write(&self, bucket: &Bucket, write: Write) -> Result<u64, KvError> {
+    pub(super) async fn write(&self, bucket: &Bucket, write: Write) -> Result<i128, KvError> {
         let stopped = || KvError::Store(Error::new(Code::Unavailable, "the host is stopping").next("try again"));
         let (answer, answered) = oneshot::channel();
         self.0.send(Job { bucket: bucket.clone(), write, answer }).await.map_err(|_| stopped())?;
@@ -74,7 +81,7 @@ async fn run(pool: SqlitePool, mut jobs: mpsc::Receiver<Job>) {
 async fn commit(
     pool: &SqlitePool,
     writes: &[(Bucket, Write)],
-    results: &mut Vec<Result<u64, KvError>>,
+    results: &mut Vec<Result<i128, KvError>>,
 ) -> Result<(), KvError> {
     if writes.is_empty() {
         return Ok(());
@@ -105,11 +112,12 @@ struct Sums {
     sequence: i64,
 }
 
-async fn apply(within: &mut Transaction<'static, Sqlite>, bucket: &Bucket, write: &Write) -> Result<u64, KvError> {
+async fn apply(within: &mut Transaction<'static, Sqlite>, bucket: &Bucket, write: &Write) -> Result<i128, KvError> {
     let found = find(within, bucket).await?;
     let before = match (found, write) {
         (Some(sums), _) => sums,
         (None, Write::Delete(_)) => return Ok(0),
+        (None, Write::Swap { version: Some(_), .. }) => return Err(KvError::Changed),
         (None, Write::Set(pairs)) if pairs.is_empty() => return Ok(0),
         (None, _) => create(within, bucket).await?,
     };
@@ -126,9 +134,20 @@ async fn apply(within: &mut Transaction<'static, Sqlite>, bucket: &Bucket, write
                 delete(within, &mut after, key).await?;
             }
         }
-        Write::Increment(key, delta) => {
-            answer = counter(within, &after, key).await?.checked_add(*delta).ok_or(KvError::Overflow)?;
+        Write::Add(key, delta, least, most) => {
+            let range = *least..=*most;
+            let before = counter(within, &after, key).await?;
+            if !range.contains(&before) {
+                return Err(KvError::NotACounter);
+            }
+            answer = Some(before + delta).filter(|sum| range.contains(sum)).ok_or(KvError::Overflow)?;
             set(within, &mut after, key, answer.to_string().as_bytes()).await?;
+        }
+        Write::Swap { key, version, value } => {
+            if version_of(within, after.id, key).await? != *version {
+                return Err(KvError::Changed);
+            }
+            set(within, &mut after, key, value).await?;
         }
     }
     settle(within, bucket, &before, &after).await?;
@@ -187,7 +206,7 @@ async fn delete(within: &mut Transaction<'static, Sqlite>, sums: &mut Sums, key:
     Ok(())
 }
 
-async fn counter(within: &mut Transaction<'static, Sqlite>, sums: &Sums, key: &str) -> Result<u64, KvError> {
+async fn counter(within: &mut Transaction<'static, Sqlite>, sums: &Sums, key: &str) -> Result<i128, KvError> {
     // A counter has twenty digits at most: a value that is longer is not read at all.
     match length_of(within, sums.id, key).await? {
         None => return Ok(0),
@@ -196,8 +215,15 @@ async fn counter(within: &mut Transaction<'static, Sqlite>, sums: &Sums, key: &s
     }
     let query = sqlx::query_scalar::<_, Vec<u8>>("select value from items where bucket = ? and key = ?");
     let value = query.bind(sums.id).bind(key).fetch_one(&mut **within).await?;
-    let digits = std::str::from_utf8(&value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
-    digits.and_then(|text| text.parse().ok()).ok_or(KvError::NotACounter)
+    let text = std::str::from_utf8(&value).map_err(|_| KvError::NotACounter)?;
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let number = Some(text).filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    number.and_then(|text| text.parse().ok()).ok_or(KvError::NotACounter)
+}
+
+async fn version_of(within: &mut Transaction<'static, Sqlite>, id: i64, key: &str) -> Result<Option<u64>, KvError> {
+    let query = sqlx::query_scalar::<_, i64>("select version from items where bucket = ? and key = ?");
+    Ok(query.bind(id).bind(key).fetch_optional(&mut **within).await?.map(i64::cast_unsigned))
 }
 
 /// SQLite knows a value's length without reading it.

@@ -16,6 +16,9 @@ pub(crate) struct Write {
     /// Bytes of each, filled up with `f`.
     #[serde(default)]
     bytes: usize,
+    /// How long to stay then.
+    #[serde(default)]
+    sleep_ms: u64,
 }
 
 /// Writes files, and says at which it failed.
@@ -24,6 +27,7 @@ pub(crate) fn file_write(args: Write) -> Result<Text, Error> {
     let text = format!("{:f<1$}", args.text, args.bytes);
     let Some(count) = args.count else {
         fs::write(&args.path, text)?;
+        std::thread::sleep(std::time::Duration::from_millis(args.sleep_ms));
         return Ok(Text("1".to_owned()));
     };
     for number in 0..count {

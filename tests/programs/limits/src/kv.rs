@@ -85,6 +85,21 @@ pub(crate) fn kv_count(args: Count) -> Result<Text, Error> {
     Ok(Text(value.to_string()))
 }
 
+/// Adds one to a number as text, by looking at it and replacing it, time and again, and gives what it is then.
+#[tool]
+pub(crate) fn kv_update(args: Count) -> Result<Text, Error> {
+    let bucket = kv::open(&args.bucket)?;
+    let mut value = Vec::new();
+    for _ in 0..args.times {
+        value = bucket.update(&args.key, |value| {
+            let text = String::from_utf8(value.unwrap_or_default()).unwrap_or_default();
+            let number: u64 = if text.is_empty() { 0 } else { text.parse().map_err(|_| Error::failed("no number"))? };
+            Ok((number + 1).to_string().into_bytes())
+        })?;
+    }
+    Ok(Text(String::from_utf8(value).unwrap_or_default()))
+}
+
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Hold {
     bucket: String,

@@ -73,6 +73,11 @@ impl World {
         DataFolder::open(self.data.path()).unwrap().volumes().join(tenant)
     }
 
+    /// The data folder.
+    pub(super) fn folder(&self) -> DataFolder {
+        DataFolder::open(self.data.path()).unwrap()
+    }
+
     /// Bytes and files that are really there.
     pub(super) fn measured(&self, tenant: &str, volume: &str) -> (u64, u64) {
         let usage = self.volumes.usage(&tenant.parse().unwrap(), &volume.parse().unwrap()).unwrap();

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Collected, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -32,7 +32,7 @@ async fn origin(authority: &Authority) -> (u16, Asked) {
                     let asked = Arc::clone(&asked);
                     async move {
                         let (parts, body) = request.into_parts();
-                        let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+                        let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
                         asked.lock().push((parts, body.clone()));
                         let big = "h".repeat(20_000);
                         let mut response = Response::new(Full::new(body));
