@@ -22,7 +22,7 @@ pub use client::Client;
 pub use events::Watched;
 pub use guests::{foreign, guest, tool};
 pub use inside::Inside;
-pub use server::{Options, Server, shared};
+pub use server::{Options, Server, command, shared};
 pub use tenant::Tenant;
 pub use upstream::{Seen, Upstream};
 pub use witness::Witness;

@@ -46,6 +46,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// The platform's ceiling, if it is not to let everything through.
     pub ceiling: Option<String>,
+    /// What starts it: a program and its arguments, behind which the host's own command line is put.
+    pub within: Vec<String>,
 }
 
 /// A running host. Dropping it kills it.
@@ -76,7 +78,7 @@ impl Server {
         std::fs::create_dir_all(&data).unwrap();
         let upstream = Upstream::shared().await;
         std::fs::write(data.join("platform.toml"), options.ceiling.unwrap_or_else(|| ceiling(&upstream))).unwrap();
-        let child = command(&data, &options.arguments).spawn().unwrap();
+        let child = command(&options.within, &data, &options.arguments).spawn().unwrap();
         let guardian = Guardian::of(&child, own.then_some(&data));
         Self::attend(child, guardian, data, upstream).await
     }
@@ -118,6 +120,15 @@ impl Server {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         eventually("a host that stops", async || self.child.try_wait().unwrap()).await.code()
+    }
+
+    /// Waits until it ended by itself, and gives its exit code.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end.
+    pub async fn ended(mut self) -> Option<i32> {
+        eventually("a host that ends", async || self.child.try_wait().unwrap()).await.code()
     }
 
     /// Its process id.
@@ -165,8 +176,16 @@ impl Drop for Server {
     }
 }
 
-fn command(data: &Path, arguments: &[String]) -> Command {
-    let mut command = Command::new(program());
+/// The command line of a host.
+pub fn command(within: &[String], data: &Path, arguments: &[String]) -> Command {
+    let mut command = match within.split_first() {
+        None => Command::new(program()),
+        Some((first, rest)) => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(program());
+            command
+        }
+    };
     command
         .args(["serve", "--json", "--listen", "127.0.0.1:0", "--health", "127.0.0.1:0", "--data"])
         .arg(data)

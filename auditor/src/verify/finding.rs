@@ -104,7 +104,24 @@ pub struct Finding {
     pub message: String,
 }
 
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.heading(), self.message)
+    }
+}
+
 impl Finding {
+    /// What it is, and where.
+    pub(super) fn heading(&self) -> String {
+        let entries = match (self.entry, self.until) {
+            (Some(entry), Some(until)) if until > entry + 1 => format!(", entries {entry} to {}", until - 1),
+            (Some(entry), _) => format!(", entry {entry}"),
+            (None, _) => String::new(),
+        };
+        let file = self.file.as_ref().map_or_else(String::new, |file| format!(", {file}"));
+        format!("{}{entries}{file}", self.code)
+    }
+
     pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, entry: None, until: None, file: None, message: message.into() }
     }

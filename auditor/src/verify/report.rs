@@ -97,16 +97,7 @@ impl fmt::Display for Report {
         }
         writeln!(f, "open calls {}", self.open_calls)?;
         for finding in &self.findings {
-            write!(f, "\n{}", finding.code)?;
-            match (finding.entry, finding.until) {
-                (Some(entry), Some(until)) if until > entry + 1 => write!(f, ", entries {entry} to {}", until - 1)?,
-                (Some(entry), _) => write!(f, ", entry {entry}")?,
-                (None, _) => {}
-            }
-            if let Some(file) = &finding.file {
-                write!(f, ", {file}")?;
-            }
-            write!(f, ":\n  {}\n", finding.message)?;
+            write!(f, "\n{}:\n  {}\n", finding.heading(), finding.message)?;
         }
         match (self.is_ok(), self.findings_more) {
             (true, _) => writeln!(f, "\nAll {} entries are as they were signed.", self.size),

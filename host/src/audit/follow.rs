@@ -45,6 +45,11 @@ impl Follower {
         Position(self.passed)
     }
 
+    /// The segment that it stands in.
+    pub(super) fn segment(&self) -> u64 {
+        self.groups.segment.header.sequence
+    }
+
     /// Calls `each` with every record behind the present place up to `until`, which must be durable. After an error the
     /// place is not to be relied on.
     pub(super) fn follow(&mut self, until: Position, mut each: impl FnMut(&Record<'_>) -> Result<()>) -> Result<()> {

@@ -35,6 +35,10 @@ use crate::id::{CallId, ChangeId, PrincipalId, TenantId};
 /// From an append that nobody waits for to the sync that makes it durable.
 pub const SYNC_DELAY: Duration = Duration::from_millis(5);
 
+/// A write and its sync take milliseconds; while one takes longer than this, no further call is let in. Whoever waits for
+/// it goes on waiting, and all goes on by itself when it is over.
+pub const STALL_MAX: Duration = Duration::from_secs(5);
+
 /// Kept for the outcome of each call that was decided upon: more than the longest record of one, of which what the call
 /// used takes the most.
 pub(super) const OUTCOME_BYTES: u64 = 4_096;
@@ -76,8 +80,8 @@ pub struct Recovered {
     /// Calls that were decided upon and did not end, oldest first. Close each with `call.ended`, outcome
     /// `interrupted`, before serving.
     pub open_calls: Vec<OpenCall>,
-    /// Bytes of a torn tail that were cut off: a write that no sync had covered, so that nobody relied on it.
-    pub cut_bytes: u64,
+    /// Whether a torn tail was cut off: a write that no sync had covered, so that nobody relied on it.
+    pub cut: bool,
     /// The administrative changes that are recorded, the last 1,024 at least: do not append these again.
     pub changes: HashSet<ChangeId>,
     /// Whether the journal was empty, and so was begun.
@@ -107,6 +111,8 @@ pub(super) struct Shared {
     pub(super) spare: Condvar,
     /// Entries that are durable. Written under the lock, read without it.
     pub(super) durable: AtomicU64,
+    /// The present segment.
+    pub(super) sequence: AtomicU64,
 }
 
 /// What the lock guards: short to hold, never across I/O.
@@ -120,11 +126,17 @@ pub(super) struct State {
     pub(super) room: Room,
     /// The segments to go on with when the present one is full.
     pub(super) ready: VecDeque<Spare>,
-    /// Why there are not as many as should be.
+    /// Files of segments that were let go, to be made ready in place of new ones.
+    pub(super) used: VecDeque<Spare>,
+    /// Spares that were named.
+    pub(super) spares: u64,
+    /// Why there are not as many ready as should be.
     pub(super) spare_failure: Option<String>,
     /// The furthest place that somebody waits for.
     pub(super) wanted: u64,
     pub(super) waiters: Vec<(u64, oneshot::Sender<Result<()>>)>,
+    /// Since when the journal thread is at a batch.
+    pub(super) writing: Option<Instant>,
     pub(super) failure: Option<Error>,
     pub(super) closing: bool,
 }
@@ -214,15 +226,19 @@ impl Audit {
                 appended: recovered.position.0,
                 room,
                 ready,
+                used: VecDeque::new(),
+                spares: 0,
                 spare_failure: None,
                 wanted: 0,
                 waiters: Vec::new(),
+                writing: None,
                 failure: None,
                 closing: false,
             }),
             work: Condvar::new(),
             spare: Condvar::new(),
             durable: AtomicU64::new(recovered.position.0),
+            sequence: AtomicU64::new(writer.sequence),
         });
         let threads = [
             std::thread::Builder::new().name("journal".to_owned()).spawn({
@@ -259,6 +275,7 @@ impl Audit {
             state.header_bytes(usize::from(new_tenant), usize::from(matches!(event, Event::CallDecided(_))));
         match event {
             Event::CallDecided(decided) => {
+                state.answering()?;
                 state.room.take(bytes, OUTCOME_BYTES, state.spare_room(header_bytes)).map_err(|()| state.full())?;
                 if !state.open.insert(decided.call) {
                     state.room.unreserve(OUTCOME_BYTES);
@@ -327,6 +344,7 @@ impl Audit {
     pub fn health(&self) -> Result<()> {
         let state = self.0.shared.state.lock();
         state.healthy()?;
+        state.answering()?;
         let spare = state.spare_room(state.header_bytes(1, 1));
         if state.room.has(RECORD_BYTES_MAX as u64 + OUTCOME_BYTES, spare) { Ok(()) } else { Err(state.full()) }
     }
@@ -341,30 +359,23 @@ impl Audit {
         Position(self.0.shared.durable.load(Ordering::Acquire))
     }
 
+    /// The segment that is being written, counted from 1.
+    pub fn segment(&self) -> u64 {
+        self.0.shared.sequence.load(Ordering::Acquire)
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+
+    /// Whether a call was decided upon and has not ended.
+    pub(super) fn is_open(&self, call: CallId) -> bool {
+        self.0.shared.state.lock().open.contains(&call)
+    }
+
     /// The folder that it is kept in.
     pub fn dir(&self) -> &Path {
         &self.0.shared.dir
-    }
-
-    /// [`read()`](read::read) of this journal, as far as it is durable. Reads files: not on an async thread.
-    pub fn read(&self, tenant: &TenantId, from: u64) -> Result<impl Iterator<Item = Result<Entry>> + use<>> {
-        read::read_until(self.dir(), tenant, from, Some(self.position()))
-    }
-
-    /// The tenant's entries from the time `since` on, as far as they are durable, behind some from before it; ends at the
-    /// first group of entries whose time `goes_on` does not take. Reads files: not on an async thread.
-    pub fn read_since<F: Fn(SystemTime) -> bool>(
-        &self,
-        tenant: &TenantId,
-        since: SystemTime,
-        goes_on: F,
-    ) -> Result<impl Iterator<Item = Result<Entry>> + use<F>> {
-        read::read_since_until(self.dir(), tenant, since, Some(self.position()), goes_on)
-    }
-
-    /// [`find_call`](read::find_call) in this journal, as far as it is durable. Reads files: not on an async thread.
-    pub fn find_call(&self, tenant: &TenantId, call: CallId) -> Result<Vec<Entry>> {
-        read::find_call_until(self.dir(), tenant, call, Some(self.position()))
     }
 
     /// [`fold`](read::fold) over this journal, as far as it is durable. Reads files: not on an async thread.
@@ -415,12 +426,28 @@ impl Drop for Handle {
 }
 
 impl State {
+    /// The number for the next spare's name.
+    pub(super) fn next_spare(&mut self) -> u64 {
+        self.spares += 1;
+        self.spares
+    }
+
     fn healthy(&self) -> Result<()> {
         match &self.failure {
             Some(failure) => Err(failure.clone()),
             None if self.closing => Err(unavailable("the record is closed")),
             None => Ok(()),
         }
+    }
+
+    /// Whether the disk answers.
+    fn answering(&self) -> Result<()> {
+        let Some(waiting) = self.writing.map(|since| since.elapsed()).filter(|waiting| *waiting > STALL_MAX) else {
+            return Ok(());
+        };
+        Err(unavailable("the disk that holds the record does not answer in time")
+            .fact("waiting_ms", waiting.as_millis() as u64)
+            .fact("maximum_ms", STALL_MAX.as_millis() as u64))
     }
 
     /// What the next segment's header may take, with so many more tenants and open calls.

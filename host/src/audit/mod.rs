@@ -17,6 +17,7 @@ pub mod log;
 pub mod measure;
 mod read;
 mod recover;
+mod retire;
 mod room;
 mod segment;
 mod spare;
@@ -27,8 +28,8 @@ pub use chain::Head;
 pub use entry::{Entry, Event};
 pub use filter::Filter;
 pub use format::{OpenCall, Position, Tip};
-pub use journal::{Audit, Recovered, SYNC_DELAY, Settings};
-pub use read::{find_call, fold, read};
+pub use journal::{Audit, Recovered, STALL_MAX, SYNC_DELAY, Settings};
+pub use read::{fold, read};
 pub use verify::{Fault, Finding, Place, Report, verify, verify_with_progress};
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::entry::Entry;
-use super::format::{Position, SegmentHeader, Tip};
+use super::format::{GROUP_HEADER_BYTES, Position, SegmentHeader, Tip};
 use super::journal::{Effect, Recovered, Settings};
 use super::segment::{self, Groups, Segment, Step, corrupt, unreadable};
 use super::spare;
@@ -73,7 +73,7 @@ fn begin(dir: &Path, settings: &Settings, lock: File) -> Result<(Writer, Recover
     }
     let recovered = Recovered {
         open_calls: Vec::new(),
-        cut_bytes: 0,
+        cut: false,
         changes: std::collections::HashSet::new(),
         begun: true,
         position: Position::START,
@@ -126,12 +126,12 @@ fn recover(dir: &Path, sequence: u64, settings: &Settings, lock: File) -> Result
         let what = format!("{what}, and group {number} at byte {later} is whole, so it is not a torn tail");
         return Err(corrupt(&writer.path, writer.offset, what));
     }
-    let cut_bytes = settle(&mut writer, last_group)?;
+    settle(&mut writer, last_group, torn.is_some())?;
     let mut open_calls: Vec<_> = writer.open.values().cloned().collect();
     open_calls.sort_by_key(|open| open.position);
     let recovered = Recovered {
         open_calls,
-        cut_bytes,
+        cut: torn.is_some(),
         changes: writer.changes.iter().copied().collect(),
         begun: false,
         position: Position(writer.written),
@@ -174,37 +174,19 @@ fn replay(writer: &mut Writer, groups: &Groups, records: u32) -> Result<()> {
     }
 }
 
-/// Cuts the tail, and makes durable what stays. The last group is written again: if the process before this one ended
-/// because a sync failed, the kernel may hold it in memory as clean although the disk never got it. How many bytes of
-/// a torn tail there were.
-fn settle(writer: &mut Writer, last_group: u64) -> Result<u64> {
+/// Cuts the tail where it is torn, and makes durable what stays. The last group is written again: if the process before
+/// this one ended because a sync failed, the kernel may hold it in memory as clean although the disk never got it.
+fn settle(writer: &mut Writer, last_group: u64, torn: bool) -> Result<()> {
     let failed = |error: std::io::Error| spare::refused(&writer.path, &error);
-    let length = writer.file.metadata().map_err(failed)?.len();
+    writer.end = writer.file.metadata().map_err(failed)?.len();
     let mut again = vec![0; (writer.offset - last_group) as usize];
     writer.file.read_exact_at(&mut again, last_group).map_err(|error| unreadable(&writer.path, error))?;
-    let cut_bytes = tail_bytes(&writer.file, writer.offset, length).map_err(failed)?;
     writer.file.write_all_at(&again, last_group).map_err(failed)?;
-    if cut_bytes > 0 {
-        writer.file.set_len(writer.offset).map_err(failed)?;
-        spare::zero(&writer.file, writer.offset, length).map_err(failed)?;
+    if torn {
+        // Without its header the rest of it is nothing of this segment.
+        let header = GROUP_HEADER_BYTES.min(usize::try_from(writer.remaining()).unwrap_or(usize::MAX));
+        writer.file.write_all_at(&[0; GROUP_HEADER_BYTES][..header], writer.offset).map_err(failed)?;
     }
     writer.file.sync_all().map_err(failed)?;
-    writer.disk.sync_dir(&writer.dir).map_err(failed)?;
-    writer.end = length;
-    Ok(cut_bytes)
-}
-
-/// How many bytes from `offset` on are in use: up to the last that is not zero.
-pub(super) fn tail_bytes(file: &File, offset: u64, end: u64) -> std::io::Result<u64> {
-    let mut buffer = vec![0; 1 << 20];
-    let (mut at, mut used) = (offset, 0);
-    while at < end {
-        let length = usize::try_from(end - at).unwrap_or(usize::MAX).min(buffer.len());
-        file.read_exact_at(&mut buffer[..length], at)?;
-        if let Some(last) = buffer[..length].iter().rposition(|byte| *byte != 0) {
-            used = at + last as u64 + 1 - offset;
-        }
-        at += length as u64;
-    }
-    Ok(used)
+    writer.disk.sync_dir(&writer.dir).map_err(failed)
 }

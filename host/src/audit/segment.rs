@@ -105,9 +105,9 @@ impl Segment {
 pub(super) enum Step {
     /// A whole group, now [`Groups::records`].
     Group(GroupHeader),
-    /// Zeros, or the end of the file.
+    /// Nothing of this segment: zeros, what the file held in an earlier use, or the end of it.
     End,
-    /// Something else, and why it is not the next group.
+    /// What begins as a group of this segment, and why it is not the next one.
     Bad(&'static str),
 }
 
@@ -173,14 +173,12 @@ impl Groups {
     pub(super) fn step(&mut self) -> Result<Step> {
         let salt = self.salt();
         let bytes = self.fill(GROUP_HEADER_BYTES)?;
-        if bytes.iter().all(|byte| *byte == 0) {
+        // No two segments have the same salt, whatever their files were before.
+        if bytes.is_empty() || !bytes.starts_with(&salt[..salt.len().min(bytes.len())]) {
             return Ok(Step::End);
         }
         let Ok(bytes) = bytes.try_into() else { return Ok(Step::Bad("the file ends within a group's header")) };
         let header = GroupHeader::decode(bytes);
-        if header.salt != salt {
-            return Ok(Step::Bad("no group of this segment begins here"));
-        }
         if header.length as usize > GROUP_BYTES_MAX {
             return Ok(Step::Bad("a group's length is wrong"));
         }

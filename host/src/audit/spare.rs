@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::format::SegmentHeader;
 use super::journal::{Settings, Shared, unavailable};
+use super::segment;
 use crate::error::{Error, Result};
 
 /// From one vain try to the next.
@@ -17,6 +18,8 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Spares that are kept ready: one can be filled while the next is made.
 pub(super) const SPARES: usize = 2;
+/// Files of segments that were let go, kept to be used again.
+const USED: usize = 4;
 /// What the names of spares begin with.
 const PREFIX: &str = "spare-";
 
@@ -48,7 +51,7 @@ pub(super) fn bytes(settings: &Settings, header_bytes: u64) -> u64 {
 
 /// Makes the spare of this number, or says why the disk does not take it.
 pub(super) fn make(dir: &Path, number: u64, bytes: u64) -> Result<Spare> {
-    let path = dir.join(format!("{PREFIX}{number}"));
+    let path = named(dir, number);
     let made = || -> io::Result<File> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?;
@@ -64,6 +67,31 @@ pub(super) fn make(dir: &Path, number: u64, bytes: u64) -> Result<Spare> {
             Err(refused(&path, &error))
         }
     }
+}
+
+/// Makes a segment that is needed no more a spare, or removes it where there are enough.
+pub(super) fn reuse(shared: &Shared, sequence: u64) -> Result<()> {
+    let path = segment::path(&shared.dir, sequence);
+    let failed = |error: io::Error| refused(&path, &error);
+    let number = {
+        let mut state = shared.state.lock();
+        (state.used.len() < USED && !state.closing).then(|| state.next_spare())
+    };
+    let Some(number) = number else {
+        return std::fs::remove_file(&path).map_err(failed);
+    };
+    let file = OpenOptions::new().read(true).write(true).open(&path).map_err(failed)?;
+    let bytes = file.metadata().map_err(failed)?.len();
+    let spare = named(&shared.dir, number);
+    let disk = &shared.settings.disk;
+    // The old name is gone for good before the file gets its next one.
+    disk.rename(&path, &spare).and_then(|()| disk.sync_dir(&shared.dir)).map_err(failed)?;
+    shared.state.lock().used.push_back(Spare { file, bytes, path: spare });
+    Ok(())
+}
+
+fn named(dir: &Path, number: u64) -> PathBuf {
+    dir.join(format!("{PREFIX}{number}"))
 }
 
 /// Allocates `from..to` of the file and fills it with zeros.
@@ -91,7 +119,6 @@ pub(super) fn refused(path: &Path, error: &io::Error) -> Error {
 
 /// Keeps spares ready until the journal closes.
 pub(super) fn keep(shared: &Shared) {
-    let mut made = 0;
     let mut state = shared.state.lock();
     loop {
         while state.ready.len() >= SPARES && !state.closing && state.failure.is_none() {
@@ -101,8 +128,17 @@ pub(super) fn keep(shared: &Shared) {
             return;
         }
         let bytes = bytes(&shared.settings, SegmentHeader::bytes_max(state.next.len(), state.open.len()));
-        made += 1;
-        match parking_lot::MutexGuard::unlocked(&mut state, || make(&shared.dir, made, bytes)) {
+        // One that is too short for a header that has grown is let go.
+        if let Some(used) = state.used.pop_front() {
+            match used.bytes >= bytes {
+                true => state.ready.push_back(used),
+                false => drop(std::fs::remove_file(&used.path)),
+            }
+            shared.spare.notify_all();
+            continue;
+        }
+        let number = state.next_spare();
+        match parking_lot::MutexGuard::unlocked(&mut state, || make(&shared.dir, number, bytes)) {
             Ok(spare) => {
                 state.ready.push_back(spare);
                 state.spare_failure = None;

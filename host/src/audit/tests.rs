@@ -1,6 +1,7 @@
 //! Tests of the journal as a whole.
 
 mod crash;
+mod retire;
 pub(crate) mod samples;
 
 use super::*;
@@ -34,7 +35,7 @@ async fn what_is_appended_is_read_back_in_order_over_segments_and_restarts() {
     let mut calls = Vec::new();
     for round in 0..3_u64 {
         let (audit, recovered) = Audit::open(dir.path(), small()).unwrap();
-        assert_eq!((recovered.begun, recovered.cut_bytes, recovered.open_calls.len()), (round == 0, 0, 0));
+        assert_eq!((recovered.begun, recovered.cut, recovered.open_calls.len()), (round == 0, false, 0));
         assert_eq!(recovered.position.0, round * 1_000);
         for _ in 0..250 {
             for name in ["acme", "globex"] {
@@ -44,8 +45,6 @@ async fn what_is_appended_is_read_back_in_order_over_segments_and_restarts() {
                 let position = append(&audit, name, &ended(call)).await;
                 if calls.len() % 50 == 0 {
                     audit.durable(position).await.unwrap();
-                    assert_eq!(audit.find_call(&tenant(name), call).unwrap().len(), 2);
-                    assert!(audit.find_call(&tenant("other"), call).unwrap().is_empty());
                 }
             }
         }
@@ -62,10 +61,6 @@ async fn what_is_appended_is_read_back_in_order_over_segments_and_restarts() {
     let report = verify(dir.path()).unwrap();
     assert!(report.ok() && report.torn_tail.is_none(), "{report}");
     assert_eq!((report.entries, report.tenants.len(), report.open_calls), (3_000, 2, 0));
-    for (name, call) in calls.iter().step_by(97) {
-        let entries = find_call(dir.path(), &tenant(name), *call).unwrap();
-        assert_eq!(entries.iter().map(|entry| entry.event.kind()).collect::<Vec<_>>(), ["call.decided", "call.ended"]);
-    }
     let mut places = Vec::new();
     let end = fold(dir.path(), Position(1_234), |position, _| {
         places.push(position.0);

@@ -15,9 +15,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::entry::{Entry, Event};
-use super::format::{GroupHeader, Record, Tip};
-use super::recover::tail_bytes;
-use super::segment::{self, Groups, Segment, Step, unreadable};
+use super::format::{GroupHeader, Position, Record, Tip};
+use super::segment::{self, Groups, Segment, Step};
 use crate::error::{Error, Result};
 use crate::id::CallId;
 
@@ -33,6 +32,11 @@ pub struct Report {
     pub entries: u64,
     /// Each tenant's log: how many entries, and the head over them.
     pub tenants: BTreeMap<String, Tip>,
+    /// The place of the last entry.
+    pub position: Position,
+    /// Each tenant's log before the first segment that is there: what the journal was let go of.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub begins: BTreeMap<String, Tip>,
     /// Calls that were decided upon and have not ended: running now, or to be closed by the next start.
     pub open_calls: u64,
     /// What is wrong, in the order of the journal.
@@ -135,7 +139,7 @@ pub fn verify_with_progress(dir: &Path, mut progress: impl FnMut(u64, u64)) -> R
     };
     let mut verifier =
         Verifier { report: Report::default(), place: place(dir, 0), open: Default::default(), passed: 0 };
-    let mut expected = 1;
+    let mut expected = segments[0];
     for (done, sequence) in segments.iter().copied().enumerate() {
         progress(done as u64, segments.len() as u64);
         for sequence in expected..sequence {
@@ -146,6 +150,7 @@ pub fn verify_with_progress(dir: &Path, mut progress: impl FnMut(u64, u64)) -> R
         expected = sequence + 1;
     }
     progress(segments.len() as u64, segments.len() as u64);
+    verifier.report.position = Position(verifier.passed);
     verifier.report.open_calls = verifier.open.len() as u64;
     Ok(verifier.report)
 }
@@ -211,31 +216,36 @@ impl Verifier {
                             self.damaged(offset, format!("{what}; the next whole group is at byte {later}"));
                             groups.seek(later, number);
                         }
-                        None => return self.tail(&groups, what, last),
+                        None if matches!(step, Step::End) => return Ok(()),
+                        None => {
+                            self.tail(&groups, what, last);
+                            return Ok(());
+                        }
                     }
                 }
             }
         }
     }
 
-    /// What stands behind the last whole group of a segment.
-    fn tail(&mut self, groups: &Groups, what: &str, last: bool) -> Result<()> {
-        let failed = |error| unreadable(&groups.segment.path, error);
-        let end = groups.segment.file.metadata().map_err(failed)?.len();
-        if tail_bytes(&groups.segment.file, groups.offset, end).map_err(failed)? == 0 {
-            return Ok(());
-        }
+    /// What begins behind the last whole group of a segment.
+    fn tail(&mut self, groups: &Groups, what: &str, last: bool) {
         if last {
             self.report.torn_tail = Some(place(&groups.segment.path, groups.offset));
         } else {
             // The next segment was begun only when this one was whole.
             self.damaged(groups.offset, what);
         }
-        Ok(())
     }
 
-    /// A segment's header must say what the segments before it came to.
+    /// A segment's header must say what the segments before it came to; the first one's is where the rest begins.
     fn header(&mut self, segment: &Segment) {
+        if self.report.segments == 1 {
+            self.passed = segment.header.first.0;
+            self.open = segment.header.open.iter().map(|open| open.call).collect();
+            self.report.begins = segment.header.tenants.clone();
+            self.report.tenants = segment.header.tenants.clone();
+            return;
+        }
         let known = std::mem::take(&mut self.report.tenants);
         let names = known.keys().chain(segment.header.tenants.keys()).collect::<std::collections::BTreeSet<_>>();
         for tenant in names {

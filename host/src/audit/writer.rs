@@ -56,6 +56,7 @@ pub(super) fn run(shared: &Shared, mut writer: Writer) {
                     break Err(error);
                 }
                 batch.clear();
+                shared.state.lock().writing = None;
             }
             // A group without records: a reader then knows that the group before it was whole.
             false => break writer.put(&mut [0; GROUP_HEADER_BYTES], 0),
@@ -102,6 +103,7 @@ fn take(shared: &Shared, batch: &mut Batch) -> bool {
                 continue;
             }
             std::mem::swap(&mut state.batch, batch);
+            state.writing = Some(Instant::now());
             return true;
         }
         shared.work.wait_until(&mut state, due);
@@ -240,6 +242,7 @@ impl Writer {
             spare
         };
         self.begin(spare)?;
+        shared.sequence.store(self.sequence, Ordering::Release);
         shared.state.lock().room.written(0, self.remaining());
         shared.spare.notify_all();
         Ok(())

@@ -1,5 +1,6 @@
 //! `cofferdam audit`: the record, checked without trusting the host, or read over the API.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -13,9 +14,12 @@ use super::progress::Progress;
 use super::style::{BAD, CARE, QUIET, STRONG, mark, paint};
 use super::table::Table;
 use super::{Exit, Output, Result, words};
-use crate::audit::{Report, verify_with_progress};
+use crate::audit::log::{FolderReport, check};
+use crate::audit::verify_with_progress;
+use crate::error::Error;
 use crate::http::wire;
 use crate::id::CallId;
+use crate::storage::DataFolder;
 
 mod line;
 mod log;
@@ -24,6 +28,7 @@ mod payload;
 mod read;
 
 pub(super) use self::line::of as line;
+pub(super) use self::log::receipt;
 pub(super) use self::read::entries;
 
 /// Verify the record, prove what is in it, and read it
@@ -49,9 +54,10 @@ pub(super) struct Audit {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Check from a host's files alone that its journal is whole, in order and unaltered; exit code 1 when it is not
+    /// Check from a host's files alone that its journal is whole, in order and unaltered, and that each tenant's log is
+    /// what the journal says and what was signed; exit code 1 when it is not
     Verify {
-        /// A data folder, or the journal's own; a host may be writing to it
+        /// A data folder, or the journal's own for the journal alone; a host may be writing to it
         dir: PathBuf,
     },
     /// Check a tenant's log, from a folder or a URL and its public key, without trusting the host; exit code 1 when
@@ -197,7 +203,7 @@ impl Audit {
             Action::Mirror(command) => return log::checked(log::with_progress(|say| command.run(say)), output),
             Action::Prove(command) => return log::checked(command.run(), output),
             Action::Receipt { id, output: to, connection } => {
-                let receipt = log::receipt(&Client::new(&connection)?, id)?;
+                let receipt = receipt(&Client::new(&connection)?, id)?;
                 log::write(&receipt, to.as_deref(), output)?;
             }
             Action::Log { connection } => {
@@ -246,15 +252,21 @@ impl Audit {
     }
 }
 
-/// Verifies a journal, given its folder or the data folder that it is in.
-pub(super) fn verify(dir: &Path) -> Result<Report> {
-    let inner = dir.join("journal");
-    let dir = if inner.is_dir() { inner.as_path() } else { dir };
+/// Verifies a data folder, or a journal alone, given its folder.
+pub(super) fn verify(dir: &Path) -> Result<FolderReport> {
     let progress = Progress::steps("verifying", 0);
-    Ok(verify_with_progress(dir, |done, of| {
+    let told = |done, of| {
         progress.total(of);
         progress.set(done);
-    })?)
+    };
+    match DataFolder::existing(dir) {
+        Some(folder) => {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::internal)?;
+            Ok(runtime.block_on(check(&folder, told))?)
+        }
+        None => Ok(FolderReport { journal: verify_with_progress(dir, told)?, logs: BTreeMap::new() }),
+    }
 }
 
 /// Everything that is recorded of a call.
@@ -263,14 +275,17 @@ pub(super) fn call(client: &Client, id: CallId) -> Result<wire::CallRecord> {
 }
 
 /// What verifying found, for people.
-pub(super) fn found(report: &Report) -> String {
+pub(super) fn found(report: &FolderReport) -> String {
+    let (whole, logs, report) = (report, &report.logs, &report.journal);
     let entries = words::count(report.entries);
     let tenants = words::some(report.tenants.len(), "tenant", "tenants");
     let segments = words::some(usize::try_from(report.segments).unwrap_or(usize::MAX), "segment", "segments");
     let mut text = format!("{entries} entries of {tenants} in {segments}\n");
-    let mut table = Table::new(["TENANT", "ENTRIES", "HEAD"]).right(&[1]).indent(2);
+    let mut table = Table::new(["TENANT", "ENTRIES", "LOG", "HEAD"]).right(&[1]).indent(2);
     for (tenant, tip) in &report.tenants {
-        table.row([tenant.clone(), words::count(tip.next), paint(QUIET, tip.head)]);
+        let log =
+            logs.get(tenant).map_or("not looked at", |log| if log.findings.is_empty() { "agrees" } else { "DIFFERS" });
+        table.row([tenant.clone(), words::count(tip.next), log.to_owned(), paint(QUIET, tip.head)]);
     }
     text += &table.to_string();
     if report.open_calls > 0 {
@@ -287,10 +302,15 @@ pub(super) fn found(report: &Report) -> String {
     if report.more_findings > 0 {
         text += &format!("and {} more\n", words::count(report.more_findings));
     }
-    let verdict = match report.findings.len() as u64 + report.more_findings {
+    for (tenant, log) in logs {
+        for finding in &log.findings {
+            text += &format!("{} the log of {tenant}: {finding}\n", paint(BAD, "found:"));
+        }
+    }
+    let verdict = match whole.findings() {
         0 => "the record is whole: no entry is missing, out of order or altered".to_owned(),
         1 => "the record is NOT whole: 1 finding".to_owned(),
         n => format!("the record is NOT whole: {} findings", words::count(n)),
     };
-    text + &format!("{} {}\n", mark(report.ok()), paint(STRONG, verdict))
+    text + &format!("{} {}\n", mark(whole.ok()), paint(STRONG, verdict))
 }

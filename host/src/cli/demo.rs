@@ -95,7 +95,7 @@ fn to_try(stage: &Stage) -> String {
     let program = std::env::current_exe().map_or_else(|_| "cofferdam".to_owned(), |path| path.display().to_string());
     let key = |who: &str| stage.key(who).map(|key| key.expose().to_owned()).unwrap_or_default();
     let quiet = |text: &str| paint(QUIET, format_args!("# {text}"));
-    let journal = stage.journal().display().to_string();
+    let data = stage.data().display().to_string();
     format!(
         "\n{title}\n\n  \
            alias cofferdam={program}\n  \
@@ -109,7 +109,7 @@ fn to_try(stage: &Stage) -> String {
            cofferdam policy show\n  \
            cofferdam audit show --limit 20\n  \
            cofferdam usage\n  \
-           cofferdam audit verify {journal}\n\n\
+           cofferdam audit verify {data}\n\n\
          {end}\n",
         title = paint(STRONG, "The host stays up. In another terminal:"),
         url = stage.url(),

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::signals::Asked;
 use super::style::{CARE, GOOD, QUIET, STRONG, paint};
 use super::{Exit, Output, Result};
+use crate::audit::Settings;
 use crate::audit::log::{LogSettings, Witness};
 use crate::engine::Allocator;
 use crate::error::{Code, Error};
@@ -92,6 +93,9 @@ struct RoomOptions {
     /// Connections at once from one address; raise it behind a proxy [default: 1000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     address_connections_max: Option<u32>,
+    /// The size of the journal's segments, of which the disk has three at least, such as 64MiB [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = segment_bytes)]
+    segment_bytes: Option<u64>,
     /// How long running calls get to end when the host stops [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     drain_time_max: Option<Duration>,
@@ -179,10 +183,20 @@ impl RoomOptions {
         set(&mut host.registry.compiling.compiles_max, self.compiles_max);
         set(&mut host.registry.compiling.time_max, self.compile_time_max);
         set(&mut host.registry.loaded_bytes_max, self.loaded_bytes_max.map(|size| size.as_u64()));
+        set(&mut host.journal.segment_bytes, self.segment_bytes);
         set(&mut server.connections_max, self.connections_max);
         set(&mut server.address_connections_max, self.address_connections_max);
         set(&mut server.drain_time_max, self.drain_time_max);
         (host, server)
+    }
+}
+
+fn segment_bytes(text: &str) -> Result<u64, String> {
+    let (least, most) = (Settings::SEGMENT_BYTES_MIN, 1 << 30);
+    let size: bytesize::ByteSize = text.parse()?;
+    match size.as_u64() {
+        bytes if (least..=most).contains(&bytes) => Ok(bytes),
+        _ => Err("a segment takes 256KiB to 1GiB".to_owned()),
     }
 }
 
@@ -236,7 +250,8 @@ mod tests {
         assert_eq!(format!("{none:?}"), format!("{:?}", (HostSettings::new("d"), ServerSettings::default())));
         let given = "x --live-calls-max 11 --tenant-calls-max 12 --call-wait-max 13s --guest-threads 14 \
             --allocator on-demand --component-bytes-max 15KiB --compiles-max 16 --compile-time-max 17s \
-            --loaded-bytes-max 18MiB --connections-max 19 --address-connections-max 20 --drain-time-max 21s";
+            --loaded-bytes-max 18MiB --connections-max 19 --address-connections-max 20 --drain-time-max 21s \
+            --segment-bytes 22MiB";
         let (host, server) = Alone::parse_from(given.split_whitespace()).room.settings(HostSettings::new("d"));
         assert_eq!((host.engine.live_calls_max, host.admission.live_calls_max), (11, 11));
         assert_eq!((host.admission.tenant_calls_max, host.admission.wait_max), (12, Duration::from_secs(13)));
@@ -245,6 +260,8 @@ mod tests {
         let compiling = &host.registry.compiling;
         assert_eq!((compiling.compiles_max, compiling.time_max), (16, Duration::from_secs(17)));
         assert_eq!((host.registry.loaded_bytes_max, server.connections_max), (18 << 20, 19));
+        assert_eq!(host.journal.segment_bytes, 22 << 20);
+        assert!(Alone::try_parse_from(["x", "--segment-bytes", "255KiB"]).is_err());
         assert_eq!((server.address_connections_max, server.drain_time_max), (20, Duration::from_secs(21)));
     }
 

@@ -23,16 +23,16 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// `denied` without the scope auditor; `invalid-request` for a kind that there is not; `audit-unavailable` when the journal
+    /// `denied` without the scope auditor; `invalid-request` for a kind that there is not; `audit-unavailable` when the log
     /// cannot be read.
     pub async fn log(&self, caller: &Caller, from: u64, limit: usize, filter: Filter) -> Result<LogPage> {
         caller.principal.needs(&[Scope::Auditor])?;
         filter.check()?;
-        let (audit, tenant) = (self.0.audit.clone(), caller.tenant.id.clone());
+        let (logs, tenant) = (self.0.logs.clone(), caller.tenant.id.clone());
         let limit = limit.clamp(1, bounds::ENTRIES_MAX);
         let read = move || {
             let (mut entries, mut seen) = (Vec::new(), 0);
-            for entry in audit.read(&tenant, from)? {
+            for entry in logs.read(&tenant, from)? {
                 let entry = entry?;
                 if entries.len() == limit || seen == bounds::ENTRIES_SEEN_MAX {
                     return Ok(LogPage { entries, next: Some(entry.index) });
@@ -55,8 +55,8 @@ impl Control {
     /// `denied` without the scope agent or auditor.
     pub async fn call_record(&self, caller: &Caller, call: CallId) -> Result<Vec<Entry>> {
         caller.principal.needs(&[Scope::Auditor, Scope::Agent])?;
-        let (audit, tenant) = (self.0.audit.clone(), caller.tenant.id.clone());
-        let find = move || audit.find_call(&tenant, call);
+        let (logs, tenant) = (self.0.logs.clone(), caller.tenant.id.clone());
+        let find = move || logs.find_call(&tenant, call);
         let entries = tokio::task::spawn_blocking(find).await.map_err(Error::internal)??;
         let visible = caller.principal.scopes.has(Scope::Auditor)
             || entries.first().is_some_and(|entry| entry.principal == Some(caller.principal.id));

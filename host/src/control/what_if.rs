@@ -14,7 +14,7 @@ use crate::id::{Digest, PackageRef, TenantId};
 use crate::identity::Scope;
 use crate::policy::Policy;
 use crate::snapshot::Caller;
-use crate::what_if::{self, Bounds, Kept, Looked, Span, Stop, Suggestion, Trial};
+use crate::what_if::{self, Bounds, Kept, Looked, Span, Suggestion, Trial};
 
 /// How far back is looked where nobody says.
 const SPAN: Duration = Duration::from_secs(7 * 86_400);
@@ -140,15 +140,13 @@ impl Control {
         let tenant = caller.tenant.id.clone();
         let reading = self.0.readers.begin(&tenant)?;
         let room = Arc::clone(&self.0.readers.room).acquire_owned().await.map_err(Error::internal)?;
-        let (audit, caller) = (self.0.audit.clone(), caller.clone());
+        let (logs, caller) = (self.0.logs.clone(), caller.clone());
         let read = move || {
-            let stop = Stop::new(span, BOUNDS);
-            let goes_on = stop.clone();
-            let entries: Entries = Box::new(audit.read_since(&tenant, span.since, move |time| goes_on.goes_on(time))?);
+            let entries: Entries = Box::new(logs.read_since(&tenant, span.since)?);
             let (found, looked) = work(&caller, entries)?;
             // Not before: whoever asked may have left, and this goes on.
             drop((reading, room));
-            Ok((found, LookedAt { since: span.since, until: span.until, looked: stop.of(looked) }))
+            Ok((found, LookedAt { since: span.since, until: span.until, looked }))
         };
         tokio::task::spawn_blocking(read).await.map_err(Error::internal)?
     }

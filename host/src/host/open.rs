@@ -88,7 +88,12 @@ impl Host {
             tokio::spawn(ceiling::watch(folder.ceiling(), control.clone())),
             tokio::spawn(upkeep::flush_refusals(router.clone())),
             tokio::spawn(upkeep::sweep_payloads(payloads.clone(), Arc::clone(&snapshot))),
-            tokio::spawn(upkeep::keep_usage_now_and_then(store.clone(), audit.clone(), Arc::clone(&ledger))),
+            tokio::spawn(upkeep::keep_usage_and_retire(
+                store.clone(),
+                audit.clone(),
+                logs.clone(),
+                Arc::clone(&ledger),
+            )),
         ];
         Ok((
             Self { router, control, folder, store, payloads, audit, logs, snapshot, ledger, services, upkeep },
@@ -101,8 +106,8 @@ async fn open_journal(folder: &DataFolder, settings: &HostSettings) -> Result<(A
     let (dir, settings) = (folder.journal(), settings.journal.clone());
     let open = move || Audit::open(&dir, settings);
     let (audit, recovered) = tokio::task::spawn_blocking(open).await.map_err(Error::internal)??;
-    if recovered.cut_bytes > 0 {
-        tracing::info!(bytes = recovered.cut_bytes, "cut the journal's torn tail: no sync had covered it");
+    if recovered.cut {
+        tracing::info!("cut the journal's torn tail: no sync had covered it");
     }
     Ok((audit, recovered))
 }

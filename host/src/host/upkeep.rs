@@ -1,13 +1,14 @@
 //! What a host does by itself, now and then.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::admission::Ledger;
-use crate::audit::Audit;
+use crate::audit::log::Logs;
+use crate::audit::{Audit, Position};
 use crate::error::{Error, Result};
 use crate::id::TenantId;
 use crate::policy;
@@ -19,6 +20,8 @@ use crate::storage::{Payloads, Store};
 const FLUSH: Duration = Duration::from_secs(1);
 /// Between two usage books that are kept: what a start has to read of the journal at most.
 const KEEP_USAGE: Duration = Duration::from_secs(60);
+/// Between two looks at whether the journal has gone on to another segment.
+const LOOK: Duration = Duration::from_secs(1);
 /// Between two sweeps of payloads. What is over is not read any more, swept or not.
 const SWEEP: Duration = Duration::from_secs(60);
 
@@ -31,13 +34,33 @@ pub(super) async fn flush_refusals(router: Router) {
     }
 }
 
-pub(super) async fn keep_usage_now_and_then(store: Store, audit: Audit, ledger: Arc<Mutex<Ledger>>) {
-    let mut turns = interval(KEEP_USAGE);
+/// Keeps the usage book now and then, and with each segment of the journal that is full; lets go of segments that
+/// neither the book nor the logs need any more.
+pub(super) async fn keep_usage_and_retire(store: Store, audit: Audit, logs: Logs, ledger: Arc<Mutex<Ledger>>) {
+    let mut turns = interval(LOOK);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut kept, mut retired) = (Position::START, Position::START);
+    let mut last = None;
     loop {
         turns.tick().await;
-        if let Err(error) = keep_usage(&store, &audit, &ledger).await {
-            tracing::error!(?error, "usage is not kept; the next start reads more of the journal");
+        let segment = audit.segment();
+        let due = |(at, last_in): (Instant, u64)| last_in != segment || at.elapsed() >= KEEP_USAGE;
+        if last.is_none_or(due) {
+            last = Some((Instant::now(), segment));
+            match keep_usage(&store, &audit, &ledger).await {
+                Ok(position) => kept = position,
+                Err(error) => tracing::error!(?error, "usage is not kept; the next start reads more of the journal"),
+            }
+        }
+        let until = kept.min(logs.kept());
+        if until > retired {
+            retired = until;
+            let audit = audit.clone();
+            match tokio::task::spawn_blocking(move || audit.retire(until)).await.map_err(Error::internal).flatten() {
+                Ok(0) => {}
+                Ok(segments) => tracing::debug!(segments, "let go of segments of the journal"),
+                Err(error) => tracing::error!(?error, "segments of the journal stay until the next turn"),
+            }
         }
     }
 }
@@ -60,8 +83,8 @@ pub(super) async fn sweep_payloads(payloads: Payloads, snapshot: Arc<Snapshot>) 
     }
 }
 
-/// Takes in what is durable, and keeps it.
-pub(super) async fn keep_usage(store: &Store, audit: &Audit, ledger: &Arc<Mutex<Ledger>>) -> Result<()> {
+/// Takes in what is durable, and keeps it; up to where.
+pub(super) async fn keep_usage(store: &Store, audit: &Audit, ledger: &Arc<Mutex<Ledger>>) -> Result<Position> {
     let (audit, ledger) = (audit.clone(), Arc::clone(ledger));
     let take_in = move || {
         let mut ledger = ledger.lock();
@@ -69,5 +92,6 @@ pub(super) async fn keep_usage(store: &Store, audit: &Audit, ledger: &Arc<Mutex<
         ledger.kept()
     };
     let (position, json) = tokio::task::spawn_blocking(take_in).await.map_err(Error::internal)??;
-    store.save_usage(position, &json).await
+    store.save_usage(position, &json).await?;
+    Ok(Position(position))
 }

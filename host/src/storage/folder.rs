@@ -33,6 +33,12 @@ impl DataFolder {
         Ok(folder)
     }
 
+    /// The data folder at `path` as it is, if there is one; nothing is made.
+    pub fn existing(path: &Path) -> Option<Self> {
+        let folder = Self(path.to_owned());
+        (folder.journal().is_dir() && folder.database().is_file()).then_some(folder)
+    }
+
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.0

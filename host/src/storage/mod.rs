@@ -16,8 +16,8 @@ pub use self::blobs::Blobs;
 pub use self::folder::DataFolder;
 pub use self::payloads::{KeptPayload, NewPayload, PayloadKind, Payloads, Piece};
 pub use self::store::{
-    Change, ComponentRow, LogKeyRow, LogRow, OutboxRow, PackageRow, PayloadKeyRow, PolicyKind, PolicyRow, PrincipalRow,
-    Store, TenantRow, TenantRows, VersionRow,
+    Change, ComponentRow, KeptLogs, LogKeyRow, LogRow, OutboxRow, PackageRow, PayloadKeyRow, PolicyKind, PolicyRow,
+    PrincipalRow, Store, TenantRow, TenantRows, VersionRow,
 };
 pub use self::volumes::{Volume, VolumeUsage, Volumes};
 

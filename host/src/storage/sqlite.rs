@@ -9,7 +9,7 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::failed;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// How long a statement waits for another process that holds the file, such as a backup.
 const BUSY_MAX: Duration = Duration::from_secs(10);
@@ -34,20 +34,37 @@ pub(super) async fn open(path: &Path, migrations: &[&'static str], readers: u32)
     let unusable = |error: sqlx::Error| failed(format_args!("{}: {error}", path.display()));
     // SQLite makes files that others may read; those beside this one get the mode of this one.
     OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(failed)?;
-    let options = SqliteConnectOptions::new().filename(path).foreign_keys(true).busy_timeout(BUSY_MAX);
-    let pool = || {
-        SqlitePoolOptions::new()
-            .acquire_timeout(TURN_MAX)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            // A connection to a file in this process does not go away by itself.
-            .test_before_acquire(false)
-    };
+    let options = options(path);
     let writing = options.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
     let writer = pool().min_connections(1).max_connections(1).connect_with(writing).await.map_err(unusable)?;
     migrate(&writer, path, migrations).await?;
     let readers = pool().max_connections(readers).connect_with(options.read_only(true)).await.map_err(unusable)?;
     Ok(Connections { writer, readers })
+}
+
+/// Opens a file that is there, only to read it.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) async fn open_to_read(path: &Path, readers: u32) -> Result<SqlitePool> {
+    let unusable = |error: sqlx::Error| {
+        Error::new(Code::Unavailable, format!("{} cannot be read: {error}", path.display()))
+            .next("do it as the user that the host runs as, on the machine that it runs on")
+    };
+    pool().max_connections(readers).connect_with(options(path).read_only(true)).await.map_err(unusable)
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).foreign_keys(true).busy_timeout(BUSY_MAX)
+}
+
+fn pool() -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .acquire_timeout(TURN_MAX)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        // A connection to a file in this process does not go away by itself.
+        .test_before_acquire(false)
 }
 
 /// Writes all changes into the file itself and empties the log of them, where deleted bytes would still be. Where somebody

@@ -12,7 +12,7 @@ use std::path::Path;
 use sqlx::SqlitePool;
 
 pub use self::change::Change;
-pub use self::logs::{LogKeyRow, LogRow};
+pub use self::logs::{KeptLogs, LogKeyRow, LogRow};
 pub use self::payloads::PayloadKeyRow;
 pub use self::rows::{
     ComponentRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, TenantRow, TenantRows, VersionRow,
@@ -50,6 +50,15 @@ impl Store {
         // The one connection that writes keeps this: an erased key is overwritten.
         sqlx::raw_sql("pragma secure_delete = on").execute(&writer).await.map_err(failed)?;
         Ok(Self { writer, readers })
+    }
+
+    /// Opens a store that is there only to read it; a host may be writing to it.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub async fn open_to_read(path: &Path) -> Result<Self> {
+        let readers = sqlite::open_to_read(path, READERS).await?;
+        Ok(Self { writer: readers.clone(), readers })
     }
 
     /// Begins a change, when the ones before it are over. Nothing of it is seen before it is committed; dropped, it

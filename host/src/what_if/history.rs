@@ -1,10 +1,8 @@
 //! Calls as the record has them: each put together from its entries, as they come.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use parking_lot::Mutex;
 use semver::Version;
 
 use crate::audit::Entry;
@@ -15,8 +13,6 @@ use crate::uses::CapabilityUse;
 
 /// How far clocks are taken to step back within a span.
 const CLOCK_STEP: Duration = Duration::from_secs(60);
-/// From the time of an entry to that of the group that it is written in, with much to spare.
-const GROUP_DELAY: Duration = Duration::from_secs(1);
 /// How long behind a span the ends of its calls are looked for: no call lasts longer.
 const CALL_SPAN: Duration = Duration::from_secs(2 * 3_600);
 
@@ -107,36 +103,6 @@ pub struct Ended {
     pub duration_us: u64,
     /// What it used; absent where nobody knows, or the list had no room for all of it.
     pub uses: Option<Vec<CapabilityUse>>,
-}
-
-/// When to stop reading, wherever the next entry of the tenant may be: what lies between is others'.
-#[derive(Debug, Clone)]
-pub struct Stop {
-    last: SystemTime,
-    end: Instant,
-    cut: Arc<Mutex<Option<SystemTime>>>,
-}
-
-impl Stop {
-    /// For a span that begins to be read now.
-    pub fn new(span: Span, bounds: Bounds) -> Self {
-        Self { last: span.until + CALL_SPAN, end: Instant::now() + bounds.time_max, cut: Arc::default() }
-    }
-
-    /// Whether entries that were written at `time` are still to be read.
-    pub fn goes_on(&self, time: SystemTime) -> bool {
-        let late = Instant::now() >= self.end;
-        if late {
-            self.cut.lock().get_or_insert(time - GROUP_DELAY);
-        }
-        !late && time <= self.last
-    }
-
-    /// What was looked at, this stop considered.
-    #[must_use]
-    pub fn of(&self, looked: Looked) -> Looked {
-        Looked { cut: looked.cut.or(*self.cut.lock()), ..looked }
-    }
 }
 
 /// Gives each call of the span to `each`, once its end is known; in the end those that have none.

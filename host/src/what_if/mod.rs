@@ -12,6 +12,6 @@ mod tests;
 mod trial;
 
 pub use self::again::{Incomparable, Kept, Texts};
-pub use self::history::{Bounds, Decided, Ended, Inputs, Looked, Recorded, Span, Stop, calls};
+pub use self::history::{Bounds, Decided, Ended, Inputs, Looked, Recorded, Span, calls};
 pub use self::suggestion::{CallsOf, Most, Suggestion, UseCount, suggest};
 pub use self::trial::{Change, ChangeKind, ChangedLimit, NotCompared, Trial, try_policy};

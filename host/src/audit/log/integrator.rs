@@ -41,13 +41,15 @@ pub(super) struct Integrator {
     follower: Option<Follower>,
     live: HashMap<String, Live>,
     kept: Instant,
+    /// The journal's segment that it was in then.
+    kept_in: u64,
     /// Where checkpoints go to be witnessed, if to anyone.
     unwitnessed: Option<Sender<Unwitnessed>>,
 }
 
 impl Integrator {
     pub(super) fn new(audit: Audit, keeper: Keeper, unwitnessed: Option<Sender<Unwitnessed>>) -> Self {
-        Self { audit, keeper, follower: None, live: HashMap::new(), kept: Instant::now(), unwitnessed }
+        Self { audit, keeper, follower: None, live: HashMap::new(), kept: Instant::now(), kept_in: 0, unwitnessed }
     }
 
     /// Runs until it is told to close, then keeps what there is.
@@ -71,7 +73,7 @@ impl Integrator {
         if !keeps {
             return;
         }
-        if let Err(stop) = self.integrate(shared, u64::MAX).and_then(|_| self.keep()) {
+        if let Err(stop) = self.integrate(shared, u64::MAX).and_then(|_| self.keep(shared)) {
             let error = stop.error();
             tracing::warn!(%error, detail = error.operator_detail(), "the logs are not kept; the next start makes them");
         }
@@ -88,8 +90,10 @@ impl Integrator {
             (None, _) => {}
         }
         let more = taken?;
-        if self.kept.elapsed() >= KEEP_EVERY {
-            self.keep().inspect_err(|_| self.forget())?;
+        // With each segment that is passed, so that it may go.
+        let moved = self.follower.as_ref().is_some_and(|follower| follower.segment() != self.kept_in);
+        if moved || self.kept.elapsed() >= KEEP_EVERY {
+            self.keep(shared).inspect_err(|_| self.forget())?;
         }
         Ok(more)
     }
@@ -134,6 +138,10 @@ impl Integrator {
                 });
                 answer(reply, viewed)
             }
+            Ask::Frontier(tenant, reply) => {
+                let frontier = log(&mut self.live, keeper, tenant.as_str()).map(|log| log.frontier().clone());
+                answer(reply, frontier)
+            }
             Ask::Partial(tenant, path, reply) => {
                 let partial = log(&mut self.live, keeper, tenant.as_str()).map(|log| log.frontier().tile(&path));
                 answer(reply, partial)
@@ -155,7 +163,7 @@ impl Integrator {
     }
 
     /// Keeps the frontiers, and lets go of those that nothing happened to since the last time.
-    fn keep(&mut self) -> Result<(), Stop> {
+    fn keep(&mut self, shared: &Shared) -> Result<(), Stop> {
         let Some(follower) = &self.follower else { return Ok(()) };
         for log in self.live.values_mut().filter(|log| log.grew) {
             // Whoever reads the files alone finds them signed.
@@ -163,9 +171,10 @@ impl Integrator {
         }
         let grown = self.live.values().filter(|log| log.grew).map(|log| (&log.tenant, &log.kept));
         self.keeper.save(follower.position(), grown)?;
+        shared.kept.store(follower.position().0, Ordering::Release);
         self.live.retain(|_, log| std::mem::take(&mut log.used));
         self.live.values_mut().for_each(|log| log.grew = false);
-        self.kept = Instant::now();
+        (self.kept, self.kept_in) = (Instant::now(), follower.segment());
         Ok(())
     }
 

@@ -4,7 +4,9 @@
 //! signs; `cofferdam-auditor` has the formats, this module makes logs in them. The integrator is the one
 //! writer; whoever asks gets full tiles from the files and the rest from the integrator.
 
+mod check;
 mod files;
+mod history;
 mod integrator;
 mod keeper;
 mod live;
@@ -27,12 +29,13 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+pub use self::check::{FolderReport, LogReport, check};
 use self::files::Files;
 use self::integrator::Integrator;
 use self::keeper::Keeper;
 use self::live::CHECKPOINT_PAUSE;
 pub use self::witness::Witness;
-use super::{Audit, Entry};
+use super::{Audit, Entry, Position};
 use crate::error::{Code, Error, Result};
 use crate::id::{CallId, TenantId};
 use crate::storage::{Blobs, LogKeyRow, Store};
@@ -101,6 +104,8 @@ pub struct NextKey {
 struct Shared {
     /// How far it has come in the journal.
     integrated: AtomicU64,
+    /// How far what it came to is kept, so that it does not need the journal before that.
+    kept: AtomicU64,
     /// Why it has not come further.
     stopped: Mutex<Option<Stop>>,
 }
@@ -148,6 +153,7 @@ enum Ask {
     /// Nor this: nobody asks any more. Whether what there is is to be kept.
     Close(bool),
     View(TenantId, Reply<View>),
+    Frontier(TenantId, Reply<Frontier>),
     Partial(TenantId, TilePath, Reply<Option<Vec<u8>>>),
     Keys(TenantId, Reply<(Vec<VerifierKey>, u64)>),
 }
@@ -159,6 +165,7 @@ impl Ask {
             Self::Cosigned(..) | Self::Close(_) => {}
             Self::Checkpoint(_, reply) => drop(reply.send(Err(error.clone()))),
             Self::View(_, reply) => drop(reply.send(Err(error.clone()))),
+            Self::Frontier(_, reply) => drop(reply.send(Err(error.clone()))),
             Self::Partial(_, _, reply) => drop(reply.send(Err(error.clone()))),
             Self::Keys(_, reply) => drop(reply.send(Err(error.clone()))),
         }
@@ -253,6 +260,11 @@ impl Logs {
             Some(Stop::Retry(because)) => error.detail(because.operator_detail().unwrap_or(because.message())),
             _ => error,
         })
+    }
+
+    /// The place in the journal up to which everything is kept in the logs' files, or beside them.
+    pub fn kept(&self) -> Position {
+        Position(self.0.shared.kept.load(Ordering::Acquire))
     }
 
     /// The tenant's newest checkpoint, signed. It covers what was durable when it was asked for, but for the last 100 ms.

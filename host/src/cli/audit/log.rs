@@ -30,7 +30,8 @@ pub(super) fn checked(outcome: Result<Outcome, Fault>, output: Output) -> Result
     Ok(if ok { Exit::Ok } else { Exit::Failed })
 }
 
-pub(super) fn receipt(client: &Client, id: CallId) -> Result<Receipt> {
+/// What proves what is recorded of a call.
+pub(in crate::cli) fn receipt(client: &Client, id: CallId) -> Result<Receipt> {
     client.get(&["v1", "calls", &id.to_string(), "receipt"], &[])
 }
 

@@ -6,6 +6,7 @@ use crate::audit::Event;
 use crate::cli::style::{QUIET, paint};
 use crate::cli::table::Table;
 use crate::cli::{Failure, Result, audit, words};
+use crate::error::Error;
 use crate::http::wire;
 use crate::id::CallId;
 
@@ -20,11 +21,12 @@ pub(super) fn all(tour: &mut Tour, stage: &mut Stage) -> Result<()> {
     tour.step("Of what was denied: the rule", |seen| one_call(stage, "globex/auditor", "denied", seen))?;
     tour.step("Of what was used: sums by day, tool and key", |seen| used(stage, seen))?;
     tour.step("Each tenant reads its own log, without a gap", |seen| whole(stage, seen))?;
-    tour.step("The journal is verified from its files alone", |seen| {
-        seen.command(format_args!("audit verify {}", stage.journal().display()));
-        let report = audit::verify(&stage.journal())?;
+    tour.step("A receipt of one call, checked with the log's public key alone", |seen| receipt(stage, seen))?;
+    tour.step("The whole record is verified from its files alone", |seen| {
+        seen.command(format_args!("audit verify {}", stage.data().display()));
+        let report = audit::verify(stage.data())?;
         seen.styled(&audit::found(&report));
-        ensure(report.ok() && report.tenants.len() == 3, || "a whole record of three tenants".to_owned())
+        ensure(report.ok() && report.logs.len() == 3, || "a whole record of three tenants".to_owned())
     })
 }
 
@@ -42,6 +44,30 @@ fn one_call(stage: &Stage, who: &str, which: &'static str, seen: &mut Seen) -> R
         _ => matches!(first, Some(Event::CallDecided(_))) && record.entries.len() == 2,
     };
     ensure(recorded, || "its entries".to_owned())
+}
+
+/// What an auditor does with a receipt: nothing is asked of the host any more.
+fn receipt(stage: &Stage, seen: &mut Seen) -> Result<()> {
+    let call: CallId =
+        *stage.calls.get("count").ok_or_else(|| Failure::failed("step-failed", "an earlier step made no call"))?;
+    let client = stage.of("acme/auditor")?;
+    let log: wire::Log = client.get(&["v1", "log"], &[])?;
+    let key = log.keys.last().cloned().unwrap_or_default();
+    seen.command(format_args!("audit receipt {call} --output receipt.json"));
+    let receipt = audit::receipt(client, call)?;
+    seen.command(format_args!("audit check receipt.json --key {key}"));
+    let keys = [key.parse().map_err(Error::internal)?];
+    let checked = receipt.check(&keys, &[]).map_err(Error::internal)?;
+    seen.styled(&checked.to_string());
+    ensure(checked.decided.is_some() && checked.ended.is_some(), || "decision and outcome, proved".to_owned())?;
+    let mut forged = receipt;
+    for entry in &mut forged.entries {
+        entry.entry = entry.entry.replace("catalogue/text", "catalogue/next");
+    }
+    let refused = forged.check(&keys, &[]);
+    ensure(refused.is_err(), || "the same receipt with another tool's name, refused".to_owned())?;
+    seen.note("with one letter of it changed, it is refused");
+    Ok(())
 }
 
 fn used(stage: &Stage, seen: &mut Seen) -> Result<()> {

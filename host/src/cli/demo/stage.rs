@@ -130,11 +130,6 @@ impl Stage {
         &self.data
     }
 
-    /// Its journal.
-    pub(super) fn journal(&self) -> PathBuf {
-        self.running.host.journal()
-    }
-
     /// Waits until it is asked to end.
     pub(super) fn wait_for_end(&self) -> Result<()> {
         self.runtime.block_on(async {

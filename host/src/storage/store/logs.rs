@@ -35,6 +35,26 @@ pub struct LogKeyRow {
     pub seed: [u8; 32],
 }
 
+/// All that is kept of the logs, at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptLogs {
+    /// The journal that they are made from.
+    pub incarnation: String,
+    /// The place in it up to which they are kept.
+    pub position: u64,
+    /// Each of them.
+    pub rows: Vec<LogRow>,
+    /// Every key, by the origin of its log, oldest first.
+    pub keys: Vec<(String, LogKeyRow)>,
+}
+
+impl KeptLogs {
+    /// The seeds of the log of this origin, oldest first.
+    pub fn keys_of(&self, origin: &str) -> impl Iterator<Item = &[u8; 32]> {
+        self.keys.iter().filter(move |(of, _)| of == origin).map(|(_, key)| &key.seed)
+    }
+}
+
 /// Every method fails when the store does, or holds what is not well-formed.
 impl Store {
     /// The name of the present journal; nothing before it was given one.
@@ -68,6 +88,31 @@ impl Store {
         Ok(row.map(|(frontier, generation)| LogRow { tenant: tenant.clone(), frontier, generation }))
     }
 
+    /// What is kept of all logs; nothing before there is a journal.
+    pub async fn kept_logs(&self) -> Result<Option<KeptLogs>> {
+        let mut reading = self.readers.begin().await.map_err(failed)?;
+        let mark = |name| sqlx::query_scalar::<_, String>("select value from marks where name = ?").bind(name);
+        let incarnation = mark(INCARNATION).fetch_optional(&mut *reading).await.map_err(failed)?;
+        let position = mark(POSITION).fetch_optional(&mut *reading).await.map_err(failed)?;
+        let Some(incarnation) = incarnation else { return Ok(None) };
+        let query = sqlx::query_as::<_, (String, Vec<u8>, u32)>("select tenant, frontier, generation from logs");
+        let rows = query.fetch_all(&mut *reading).await.map_err(failed)?;
+        let row = |(tenant, frontier, generation): (String, _, _)| {
+            Ok(LogRow { tenant: tenant.parse().map_err(failed)?, frontier, generation })
+        };
+        let query = "select origin, generation, seed from log_keys order by origin, generation";
+        let keys = sqlx::query_as::<_, (String, i64, Vec<u8>)>(query).fetch_all(&mut *reading).await.map_err(failed)?;
+        Ok(Some(KeptLogs {
+            incarnation,
+            position: position.map_or(Ok(0), |text| text.parse()).map_err(failed)?,
+            rows: rows.into_iter().map(row).collect::<Result<_>>()?,
+            keys: keys
+                .into_iter()
+                .map(|(origin, generation, seed)| Ok((origin, key(generation, seed)?)))
+                .collect::<Result<_>>()?,
+        }))
+    }
+
     /// Keeps `rows`, all as of the journal's `position`: all of it or nothing.
     pub async fn save_logs(&self, position: u64, rows: &[LogRow]) -> Result<()> {
         let mut writing = self.writer.begin_with("begin immediate").await.map_err(failed)?;
@@ -86,11 +131,7 @@ impl Store {
         let query = "select generation, seed from log_keys where origin = ? order by generation";
         let query = sqlx::query_as::<_, (i64, Vec<u8>)>(query).bind(origin);
         let rows = query.fetch_all(&self.readers).await.map_err(failed)?;
-        let key = |(generation, seed): (i64, Vec<u8>)| {
-            let seed = seed.try_into().map_err(|_| failed("a log's key has another length"))?;
-            Ok(LogKeyRow { generation: u32::try_from(generation).map_err(failed)?, seed })
-        };
-        rows.into_iter().map(key).collect()
+        rows.into_iter().map(|(generation, seed)| key(generation, seed)).collect()
     }
 
     /// Keeps the first key of a log, unless it has one.
@@ -104,6 +145,11 @@ impl Change {
     pub async fn add_log_key(&mut self, origin: &str, key: &LogKeyRow) -> Result<()> {
         self.run(add_key(origin, key)).await
     }
+}
+
+fn key(generation: i64, seed: Vec<u8>) -> Result<LogKeyRow> {
+    let seed = seed.try_into().map_err(|_| failed("a log's key has another length"))?;
+    Ok(LogKeyRow { generation: u32::try_from(generation).map_err(failed)?, seed })
 }
 
 fn add_key(origin: &str, key: &LogKeyRow) -> Query<'static, Sqlite, SqliteArguments> {
