@@ -11,7 +11,7 @@ use crate::answer::Answer;
 use crate::events::{self, Watched};
 
 /// No answer of a host that works takes longer: compiling an interpreter does, on a busy machine.
-const TIME_MAX: Duration = Duration::from_secs(360);
+const TIME_MAX: Duration = Duration::from_secs(660);
 
 /// Sends requests with a key.
 #[derive(Debug, Clone)]

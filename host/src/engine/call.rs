@@ -44,6 +44,9 @@ impl Meter {
     }
 }
 
+/// A resource has a handle in each component that it is lent to; a stream or a future has two ends and a state.
+const HANDLES_PER_RESOURCE: usize = 4;
+
 /// A store that reads its meter when it goes, however it goes: at the end, at the deadline, or dropped half-way because
 /// the caller left.
 struct Metered {
@@ -59,6 +62,12 @@ impl Metered {
         store.set_fuel(limits.fuel).map_err(Error::internal)?;
         store.fuel_async_yield_interval(Some(SLICE_FUEL)).map_err(Error::internal)?;
         store.set_hostcall_fuel(usize::try_from(limits.hostcall_bytes).unwrap_or(usize::MAX));
+        // Without a word from here a guest could make a hundred thousand of one and a million of the other.
+        let handles = usize::try_from(limits.resources).unwrap_or(usize::MAX).saturating_mul(HANDLES_PER_RESOURCE);
+        store.set_max_component_handles(handles);
+        if let Some(table) = store.concurrent_resource_table() {
+            table.set_max_capacity(handles);
+        }
         Ok(Self { store, fuel_max: limits.fuel, meter })
     }
 

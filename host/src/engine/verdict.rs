@@ -77,7 +77,7 @@ pub(super) fn broke_down(
 }
 
 fn other(error: &wasmtime::Error, limits: &CallLimits) -> Error {
-    // wasmtime has no types for these two; its words are matched, and a test with a real guest holds each to it.
+    // wasmtime has no types for these; its words are matched, and a test with a real guest holds each to it.
     let text = format!("{error:#}");
     if text.contains("fuel allocated for hostcalls") {
         return limit_exceeded(
@@ -85,6 +85,9 @@ fn other(error: &wasmtime::Error, limits: &CallLimits) -> Error {
             limits.hostcall_bytes,
             "more was passed between tool and host at once than may be",
         );
+    }
+    if text.contains("store handle limit exceeded") {
+        return limit_exceeded("resources", limits.resources, "the call holds as many handles as it may");
     }
     if text.contains("instance count too high") || text.contains("memory count too high") {
         return limit_exceeded("instances", limits.instances, "the component makes more instances than it may");

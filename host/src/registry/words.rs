@@ -322,7 +322,7 @@ mod tests {
         near("wasi:http/outgoing-handlers@0.2.0", "wasi:http/outgoing-handler@0.2");
         near("wasi:cli/stdin@0.4.0", "wasi:cli/stdin@0.");
         near("wasi:cli/stdin@0.3.0-rc-2026-01-06", "wasi:cli/stdin@0.");
-        near("wasi:cli/stdin", "wasi:cli/stdin@0.2");
+        near("wasi:cli/stdin", "wasi:cli/stdin@0.");
         near("cofferdam:tool/progress@2.0.0", "cofferdam:tool/progress@1.0.0");
         near("do-it", "plain name");
     }

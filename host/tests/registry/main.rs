@@ -200,9 +200,10 @@ async fn a_replaced_component_is_not_compiled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_kinds_and_broken_uploads_are_rejected_with_what_to_do() {
+async fn broken_uploads_are_rejected_with_what_to_do() {
     let fixture = Fixture::new();
-    assert!(fixture.rejected(&guest::command()).await.contains("cofferdam new"));
+    // It says that it is a program, and exports no function to run.
+    assert!(fixture.rejected(&guest::command()).await.contains("cannot be linked"));
     assert!(fixture.rejected(b"\0asm\x01\0\0\0").await.contains("core module"));
     assert!(fixture.rejected(&[0; 100]).await.contains("not WebAssembly"));
     let native = guest::native();

@@ -27,7 +27,7 @@ async fn tenant_with(language: Language, folder: &str) -> Tenant {
 /// A host that lets compiling take its time.
 async fn patient() -> &'static Server {
     static SERVER: OnceCell<Server> = OnceCell::const_new();
-    let arguments = vec!["--compile-time-max".to_owned(), "5m".to_owned()];
+    let arguments = vec!["--compile-time-max".to_owned(), "10m".to_owned()];
     SERVER.get_or_init(|| Server::start(Options { arguments, ..Options::default() })).await
 }
 

@@ -75,6 +75,30 @@ fn a_program_of_0_3_reads_and_writes_the_volume_that_policy_grants() {
     });
 }
 
+/// What it prints is seen while it runs, so it waits for the record; what is not granted goes nowhere.
+#[test]
+fn an_asynchronous_function_waits_and_prints_to_its_log() {
+    run(async {
+        let tenant = tenant_with("functions-3").await;
+        let component = tenant.publisher.get("/v1/components").await.ok()["components"][0].clone();
+        assert_eq!((&component["kind"], &component["class"]), (&json!("functions"), &json!("async")), "{component}");
+        let began = Instant::now();
+        let slowly = json!({"text": "this", "milliseconds": 50});
+        let watched = tenant.agent.watch("functions-3.slowly", slowly.clone()).await;
+        assert!(began.elapsed() >= Duration::from_millis(50));
+        assert!(watched.of("log").is_empty());
+        assert_eq!(watched.result()["content"][0]["text"], "this");
+        tenant.policy("[[grant]]\ntools = [\"functions-3\"]\nlog = \"info\"").await;
+        let watched = tenant.agent.watch("functions-3.slowly", slowly).await;
+        let lines = watched.of("log");
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert_eq!(lines[0]["message"], "waiting with this");
+        let refused = tenant.agent.call("functions-3.slowly", json!({"text": "", "milliseconds": 0})).await.ok();
+        let told = (&refused["is_error"], &refused["content"][0]["text"]);
+        assert_eq!(told, (&json!(true), &json!("there is nothing to give back")));
+    });
+}
+
 #[test]
 fn a_handler_of_0_3_streams_its_response() {
     run(async {
@@ -117,6 +141,7 @@ fn hostile_components_of_0_3_are_stopped() {
         }
         for (how, code) in [
             ("flood", Code::LimitExceeded),
+            ("hoard", Code::LimitExceeded),
             ("spin", Code::DeadlineExceeded),
             ("wait-for-ever", Code::DeadlineExceeded),
         ] {

@@ -62,6 +62,9 @@ impl wasip3::exports::cli::run::Guest for Program {
                 });
                 Ok(())
             }
+            "hoard" => loop {
+                std::mem::forget(wit_stream::new::<u8>());
+            },
             "spin" => loop {
                 std::hint::black_box(0);
             },
