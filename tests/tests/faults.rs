@@ -141,7 +141,7 @@ fn a_host_does_not_start_on_a_disk_that_cannot_be_written() {
 }
 
 #[test]
-fn a_failed_sync_ends_the_host_and_loses_nothing_that_was_acknowledged() {
+fn needs_strace_a_failed_sync_ends_the_host_and_loses_nothing_that_was_acknowledged() {
     run(async {
         let (_folder, data) = data();
         // The journal alone syncs so; the first few are those of the start.
@@ -177,7 +177,7 @@ fn a_failed_sync_ends_the_host_and_loses_nothing_that_was_acknowledged() {
 }
 
 #[test]
-fn a_disk_that_does_not_answer_lets_no_call_in_until_it_does() {
+fn needs_strace_a_disk_that_does_not_answer_lets_no_call_in_until_it_does() {
     run(async {
         let (_folder, data) = data();
         let within = with_faults(&["fdatasync:delay_enter=9000000:when=60..61"]);

@@ -19,6 +19,14 @@ use sha2::{Digest as _, Sha256};
 use crate::Report;
 use crate::cache::{cache_folder, lock, write_whole};
 
+/// Go's own command, at the version that components are built with; fetched where it is not in the cache yet.
+///
+/// # Errors
+/// When it cannot be fetched.
+pub fn go(report: Report<'_>) -> Result<PathBuf> {
+    go::command(&cache_folder()?.join("languages"), report)
+}
+
 /// A language that components are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {

@@ -21,7 +21,7 @@ pub use build::{BuildOptions, Built};
 pub use cache::cache_folder;
 pub use command::undisturbed;
 pub use find::{Choice, Toolchain};
-pub use languages::Language;
+pub use languages::{Language, go};
 pub use manifest::{MANIFEST, Manifest, Need, Needs, Package};
 pub use repository::{catalogue, foreign, programs};
 

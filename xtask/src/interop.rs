@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use cofferdam_toolchain::cache_folder;
 
@@ -22,7 +22,7 @@ const PACKAGES: [&str; 2] = ["ocsf-json-schema==1.2.0", "jsonschema"];
 /// Check against real peers: programs that others wrote for the formats that Cofferdam speaks
 ///
 /// What they need is fetched into Cofferdam's cache once; then they run without a network. The last line sums up:
-/// "N passed, N failed". Needs Go 1.25 or later and Python 3 with its module venv.
+/// "N passed, N failed". Needs Python 3 with its module venv.
 #[derive(Debug, Args)]
 pub(crate) struct Interop {
     /// Only these; all without: audit
@@ -58,9 +58,10 @@ fn install(peers: &Path, program: &str, module: &str) -> Result<()> {
         return Ok(());
     }
     tell(&format!("building {module}"));
-    let go = Command::new("go").args(["version"]).output();
-    ensure!(go.is_ok(), "there is no Go to build {module} with: install Go 1.25 or later");
-    run(Command::new("go").args(["install", module]).env("GOBIN", peers).current_dir(env::temp_dir()))?;
+    let go = cofferdam_toolchain::go(&|line| tell(line))?;
+    let mut install = Command::new(go);
+    install.args(["install", module]).env("GOBIN", peers).env("GOTOOLCHAIN", "local").env_remove("GOROOT");
+    run(install.current_dir(env::temp_dir()))?;
     std::fs::write(stamp, module)?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use crate::guests;
+use crate::{debian, guests};
 use crate::shell::{cargo, line, print, root, tell};
 
 /// What the names of tests begin with that need more than this repository and a toolchain.
@@ -29,6 +29,9 @@ impl Test {
         guests::build(guests::PROGRAMS)?;
         guests::build(guests::FOREIGN)?;
         guests::build(guests::TOOLS)?;
+        if !self.fast {
+            debian::ensure("strace")?;
+        }
         let mut total = Total::default();
         let mut failed = Vec::new();
         for workspace in [".", guests::TOOLS, guests::TEMPLATE] {

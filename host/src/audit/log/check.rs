@@ -168,12 +168,11 @@ impl Log {
     /// Every file, as an auditor would, and that the log goes on from the checkpoint that was handed out last.
     fn check_files(&mut self, tenant: &str, kept: &KeptLogs) -> Result<()> {
         let mut held = Vec::new();
-        match self.files.file("checkpoint", usize::MAX >> 1).map_err(Error::internal)? {
-            Some(bytes) => match Checkpoint::parse(&bytes) {
+        if let Some(bytes) = self.files.file("checkpoint", usize::MAX >> 1).map_err(Error::internal)? {
+            match Checkpoint::parse(&bytes) {
                 Ok(checkpoint) => held.push(checkpoint),
                 Err(error) => self.found(format_args!("its checkpoint: {error}")),
-            },
-            None => {}
+            }
         }
         let generation = kept.rows.iter().find(|row| row.tenant.as_str() == tenant).map_or(0, |row| row.generation);
         let origin = match held.first() {
