@@ -42,7 +42,7 @@ fn effects_read_as_sentences() {
     // Other words for the same are no change.
     let same = before.replace(
         "methods = [\"GET\"] }",
-        "methods = [\"GET\"], paths = [\"/a\", \"/*\"] }, { host = \"api.example.com\" }",
+        "methods = [\"GET\"], paths = [\"/a\", \"/*\"] }, { host = \"api.example.com\", methods = [\"GET\"], paths = [\"/b\"] }",
     );
     assert_eq!(offline(before, &same), "nothing changes");
 }
