@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use crate::{debian, guests};
 use crate::shell::{cargo, line, print, root, tell};
+use crate::{debian, guests};
 
 /// What the names of tests begin with that need more than this repository and a toolchain.
 const NEEDS: &str = "needs_";

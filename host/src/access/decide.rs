@@ -66,7 +66,7 @@ impl From<Denied> for Error {
             error = error.fact("nearest", nearest);
         }
         if let Some((needed, has)) = denied.scopes {
-            let has: Vec<_> = has.iter().map(|scope| scope.as_str()).collect();
+            let has: Vec<_> = has.iter().map(Scope::as_str).collect();
             error = error.fact("scopes_needed", words(needed)).fact("scopes", has);
         }
         error

@@ -48,7 +48,7 @@ pub(super) fn one(client: &Client, name: &ToolName) -> Result<wire::Tool> {
 
 fn listing(tools: &wire::Tools) -> String {
     if tools.tools.is_empty() {
-        return "this key may call no tool; `cofferdam whoami` shows its scopes, `cofferdam policy show` the policy"
+        return "this key may call no tool; `cofferdam whoami` shows its scopes, `cofferdam policy explain --tool TOOL` why"
             .to_owned();
     }
     let mut table = Table::new(["TOOL", "VERSION", "RISK", "DESCRIPTION"]);

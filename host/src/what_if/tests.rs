@@ -1,5 +1,6 @@
 //! Recorded calls by the thousand, decided again and tried under other policies, against a reckoning of their own.
 
+mod access;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};

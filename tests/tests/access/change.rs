@@ -119,7 +119,8 @@ fn a_change_of_access_rules_holds_for_the_next_request_and_each_call_names_the_t
 fn recorded_decisions_are_made_again_with_the_access_rules_of_then() {
     run(async {
         let tenant = shared().await.tenant("again").await;
-        let forbid = "forbid (principal, action == Action::\"call\", resource) when { resource.name == \"catalogue/noop.noop\" };";
+        let forbid =
+            "forbid (principal, action == Action::\"call\", resource) when { resource.name == \"catalogue/noop\" };";
         tenant.agent.call("catalogue/noop", json!({})).await.ok();
         apply(&tenant.operator, forbid).await.ok();
         tenant.agent.call("catalogue/noop", json!({})).await.problem(Code::Denied);

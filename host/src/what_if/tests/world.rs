@@ -244,6 +244,15 @@ impl World {
         Caller { principal, tenant, platform }
     }
 
+    /// The same for a key, and with access rules of the tenant.
+    pub(super) fn ruled(&self, policy: usize, ceiling: usize, access: &str, key: &Principal) -> Caller {
+        let mut rows = rows(&tenant(), false, Some(&self.policies[policy]));
+        let (digest, since) = (Digest::of(access.as_bytes()), SystemTime::UNIX_EPOCH);
+        rows.access = Some(PolicyRow { digest, text: access.to_owned(), since });
+        let tenant = Arc::new(build_tenant(rows, None).unwrap());
+        Caller { principal: Arc::new(key.clone()), tenant, platform: Arc::clone(&self.platforms[ceiling]) }
+    }
+
     /// The texts that a host keeps.
     pub(super) fn texts(&self) -> BTreeMap<Digest, String> {
         let policies = self.policies.iter().map(|text| (Digest::of(text.as_bytes()), text.clone()));
