@@ -169,7 +169,7 @@ fn a_call_whose_access_rules_or_key_are_gone_is_compared_with_nothing() {
     let event = events(&caller, &tool, &version, &decision).swap_remove(0);
     let entry =
         Entry { event, index: 0, principal: Some(one.id), tenant: "acme".parse().unwrap(), time: SystemTime::now() };
-    let mut reason = |world: &World| {
+    let reason = |world: &World| {
         let mut kept = kept(world);
         let mut again = Again::new(&caller, &world.keys, &mut kept);
         let mut found = None;
