@@ -45,7 +45,7 @@ async fn stopped() -> (TempDir, PathBuf, Tenant) {
     let server = start(&data).await;
     let acme = server.tenant("acme").await;
     acme.push("own", guest("noop")).await;
-    assert_eq!(acme.agent.call("own", json!({})).await.text(), "ok");
+    assert_eq!(acme.agent.call("own.noop", json!({})).await.text(), "ok");
     assert_eq!(server.stop().await, Some(0));
     (folder, data, acme)
 }
@@ -64,7 +64,7 @@ fn hostile_artefact_in_the_cache() {
         assert!(!artefacts.is_empty());
         forge(&artefacts);
         let server = start(&data).await;
-        assert_eq!(acme.at(server.platform.base()).agent.call("own", json!({})).await.text(), "ok");
+        assert_eq!(acme.at(server.platform.base()).agent.call("own.noop", json!({})).await.text(), "ok");
         assert_eq!(server.stop().await, Some(0));
     });
 }
@@ -82,7 +82,7 @@ fn hostile_component_in_the_place_of_another() {
         }
         let server = start(&data).await;
         let acme = acme.at(server.platform.base());
-        let answer = acme.agent.call("own", json!({})).await;
+        let answer = acme.agent.call("own.noop", json!({})).await;
         assert!(answer.status >= 500, "{answer:?}");
         // Who did no harm is served.
         server.publish(&["noop"]).await;
@@ -99,7 +99,7 @@ fn hostile_edit_of_the_record() {
         let server = start(&data).await;
         let acme = acme.at(server.platform.base());
         for _ in 0..150 {
-            acme.agent.call("own", json!({})).await.ok();
+            acme.agent.call("own.noop", json!({})).await.ok();
         }
         acme.auditor.get("/v1/log/checkpoint").await;
         assert_eq!(server.stop().await, Some(0));
@@ -137,7 +137,7 @@ fn hostile_journal_put_back_from_an_older_copy() {
         let server = start(&data).await;
         let acme = acme.at(server.platform.base());
         for _ in 0..5 {
-            acme.agent.call("own", json!({})).await.ok();
+            acme.agent.call("own.noop", json!({})).await.ok();
         }
         acme.auditor.get("/v1/log/checkpoint").await;
         assert_eq!(server.stop().await, Some(0));

@@ -116,7 +116,7 @@ fn keys_that_there_are_not() {
     policy_is(
         &format!("{} = 1", "k".repeat(200)),
         &expect![
-            "line 1: kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk: there is no such key; a policy knows tools, limits, grant, egress, audit"
+            "line 1: kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk: there is no such key; a policy knows tools, limits, grant, egress, audit, trust"
         ],
     );
 }
