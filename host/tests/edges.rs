@@ -21,7 +21,7 @@ const EDGES: &[(&str, &str)] = &[
     ("host", "control router snapshot access identity registry engine capability policy storage admission audit"),
     ("control", "what_if snapshot access identity registry capability policy storage admission audit"),
     ("what_if", "snapshot access identity policy audit"),
-    ("router", "snapshot identity registry engine capability policy admission audit storage"),
+    ("router", "snapshot access identity registry engine capability policy admission audit storage"),
     ("snapshot", "access identity registry policy storage audit"),
     ("registry", "engine capability policy storage"),
     ("engine", "capability policy"),
