@@ -97,7 +97,7 @@ impl Secure {
     /// another status; `/{who}/to/{host}` as a redirect to there.
     async fn answer(&self, request: Request<Incoming>) -> Said {
         let (parts, body) = request.into_parts();
-        let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         let path = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
         let headers: Vec<(String, String)> = parts
             .headers

@@ -3,6 +3,7 @@
 //!
 //! The faults are the kernel's own: a small file system in a mount namespace of the host's, and system calls that strace
 //! has the kernel fail or put off.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 use std::io::Write as _;
