@@ -133,7 +133,7 @@ impl Integrator {
         match ask {
             Ask::View(tenant, reply) => {
                 let viewed = log(&mut self.live, keeper, tenant.as_str()).and_then(|log| {
-                    let checkpoint = signed(log, keeper, &self.unwitnessed)?;
+                    let checkpoint = signed(log, keeper, &self.unwitnessed, false)?;
                     Ok(View { checkpoint, frontier: log.frontier().clone() })
                 });
                 answer(reply, viewed)
@@ -152,7 +152,7 @@ impl Integrator {
             }
             Ask::Checkpoint(tenant, reply) => {
                 let log = log(&mut self.live, keeper, tenant.as_str());
-                answer(reply, log.and_then(|log| signed(log, keeper, &self.unwitnessed)))
+                answer(reply, log.and_then(|log| signed(log, keeper, &self.unwitnessed, false)))
             }
             Ask::Keys(tenant, reply) => {
                 let keys = log(&mut self.live, keeper, tenant.as_str())
@@ -167,7 +167,7 @@ impl Integrator {
         let Some(follower) = &self.follower else { return Ok(()) };
         for log in self.live.values_mut().filter(|log| log.grew) {
             // Whoever reads the files alone finds them signed.
-            signed(log, &self.keeper, &self.unwitnessed)?;
+            signed(log, &self.keeper, &self.unwitnessed, true)?;
         }
         let grown = self.live.values().filter(|log| log.grew).map(|log| (&log.tenant, &log.kept));
         self.keeper.save(follower.position(), grown)?;
@@ -193,8 +193,13 @@ fn log<'a>(live: &'a mut HashMap<String, Live>, keeper: &Keeper, tenant: &str) -
 }
 
 /// The log's newest checkpoint; a new one is sent to be witnessed.
-fn signed(log: &mut Live, keeper: &Keeper, unwitnessed: &Option<Sender<Unwitnessed>>) -> Result<Checkpoint, Stop> {
-    let (checkpoint, new) = log.checkpoint(keeper)?;
+fn signed(
+    log: &mut Live,
+    keeper: &Keeper,
+    unwitnessed: &Option<Sender<Unwitnessed>>,
+    at_once: bool,
+) -> Result<Checkpoint, Stop> {
+    let (checkpoint, new) = log.checkpoint(keeper, at_once)?;
     if let Some(unwitnessed) = unwitnessed.as_ref().filter(|_| new) {
         let tiles = Tiles { keeper: keeper.clone(), tenant: log.tenant.clone(), frontier: log.frontier().clone() };
         let (tenant, checkpoint) = (log.tenant.clone(), checkpoint.clone());

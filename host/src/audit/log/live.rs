@@ -101,8 +101,9 @@ impl Live {
         Ok(())
     }
 
-    /// The newest checkpoint: signed anew where the log grew, unless the last one is only just signed. And whether it was.
-    pub(super) fn checkpoint(&mut self, keeper: &Keeper) -> Result<(Checkpoint, bool), Stop> {
+    /// The newest checkpoint: signed anew where the log grew, unless the last one is only just signed and this need not be
+    /// at once. And whether it was.
+    pub(super) fn checkpoint(&mut self, keeper: &Keeper, at_once: bool) -> Result<(Checkpoint, bool), Stop> {
         self.used = true;
         let size = self.frontier().size();
         if let Some((checkpoint, at)) = &self.published {
@@ -111,7 +112,7 @@ impl Live {
                 let tenant = &self.tenant;
                 return Err(Stop::fork(format_args!("{tenant}: {signed} entries were signed, the journal has {size}")));
             }
-            if signed == size || at.elapsed() < CHECKPOINT_PAUSE {
+            if signed == size || (!at_once && at.elapsed() < CHECKPOINT_PAUSE) {
                 return Ok((checkpoint.clone(), false));
             }
         }
