@@ -19,7 +19,7 @@ pub const COARSE_STEP: Duration = Duration::from_millis(1);
 /// What the monotonic clock shows when the call begins. Not zero: the runtime of Go takes that for a clock that is broken.
 const MONOTONIC_BEGIN: Duration = Duration::from_secs(1);
 
-/// One call's clocks. The monotonic one begins at [`MONOTONIC_BEGIN`] with the call.
+/// One call's clocks. The monotonic one begins at one second with the call.
 #[derive(Debug, Clone)]
 pub struct ClockCall {
     shows: Clock,

@@ -1,7 +1,7 @@
 //! WIT types and their values as JSON: what an agent is told of a function's parameters, and what it says and hears.
 //!
-//! A [`Shape`] is a WIT type as plain data. From it follow the schema ([`schema`]), how JSON becomes a value ([`read`])
-//! and how a value becomes JSON ([`write`]); `docs/components.md` has the table. The three agree: what the schema admits
+//! A [`Shape`] is a WIT type as plain data. From it follow the schema ([`schema`]), how JSON becomes a value ([`read()`])
+//! and how a value becomes JSON ([`write()`]); `docs/components.md` has the table. The three agree: what the schema admits
 //! can be read, what is written the schema admits, and what is written reads back as the same value.
 
 mod of_engine;
