@@ -19,6 +19,8 @@ pub(super) mod stream;
 
 /// The longest answer that is taken in, in bytes: a listing of ten thousand tools fits many times over.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
+/// A connection that was idle for longer is not used again: the host may have ended it, which would be noticed too late.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long to wait for a connection.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long an answer may pause: more than an upload waits for its turn and is compiled in, or a call may last.
@@ -47,6 +49,7 @@ impl Client {
         let mut http = reqwest::Client::builder()
             .user_agent(concat!("cofferdam/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIME_MAX)
+            .pool_idle_timeout(IDLE_TIME_MAX)
             .read_timeout(SILENCE_MAX)
             // A redirect would carry the key to wherever it points.
             .redirect(reqwest::redirect::Policy::none());
