@@ -84,7 +84,8 @@ fn own(stage: &mut Stage, upload: &mut Packaged, seen: &mut Seen) -> Result<()> 
     seen.styled(&push::given(&pushed.explanation));
     stage.uploaded = Some(pushed.component.digest);
     stage.package = Some(pushed.package.name);
-    ensure(pushed.explanation.allowed, || "calls of it may start".to_owned())
+    // A publisher's key calls nothing itself; that an agent's may is the next step.
+    ensure(!pushed.explanation.grants.is_empty(), || "what the policy gives its calls".to_owned())
 }
 
 /// Makes a call, and shows the command, the answer and what was used.
