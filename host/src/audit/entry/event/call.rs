@@ -1,0 +1,216 @@
+//! Calls: decided, refused, denied something, ended, run again.
+
+use std::time::SystemTime;
+
+use schemars::JsonSchema;
+use semver::Version;
+use serde::{Deserialize, Serialize};
+
+use super::{content, is_zero};
+use crate::audit::entry::{Mac, Outcome, schema, time};
+use crate::error::Code;
+use crate::id::{CallId, ChangeId, DecisionId, Digest, ToolName};
+use crate::limits::CallLimits;
+use crate::uses::CapabilityUse;
+
+content! {
+    CallDecided {
+        /// What access rules had to do with it; absent where an earlier host wrote it, which asked scopes alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        access: Option<DecidedAccess>,
+        /// The arguments' keyed digest.
+        arguments: Mac,
+        /// The arguments' length as JSON text.
+        arguments_bytes: u64,
+        /// The call.
+        call: CallId,
+        /// The digest of the platform's ceiling that it was decided under.
+        ceiling: Digest,
+        /// The component that runs.
+        component: Digest,
+        /// What the engine is, by its compatibility hash: a replay on another is not comparable.
+        engine: String,
+        /// The time that the guest's clock shows, where policy froze it.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "time::option")]
+        #[schemars(schema_with = "schema::time_option")]
+        frozen_time: Option<SystemTime>,
+        /// The limits that it runs under.
+        limits: DecidedLimits,
+        /// The call that made this one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        parent: Option<CallId>,
+        /// The digest of the tenant's policy that it was decided under.
+        policy: Digest,
+        /// The rule that allowed it.
+        rule: String,
+        /// The tool.
+        tool: ToolName,
+        /// Its version.
+        #[schemars(with = "schema::SemanticVersion")]
+        version: Version,
+    }
+    CallEnded {
+        /// The call.
+        call: CallId,
+        /// From its start to its end, in microseconds.
+        duration_us: u64,
+        /// Bytes that it wrote to its volumes.
+        files_bytes_written: u64,
+        /// Units of fuel that it used.
+        fuel: u64,
+        /// Bytes of response bodies that it received.
+        http_received_bytes: u64,
+        /// Requests that left for the network.
+        http_requests: u64,
+        /// Bytes of request bodies that it sent.
+        http_sent_bytes: u64,
+        /// Operations on buckets.
+        kv_operations: u64,
+        /// The most linear memory that it held, in bytes.
+        memory_bytes: u64,
+        /// How it ended.
+        outcome: Outcome,
+        /// The result's keyed digest, where there is a result.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        result: Option<Mac>,
+        /// The result's length: all its contents together.
+        result_bytes: u64,
+        /// What it really used of what it was granted, each use once, in order and at most 64; absent where nobody
+        /// knows: a crash ended it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        uses: Option<Vec<CapabilityUse>>,
+        /// How often it used something that `uses` has no room for; absent for never.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        uses_left_out: u64,
+    }
+    CallReplayed {
+        /// The call.
+        call: CallId,
+        /// The component that was to run again.
+        component: Digest,
+        /// The first difference, or why nothing can be said; nothing of a payload.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        difference: Option<String>,
+        /// Units of fuel that the replay used; absent where nothing ran.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fuel: Option<u64>,
+        /// What came of it.
+        outcome: ReplayOutcome,
+    }
+    PayloadErased {
+        /// Of this call; absent: of all that the tenant had made.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call: Option<CallId>,
+        /// The change, by which it is applied once.
+        change: ChangeId,
+    }
+    CallRefused {
+        /// What access rules had to do with it, where the call was decided upon.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        access: Option<DecidedAccess>,
+        /// The call, where it had got an id.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call: Option<CallId>,
+        /// The digest of the platform's ceiling that it was decided under, where it was policy that denied it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ceiling: Option<Digest>,
+        /// The error code that the caller got.
+        #[schemars(with = "schema::CodeText")]
+        code: Code,
+        /// How many this entry stands for.
+        count: u64,
+        /// The ids that the answers had, where the calls had none: of many the first ones.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        decisions: Vec<DecisionId>,
+        /// The digest of the tenant's policy that it was decided under, where it was policy that denied it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy: Option<Digest>,
+        /// Why, in words.
+        reason: String,
+        /// The rule that refused it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rule: Option<String>,
+        /// The tool asked for, where one was named.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tool: Option<ToolName>,
+        /// The version that would have run, where it was policy that denied it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<schema::SemanticVersion>")]
+        version: Option<Version>,
+    }
+    CapabilityDenied {
+        /// What it tried, without anything of the payload.
+        action: String,
+        /// The call.
+        call: CallId,
+        /// The capability, such as `http`.
+        capability: String,
+        /// The rule that came nearest to allowing it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        nearest: Option<String>,
+        /// The rule that refused it.
+        rule: String,
+    }
+}
+
+/// What came of a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReplayOutcome {
+    /// The same outcome, the same result, the same host calls and the same fuel.
+    Same,
+    /// Something was another.
+    Differs,
+    /// Nothing can be said.
+    NotComparable,
+}
+
+impl ReplayOutcome {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Differs => "differs",
+            Self::NotComparable => "not-comparable",
+        }
+    }
+}
+
+/// What access rules had to do with a decision: with the key's scopes, all that it takes to ask them again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DecidedAccess {
+    /// The rules that decided.
+    pub by: Vec<String>,
+    /// The hour that they saw, UTC.
+    pub hour: u8,
+    /// The digest of the platform's rules.
+    pub platform: Digest,
+    /// Who had recalled the component, where it was that: `platform` or `tenant`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recalled: Option<String>,
+    /// The digest of the tenant's.
+    pub tenant: Digest,
+    /// The day of the week that they saw.
+    pub weekday: String,
+}
+
+/// The limits of a call that say what it may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DecidedLimits {
+    /// Wall time, in milliseconds.
+    pub deadline_ms: u64,
+    /// Units of fuel.
+    pub fuel: u64,
+    /// Linear memory, in bytes.
+    pub memory_bytes: u64,
+}
+
+impl From<&CallLimits> for DecidedLimits {
+    fn from(limits: &CallLimits) -> Self {
+        Self {
+            deadline_ms: u64::try_from(limits.deadline.as_millis()).unwrap_or(u64::MAX),
+            fuel: limits.fuel,
+            memory_bytes: limits.memory_bytes,
+        }
+    }
+}
