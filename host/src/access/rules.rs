@@ -76,18 +76,30 @@ impl Rules {
     ///
     /// All that is wrong with it, each with its line.
     pub fn parse(side: Side, text: &str) -> Result<Self, PolicyError> {
+        // What reads such a character can take it for another than what shows it.
+        let unseen =
+            |(_, character): &(usize, char)| character.is_control() && !matches!(character, '\n' | '\r' | '\t');
+        if let Some((at, character)) = text.char_indices().find(unseen) {
+            let message = format!("it has the control character {character:?}: leave it out");
+            let problem = Problem { line: Some(line_at(text, at)), key: String::new(), message };
+            return Err(PolicyError { problems: vec![problem] });
+        }
         let compiled = compile(side, text)?;
         let problems = validate(&compiled);
         if !problems.is_empty() {
             return Err(PolicyError { problems });
         }
-        Ok(Self::kept(side, text))
+        Ok(Self::new(side, text, OnceLock::from(Ok(compiled))))
     }
 
     /// A text that was read when it was put in force. What cannot be compiled all the same denies.
     pub fn kept(side: Side, text: &str) -> Self {
+        Self::new(side, text, OnceLock::new())
+    }
+
+    fn new(side: Side, text: &str, compiled: OnceLock<Result<Compiled, String>>) -> Self {
         let digest = Digest::of(text.as_bytes());
-        Self(Arc::new(Inner { side, text: text.to_owned(), digest, compiled: OnceLock::new() }))
+        Self(Arc::new(Inner { side, text: text.to_owned(), digest, compiled }))
     }
 
     /// No rules.
@@ -203,8 +215,9 @@ fn too_deep(text: &str) -> Option<(usize, &'static str)> {
     for character in text.chars() {
         let is_word = character.is_ascii_alphanumeric() || character == '_';
         match character {
-            '\n' => {
-                line += 1;
+            // A comment ends where Cedar ends it, which is at either.
+            '\n' | '\r' => {
+                line += usize::from(character == '\n');
                 in_comment = false;
             }
             _ if in_comment => {}

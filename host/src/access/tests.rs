@@ -296,6 +296,12 @@ fn hostile_a_text_that_nests_deeply_is_refused_before_it_is_read() {
         );
     }
     assert!(problems(Side::Tenant, &rule(&format!("true{}", ".a".repeat(300)))).contains("several rules"));
+    // What ends a comment for Cedar ends it here: what follows is read, and goes down as deep as it nests.
+    for end in ["\r", "\r\n", "\n\r", "\n"] {
+        let hidden = format!("// x{end}{}", rule(&format!("{}true{}", "(".repeat(15_000), ")".repeat(15_000))));
+        assert!(problems(Side::Tenant, &hidden).contains("several rules"), "{end:?}");
+        Stage::new().allowed("", &format!("// (((({end}{}", rule("true")), Action::Call);
+    }
     // At the bounds it is read and asked.
     let nested = format!("{}true{}", "(".repeat(23), ")".repeat(23));
     for condition in [nested, "true && ".repeat(99) + "true", "if true then true else ".repeat(190) + "true"] {
@@ -304,6 +310,16 @@ fn hostile_a_text_that_nests_deeply_is_refused_before_it_is_read() {
     // What stands in texts and comments is neither.
     let text = format!("// {}\n{}", "(".repeat(100), rule(&format!("principal.name != \"{}\"", "\\\"((".repeat(100))));
     Stage::new().allowed("", &text, Action::Call);
+}
+
+/// Refused: what shows a text does not show them.
+#[test]
+fn hostile_control_characters_in_rules_are_refused() {
+    for character in ['\0', '\u{b}', '\u{c}', '\u{1b}', '\u{7f}', '\u{85}'] {
+        let refused = problems(Side::Tenant, &format!("\npermit (principal,{character}action, resource);"));
+        assert!(refused.starts_with("line 2: ") && refused.contains("control character"), "{refused}");
+    }
+    tenants("permit (principal,\r\n\taction, resource);");
 }
 
 #[test]

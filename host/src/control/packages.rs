@@ -44,11 +44,14 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// `denied` without the scope publisher; `not-found` for a component that the tenant has not; `conflict` when the
-    /// version was published with other content, or when there are as many as may be.
+    /// `denied` unless the key may publish, and promote where it is to run; `not-found` for a component that the tenant has
+    /// not; `conflict` when the version was published with other content, or when there are as many as may be.
     pub async fn publish(&self, caller: &Caller, name: PackageName, publication: Publication) -> Result<Arc<Package>> {
         let admission = {
             caller.may_on(Action::Publish, &name)?;
+            if publication.promote {
+                caller.may_on(Action::Promote, &name)?;
+            }
             let row = self.0.store.component(&caller.tenant.id, &publication.component).await?;
             let row = row.ok_or_else(|| {
                 Error::not_found("component", publication.component).next("upload it first: POST /v1/components")

@@ -228,6 +228,7 @@ impl Router {
 /// What access rules had to do with a decision, as entries have it.
 pub(super) fn access_of(caller: &Caller, decision: &CallDecision, by: &[String]) -> DecidedAccess {
     DecidedAccess {
+        awaits: false,
         by: by.to_vec(),
         hour: decision.moment.hour,
         platform: caller.platform.access.digest(),

@@ -149,6 +149,7 @@ impl Router {
                 match refused {
                     SnapshotRefused::Access(denied) => explanation.deny(denied.into()),
                     SnapshotRefused::Recalled(recall) => explanation.deny(recall.into()),
+                    SnapshotRefused::Awaits(awaiting) => explanation.deny(awaiting.into()),
                     // That is what the explanation says already.
                     SnapshotRefused::Policy(_) => {}
                 }

@@ -142,9 +142,10 @@ impl Refusals {
             Err(SnapshotRefused::Recalled(recall)) => Some(recall.by().to_owned()),
             _ => None,
         };
+        let awaits = matches!(decision.outcome, Err(SnapshotRefused::Awaits(_)));
         // With what it takes to decide the same again.
         let event = Event::from(CallRefused {
-            access: Some(DecidedAccess { recalled, ..access_of(caller, decision, by) }),
+            access: Some(DecidedAccess { awaits, recalled, ..access_of(caller, decision, by) }),
             call: Some(call),
             ceiling: Some(caller.platform.ceiling.digest()),
             code: error.code(),

@@ -4,12 +4,15 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use semver::Version;
+
 use super::decide::{Resolved, decide};
 use super::{Caller, PackageVersion};
 use crate::access::{self, Action, Moment, Question, Resource, Rules, Verdict, Who};
 use crate::error::{Error, Result};
 use crate::id::{DecisionId, Digest, Origin, PackageName, PackageRef, ToolName};
 use crate::policy::{self, Allowed, Ceiling, Claims, Decision, Policy, Risk};
+use crate::registry::AsksMore;
 
 /// What was decided of a call of one tool by one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +43,41 @@ pub enum Refused {
     Access(access::Denied),
     /// Its component was recalled.
     Recalled(Recall),
+    /// It asks for more than the version that runs, and no operator has approved that.
+    Awaits(Awaiting),
+}
+
+/// A version that does not run before an operator lets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Awaiting {
+    /// The package, as the tenant names it.
+    pub package: PackageRef,
+    /// The version.
+    pub version: Version,
+    /// What it asks for beyond the one that runs.
+    pub asks: AsksMore,
+}
+
+impl Awaiting {
+    /// What decides, as entries have it.
+    pub fn rule(package: &PackageRef, version: &Version) -> String {
+        format!("approval: {package} {version} awaits an operator")
+    }
+}
+
+impl From<Awaiting> for policy::Denied {
+    fn from(awaiting: Awaiting) -> Self {
+        let Awaiting { package, version, asks } = awaiting;
+        Self {
+            reason: format!("{package} {version} {asks}, and no operator has approved that"),
+            rule: Awaiting::rule(&package, &version),
+            nearest: None,
+            remedy: match package.origin {
+                Origin::Own => "ask an operator of the tenant to approve it, or call the version that runs".to_owned(),
+                Origin::Catalogue => "call the version that runs: the platform's operators approve others".to_owned(),
+            },
+        }
+    }
 }
 
 /// A component that is not to run any more.
@@ -83,7 +121,7 @@ impl Refused {
         match self {
             Self::Policy(denied) => vec![denied.rule.clone()],
             Self::Access(denied) => denied.rules.clone(),
-            Self::Recalled(recall) => vec![Recall::rule(&recall.component, recall.by())],
+            Self::Recalled(_) | Self::Awaits(_) => vec![self.rule()],
         }
     }
 
@@ -93,6 +131,7 @@ impl Refused {
             Self::Policy(denied) => denied.rule.clone(),
             Self::Access(denied) => denied.rule(),
             Self::Recalled(recall) => Recall::rule(&recall.component, recall.by()),
+            Self::Awaits(awaiting) => Awaiting::rule(&awaiting.package, &awaiting.version),
         }
     }
 }
@@ -103,6 +142,7 @@ impl From<Refused> for Error {
             Refused::Policy(denied) => denied.into(),
             Refused::Access(denied) => denied.into(),
             Refused::Recalled(recall) => policy::Denied::from(recall).into(),
+            Refused::Awaits(awaiting) => policy::Denied::from(awaiting).into(),
         }
     }
 }
@@ -194,8 +234,8 @@ impl Caller {
     /// What is decided of the same call made by another key of the tenant. Not kept: it is asked by people.
     pub fn decide_for(&self, who: &Who<'_>, resolved: &Resolved) -> CallDecision {
         let moment = self.moment();
-        let recalled = self.recalled(who, &resolved.version, moment);
-        recalled.unwrap_or_else(|| self.laws().decide(who, &resolved.name(), &resolved.version, moment))
+        let held_back = self.held_back_from(who, resolved, moment);
+        held_back.unwrap_or_else(|| self.laws().decide(who, &resolved.name(), &resolved.version, moment))
     }
 
     /// Who recalled a component, for this tenant.
@@ -207,10 +247,19 @@ impl Caller {
         })
     }
 
-    /// The decision where the version's component is recalled: asked before everything but the scope for calls.
-    fn recalled(&self, who: &Who<'_>, version: &PackageVersion, moment: Moment) -> Option<CallDecision> {
-        let recall = self.recall_of(version.component())?;
-        let refused = may_call_at_all(who).map_or_else(Refused::Access, |()| Refused::Recalled(recall));
+    /// Why no call of a version is let in as things are, whatever the texts say: it is recalled, or waits for an operator.
+    pub fn held_back(&self, package: &PackageRef, version: &PackageVersion) -> Option<Refused> {
+        if let Some(recall) = self.recall_of(version.component()) {
+            return Some(Refused::Recalled(recall));
+        }
+        let asks = self.package(package).ok()?.awaits_approval(version)?;
+        Some(Refused::Awaits(Awaiting { package: package.clone(), version: version.version.clone(), asks }))
+    }
+
+    /// The decision where the version is held back: asked before everything but the scope for calls.
+    fn held_back_from(&self, who: &Who<'_>, resolved: &Resolved, moment: Moment) -> Option<CallDecision> {
+        let held_back = self.held_back(&resolved.package, &resolved.version)?;
+        let refused = may_call_at_all(who).map_or_else(Refused::Access, |()| held_back);
         Some(CallDecision { outcome: Err(refused), moment })
     }
 
@@ -221,8 +270,8 @@ impl Caller {
             return decision;
         }
         let who = Who::from(&*self.principal);
-        let decision = Arc::new(match self.recalled(&who, &resolved.version, moment) {
-            Some(recalled) => recalled,
+        let decision = Arc::new(match self.held_back_from(&who, resolved, moment) {
+            Some(held_back) => held_back,
             None => {
                 let by_policy = self.tenant.decide(&self.platform, &resolved.package, &resolved.version);
                 self.laws().with(&by_policy, &who, &key.1, &resolved.version, moment)

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-pub use self::ask::{Admitted, CallDecision, Laws, Recall, Refused};
+pub use self::ask::{Admitted, Awaiting, CallDecision, Laws, Recall, Refused};
 pub use self::build::{build_tenant, principal};
 pub use self::decide::{Resolved, decide};
 pub use self::package::{Package, PackageVersion, Packages, ToolDefinition};

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::id::{Digest, PrincipalId, ToolName};
 use crate::identity::Principal;
 use crate::policy::{Ceiling, Decision, Policy};
-use crate::snapshot::{Admitted, CallDecision, Caller, Laws, PackageVersion, Recall, decide};
+use crate::snapshot::{Admitted, Awaiting, CallDecision, Caller, Laws, PackageVersion, Recall, decide};
 
 /// Texts that are kept at once, of each kind: a tenant that changes its policy every minute costs time and no memory.
 const TEXTS_MAX: usize = 16;
@@ -149,6 +149,9 @@ impl<'a> Again<'a> {
         if let Some(by) = access.recalled {
             // A recall is no text: that it was in force is itself recorded.
             return Ok(Ok(Decided::Denied { rule: Recall::rule(version.component(), by.as_str()) }));
+        }
+        if access.awaits {
+            return Ok(Ok(Decided::Denied { rule: Awaiting::rule(&recorded.tool.package, &version.version) }));
         }
         let platform = self.rules(Side::Platform, &access.platform)?;
         let tenant = self.rules(Side::Tenant, &access.tenant)?;

@@ -89,6 +89,8 @@ pub struct AccessInputs {
     pub moment: Moment,
     /// Who had recalled the component, where that decided.
     pub recalled: Option<RecalledBy>,
+    /// Whether it was that the version waited for an operator.
+    pub awaits: bool,
 }
 
 /// Who recalled a component.
@@ -225,13 +227,14 @@ impl Recorded {
 }
 
 fn access_inputs(access: &DecidedAccess) -> Option<AccessInputs> {
-    let DecidedAccess { hour, platform, recalled, tenant, weekday, .. } = access;
+    let DecidedAccess { awaits, hour, platform, recalled, tenant, weekday, .. } = access;
     let recalled = match recalled.as_deref() {
         None => None,
         Some("platform") => Some(RecalledBy::Platform),
         Some(_) => Some(RecalledBy::Tenant),
     };
-    Some(AccessInputs { platform: *platform, tenant: *tenant, moment: Moment::parse(weekday, *hour)?, recalled })
+    let moment = Moment::parse(weekday, *hour)?;
+    Some(AccessInputs { platform: *platform, tenant: *tenant, moment, recalled, awaits: *awaits })
 }
 
 impl From<CallEnded> for Ended {

@@ -15,7 +15,7 @@ use crate::audit::entry::DecidedLimits;
 use crate::error::Result;
 use crate::id::{CallId, Digest, PackageRef, PrincipalId, ToolName};
 use crate::policy::{self, Lost, Policy};
-use crate::snapshot::{Caller, Laws, PackageVersion, Recall, decide};
+use crate::snapshot::{Caller, Laws, PackageVersion, decide};
 use crate::uses::CapabilityUse;
 
 /// Different changes that are told; what is more is counted.
@@ -346,15 +346,12 @@ impl Next<'_> {
         if self.calls.len() >= ANSWERS_MAX {
             self.calls.clear();
         }
-        let recall = self.caller.recall_of(version.component());
-        let decided = Arc::new(match key {
+        let held_back = self.caller.held_back(&recorded.tool.package, version);
+        let decided = Arc::new(match (held_back, key) {
             // As things are now, whatever the policy.
-            _ if recall.is_some() => {
-                let by = recall.map_or("", |recall| recall.by());
-                Decided::Denied { rule: Recall::rule(version.component(), by) }
-            }
-            Some(key) => self.laws.decide(&Who::from(key), &recorded.tool, version, moment).into(),
-            None => decide(self.laws.ceiling, self.laws.policy, &recorded.tool.package, version).into(),
+            (Some(refused), _) => Decided::Denied { rule: refused.rule() },
+            (None, Some(key)) => self.laws.decide(&Who::from(key), &recorded.tool, version, moment).into(),
+            (None, None) => decide(self.laws.ceiling, self.laws.policy, &recorded.tool.package, version).into(),
         });
         self.calls.insert(asked, Arc::clone(&decided));
         decided

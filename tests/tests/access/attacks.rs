@@ -1,7 +1,8 @@
 //! Those who may not, and those who would like to.
 
 use cofferdam::Code;
-use cofferdam_tests::{Options, Server, eventually, run, shared};
+use cofferdam_tests::handmade::Handmade;
+use cofferdam_tests::{Options, Server, attack, eventually, run, shared};
 use serde_json::json;
 
 use crate::apply;
@@ -93,6 +94,67 @@ fn hostile_rules_that_cannot_be_put_in_force_change_nothing() {
             assert!(refused.text.len() < 20_000, "{}", refused.text.len());
         }
         assert_eq!(tenant.operator.get("/v1/policy/access").await.ok()["text"], before);
+    });
+}
+
+/// `invalid-policy`: what Cedar reads as a rule is looked at as one, whatever ends the comment before it.
+#[test]
+fn hostile_rules_hidden_behind_a_comment_do_not_bring_the_host_down() {
+    attack(async {
+        let tenant = shared().await.tenant("hidden").await;
+        let (open, close) = ("(".repeat(15_000), ")".repeat(15_000));
+        for end in ["\r", "\n", "\r\n", "\u{b}", "\u{85}", "\u{2028}"] {
+            let text = format!("// x{end}permit (principal, action, resource) when {{ {open}true{close} }};");
+            let request = tenant.agent.request("POST", "/v1/policy/access/check").header("content-type", "text/plain");
+            let answer = tenant.agent.send(request.body(text.clone())).await;
+            // What does not end a comment is a part of it: then there is no rule.
+            if end != "\u{2028}" {
+                answer.problem(Code::InvalidPolicy);
+                apply(&tenant.operator, &text).await.problem(Code::InvalidPolicy);
+            } else {
+                answer.ok();
+            }
+        }
+        tenant.agent.call("catalogue/noop", json!({})).await.ok();
+    });
+}
+
+/// `denied` by the example of the reference page: to publish what is to run is to promote it.
+#[test]
+fn hostile_publishing_does_not_get_round_a_rule_against_promotion() {
+    run(async {
+        let tenant = shared().await.tenant("promote").await;
+        let page = include_str!("../../../docs/access.md");
+        let example = page.split("```cedar\n").nth(1).unwrap().split("```").next().unwrap();
+        let always = example
+            .replace("context.weekday == \"sun\"", "context.weekday != \"sun\"")
+            .replace("context.weekday == \"sat\"", "context.weekday == \"sun\"");
+        assert_ne!(always, example);
+        apply(&tenant.operator, &always).await.ok();
+        let digest = tenant.upload(Handmade::default().build()).await;
+        let publish = async |promote: Option<bool>| {
+            let mut body = json!({"version": "1.0.0", "component": digest});
+            if let Some(promote) = promote {
+                body["promote"] = json!(promote);
+            }
+            tenant.publisher.post("/v1/packages/own/versions", &body).await
+        };
+        for promote in [None, Some(true)] {
+            let rules = publish(promote).await.problem(Code::Denied)["facts"]["rules"].clone();
+            assert!(rules[0].as_str().unwrap().ends_with("forbid @id(\"no-promotion-at-weekends\")"), "{rules}");
+            tenant.publisher.get("/v1/packages/own").await.problem(Code::NotFound);
+        }
+        assert_eq!(publish(Some(false)).await.ok()["current"], json!(null));
+        // Nor does publishing the same once more.
+        for promote in [None, Some(true)] {
+            publish(promote).await.problem(Code::Denied);
+        }
+        tenant.publisher.post("/v1/packages/own/promote", &json!({"version": "1.0.0"})).await.problem(Code::Denied);
+        assert_eq!(tenant.publisher.get("/v1/packages/own").await.ok()["current"], json!(null));
+        let event = json!({"operation": "POST /v1/packages/{package}/versions"});
+        tenant.entry("request.refused", event).await;
+        apply(&tenant.operator, "").await.ok();
+        assert_eq!(publish(None).await.ok()["current"], "1.0.0");
     });
 }
 

@@ -25,7 +25,7 @@ fn a_version_that_asks_for_more_waits_for_an_operator() {
         assert_eq!(approved["current"], "2.0.0");
         tenant.entry("tool.approved", json!({"package": "own", "version": "2.0.0"})).await;
         tenant.entry("tool.promoted", json!({"before": "1.0.0", "version": "2.0.0"})).await;
-        tenant.agent.call("own.echo", json!({})).await;
+        tenant.agent.call("own.echo", json!({"text": "x"})).await.ok();
         // Back and forth between versions that ran takes no further word.
         tenant.publisher.post("/v1/packages/own/rollback", &json!({})).await.ok();
         tenant.publisher.post("/v1/packages/own/promote", &json!({"version": "2.0.0"})).await.ok();
@@ -47,6 +47,24 @@ fn hostile_a_publisher_does_not_roll_out_what_asks_for_more() {
         for client in [&tenant.publisher, &tenant.agent, &tenant.auditor] {
             client.post("/v1/packages/own/approve", &json!({"version": "2.0.0"})).await.problem(Code::Denied);
         }
+        // Nor is it run by whoever asks for that very version, by any of its names.
+        for tool in ["own.echo@2.0.0", "own.echo@2.0.0+build", "own.echo@2"] {
+            let refused = tenant.agent.call(tool, json!({})).await;
+            if tool != "own.echo@2.0.0" {
+                refused.problem(Code::NotFound);
+                continue;
+            }
+            let facts = &refused.problem(Code::Denied)["facts"];
+            assert_eq!(facts["rule"], "approval: own 2.0.0 awaits an operator");
+            let event = json!({"call": facts["decision"], "rule": facts["rule"], "access": {"awaits": true}});
+            tenant.entry("call.refused", event).await;
+        }
+        let explained = tenant.agent.post("/v1/explain", &json!({"tool": "own.echo@2.0.0"})).await.ok();
+        assert_eq!(
+            (&explained["allowed"], &explained["rule"]),
+            (&json!(false), &json!("approval: own 2.0.0 awaits an operator"))
+        );
+        tenant.agent.get("/v1/tools/own.echo@2.0.0").await.problem(Code::NotFound);
         // Declaring little does not help: what is imported counts.
         let body = json!({"version": "2.0.1", "component": large, "needs": {"required": [], "optional": []}});
         let published = tenant.publisher.post("/v1/packages/own/versions", &body).await.ok();

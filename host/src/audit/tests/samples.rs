@@ -14,6 +14,7 @@ pub(crate) fn micros_time() -> SystemTime {
 
 fn access() -> DecidedAccess {
     DecidedAccess {
+        awaits: true,
         by: vec!["scopes: permit @id(\"agent-may-call\")".to_owned()],
         hour: 9,
         platform: Digest::of(b"platform"),

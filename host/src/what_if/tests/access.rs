@@ -42,6 +42,7 @@ fn rules(chance: &mut Chance) -> String {
 fn events(caller: &Caller, tool: &ToolName, version: &Version, decision: &CallDecision) -> Vec<Event> {
     let access = |by: &[String]| {
         Some(DecidedAccess {
+            awaits: false,
             by: by.to_vec(),
             hour: decision.moment.hour,
             platform: caller.platform.access.digest(),

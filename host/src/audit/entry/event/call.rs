@@ -179,6 +179,9 @@ impl ReplayOutcome {
 /// What access rules had to do with a decision: with the key's scopes, all that it takes to ask them again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DecidedAccess {
+    /// Whether it was that the version asked for more than the one that ran, and no operator had approved it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaits: bool,
     /// The rules that decided.
     pub by: Vec<String>,
     /// The hour that they saw, UTC.
