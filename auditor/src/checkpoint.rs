@@ -146,6 +146,18 @@ impl Checkpoint {
         Ok(())
     }
 
+    /// The same checkpoint with the last only of several signatures by one key: a witness may sign as often as it likes.
+    #[must_use]
+    pub fn with_one_signature_a_key(&self) -> Self {
+        let mut checkpoint = self.clone();
+        checkpoint.signatures.clear();
+        for signature in &self.signatures {
+            checkpoint.signatures.retain(|held| (held.name(), held.id()) != (signature.name(), signature.id()));
+            checkpoint.signatures.push(signature.clone());
+        }
+        checkpoint
+    }
+
     /// The signatures alone, each as a line with its newline.
     pub fn signature_lines(&self) -> String {
         self.signatures.iter().map(|signature| String::from_utf8_lossy(&signature.to_bytes()).into_owned()).collect()

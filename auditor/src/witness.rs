@@ -17,7 +17,8 @@ pub const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// What a witness answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// It cosigned: the signature lines, each with its newline, which are valid, and what they say.
+    /// It cosigned: the signature lines, one for each of its keys and each with its newline, which are valid, and what they
+    /// say.
     Cosigned {
         /// For [`Checkpoint::add_signature_lines`].
         lines: String,
@@ -67,8 +68,11 @@ pub fn parse_answer(status: u16, body: &[u8], checkpoint: &Checkpoint, witnesses
 fn cosigned(text: &str, checkpoint: &Checkpoint, witnesses: &[WitnessKey]) -> Result<Option<Answer>> {
     let mut bare = checkpoint.with_signatures(|_, _| false);
     bare.add_signature_lines(text)?;
-    let cosignatures = bare.cosignatures(witnesses)?;
+    // All of them are checked, and one a key is kept: what a host adds to its checkpoint is bounded by whom it asked.
+    bare.cosignatures(witnesses)?;
     let theirs = bare.with_signatures(|name, id| witnesses.iter().any(|witness| witness.is(name, id)));
+    let theirs = theirs.with_one_signature_a_key();
+    let cosignatures = theirs.cosignatures(witnesses)?;
     let lines = theirs.signature_lines();
     Ok((!cosignatures.is_empty()).then_some(Answer::Cosigned { lines, cosignatures }))
 }

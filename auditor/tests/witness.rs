@@ -36,6 +36,16 @@ fn answers() {
         }
         answer => panic!("{answer:?}"),
     }
+    // As often as it likes, all of them good: the last one is kept.
+    let often: String = (0..150).map(|at| one.cosign(&checkpoint, 1_700_000_000 - at)).collect();
+    match parse_answer(200, format!("{often}{line}").as_bytes(), &checkpoint, &known).unwrap() {
+        Answer::Cosigned { lines, cosignatures } => {
+            assert_eq!(lines, line);
+            assert_eq!(cosignatures.len(), 1);
+        }
+        answer => panic!("{answer:?}"),
+    }
+    assert_eq!(code(200, &format!("{}{line}", one.cosign(&log(299).checkpoint(), 1_700_000_000))), "bad-signature");
     assert_eq!(code(200, &theirs), "witness-refused");
     assert_eq!(code(200, ""), "malformed");
     assert_eq!(code(200, &line.replace("w1 ", "w1")), "malformed");

@@ -47,8 +47,8 @@ pub(super) fn corrupt(path: &Path, offset: u64, what: impl std::fmt::Display) ->
         format!("the record is damaged: {}, byte {offset}: {what}", path.display()),
     )
     .next(
-        "stop the host, keep a copy of the journal folder, run `cofferdam audit verify` on it to see what is concerned, \
-         and put the folder back from a replica or a backup",
+        "stop the host, keep a copy of its data folder, run `cofferdam audit verify` on it to see what is concerned, and \
+         put the whole data folder back from a replica or a backup: an older journal alone does not go on from the logs",
     )
 }
 

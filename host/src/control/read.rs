@@ -3,6 +3,7 @@
 use super::{Control, bounds};
 use crate::access::Action;
 use crate::admission::{UsageKey, Used};
+use crate::audit::log::LogReader;
 use crate::audit::{Entry, Filter};
 use crate::error::{Code, Error, Result};
 use crate::id::CallId;
@@ -28,11 +29,10 @@ impl Control {
     pub async fn log(&self, caller: &Caller, from: u64, limit: usize, filter: Filter) -> Result<LogPage> {
         caller.may(Action::ReadAudit)?;
         filter.check()?;
-        let (logs, tenant) = (self.0.logs.clone(), caller.tenant.id.clone());
         let limit = limit.clamp(1, bounds::ENTRIES_MAX);
-        let read = move || {
+        let read = move |log: &LogReader| {
             let (mut entries, mut seen) = (Vec::new(), 0);
-            for entry in logs.read(&tenant, from)? {
+            for entry in log.read(from)? {
                 let entry = entry?;
                 if entries.len() == limit || seen == bounds::ENTRIES_SEEN_MAX {
                     return Ok(LogPage { entries, next: Some(entry.index) });
@@ -44,7 +44,7 @@ impl Control {
             }
             Ok(LogPage { entries, next: None })
         };
-        tokio::task::spawn_blocking(read).await.map_err(Error::internal)?
+        self.0.logs.reading(&caller.tenant.id, read).await
     }
 
     /// Everything that is recorded of a call, in order.
@@ -55,9 +55,7 @@ impl Control {
     /// `denied` without the scope agent or auditor.
     pub async fn call_record(&self, caller: &Caller, call: CallId) -> Result<Vec<Entry>> {
         caller.may(Action::ReadCall)?;
-        let (logs, tenant) = (self.0.logs.clone(), caller.tenant.id.clone());
-        let find = move || logs.find_call(&tenant, call);
-        let entries = tokio::task::spawn_blocking(find).await.map_err(Error::internal)??;
+        let entries = self.0.logs.reading(&caller.tenant.id, move |log| log.find_call(call)).await?;
         let visible = caller.may(Action::ReadAudit).is_ok()
             || entries.first().is_some_and(|entry| entry.principal == Some(caller.principal.id));
         if entries.is_empty() || !visible {

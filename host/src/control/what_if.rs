@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::{Control, bounds};
 use crate::access::Action;
+use crate::audit::log::LogReader;
 use crate::error::{Code, Error, Result};
 use crate::id::{Digest, PackageRef, TenantId};
 use crate::policy::Policy;
@@ -145,15 +146,15 @@ impl Control {
         let tenant = caller.tenant.id.clone();
         let reading = self.0.readers.begin(&tenant)?;
         let room = Arc::clone(&self.0.readers.room).acquire_owned().await.map_err(Error::internal)?;
-        let (logs, caller) = (self.0.logs.clone(), caller.clone());
-        let read = move || {
-            let entries: Entries = Box::new(logs.read_since(&tenant, span.since)?);
+        let caller = caller.clone();
+        let read = move |log: &LogReader| {
+            let entries: Entries = Box::new(log.read_since(span.since)?);
             let (found, looked) = work(&caller, entries)?;
             // Not before: whoever asked may have left, and this goes on.
             drop((reading, room));
             Ok((found, LookedAt { since: span.since, until: span.until, looked }))
         };
-        tokio::task::spawn_blocking(read).await.map_err(Error::internal)?
+        self.0.logs.reading(&tenant, read).await
     }
 }
 

@@ -40,12 +40,13 @@ impl Host {
         let folder = DataFolder::open(&settings.data)?;
         let (audit, recovered) = open_journal(&folder, &settings).await?;
         let store = Store::open(&folder.database()).await?;
-        control::replay(&audit, &store, &recovered.changes).await?;
         let blobs = Blobs::open(&folder)?;
+        // First: to a journal that is not the logs' own, nothing must be appended.
+        let logs = Logs::start(&audit, recovered.begun, &store, &blobs, settings.logs).await?;
+        control::replay(&audit, &store, &recovered.changes).await?;
         let payloads = Payloads::open(&folder, &store).await?;
         let vault = Vault::open(&settings.secrets_key, &folder, &store).await?;
         payloads.finish_erasures().await?;
-        let logs = Logs::start(&audit, recovered.begun, &store, &blobs, settings.logs).await?;
 
         let kept = store.policy(&TenantId::platform(), PolicyKind::Ceiling).await?;
         let in_force: Ceiling =

@@ -10,7 +10,7 @@ use cofferdam_auditor::tile::{TILE_WIDTH, TilePath};
 use cofferdam_auditor::tree::Frontier;
 
 use super::files::failed;
-use super::{Ask, Logs};
+use super::{Ask, LogReader, Logs};
 use crate::audit::{Entry, Event};
 use crate::error::{Code, Error, Result};
 use crate::id::{CallId, TenantId};
@@ -22,33 +22,29 @@ const CALL_SPAN: Duration = Duration::from_secs(3_600);
 /// Entries in a full bundle.
 const WIDTH: u64 = TILE_WIDTH as u64;
 
-/// Every method waits for files: none of them is for an async thread. Each sees everything that was durable when it was
-/// called, and fails with `audit-unavailable` when the log does not grow, or is damaged.
-impl Logs {
+/// Every method waits for files, on the thread that it is given ([`Logs::reading`]). Each sees everything that was durable
+/// when it was called, and fails with `audit-unavailable` when the log does not grow, or is damaged.
+impl LogReader {
     /// The tenant's entries from index `from` on, in order.
-    pub fn read(&self, tenant: &TenantId, from: u64) -> Result<impl Iterator<Item = Result<Entry>> + use<>> {
-        Ok(self.history(tenant)?.entries(from))
+    pub fn read(&self, from: u64) -> Result<impl Iterator<Item = Result<Entry>> + use<>> {
+        Ok(self.history()?.entries(from))
     }
 
     /// The tenant's entries from the time `since` on, in order, behind some from before it.
-    pub fn read_since(
-        &self,
-        tenant: &TenantId,
-        since: SystemTime,
-    ) -> Result<impl Iterator<Item = Result<Entry>> + use<>> {
-        let history = self.history(tenant)?;
+    pub fn read_since(&self, since: SystemTime) -> Result<impl Iterator<Item = Result<Entry>> + use<>> {
+        let history = self.history()?;
         let from = history.seek(since)? * WIDTH;
         Ok(history.entries(from))
     }
 
     /// Everything that is recorded of a call, in order: its decision, denials, its end; nothing when it is not this
     /// tenant's. Reads what was recorded about the time that is in the id.
-    pub fn find_call(&self, tenant: &TenantId, call: CallId) -> Result<Vec<Entry>> {
+    pub fn find_call(&self, call: CallId) -> Result<Vec<Entry>> {
         let made_ms = call.as_bytes()[..6].iter().fold(0, |ms, byte| ms << 8 | u64::from(*byte));
         let made = SystemTime::UNIX_EPOCH + Duration::from_millis(made_ms);
         let over = made + CALL_SPAN + CLOCK_STEP;
         let text = call.to_string();
-        let history = self.history(tenant)?;
+        let history = self.history()?;
         let mut entries = Vec::new();
         for number in history.seek(made)?..history.bundles() {
             let bundle = history.bundle(number)?;
@@ -74,10 +70,11 @@ impl Logs {
         Ok(entries)
     }
 
-    fn history(&self, tenant: &TenantId) -> Result<History> {
-        let asked = self.ask(|reply| Ask::Frontier(tenant.clone(), reply));
-        let frontier = self.0.keeper.runtime.block_on(asked)?;
-        Ok(History { logs: self.clone(), tenant: tenant.clone(), frontier })
+    fn history(&self) -> Result<History> {
+        let Self { logs, tenant } = self;
+        let asked = logs.ask(|reply| Ask::Frontier(tenant.clone(), reply));
+        let frontier = logs.0.keeper.runtime.block_on(asked)?;
+        Ok(History { logs: logs.clone(), tenant: tenant.clone(), frontier })
     }
 }
 
@@ -146,151 +143,4 @@ fn parse(entry: &[u8]) -> Result<Entry> {
 fn damaged(what: impl std::fmt::Display) -> Error {
     Error::new(Code::AuditUnavailable, format!("the log is damaged: {what}"))
         .next("run `cofferdam audit verify` on the host's data folder to see what is concerned")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::audit::log::{LogSettings, check};
-    use crate::audit::tests::samples::{decided, ended};
-    use crate::audit::tests::small;
-    use crate::audit::{Audit, Position};
-    use crate::storage::{Blobs, DataFolder, Store};
-
-    struct World {
-        folder: DataFolder,
-        audit: Audit,
-        store: Store,
-        logs: Logs,
-    }
-
-    impl World {
-        async fn open(dir: &std::path::Path) -> Self {
-            let folder = DataFolder::open(dir).unwrap();
-            let (audit, recovered) = Audit::open(&folder.journal(), small()).unwrap();
-            let store = Store::open(&folder.database()).await.unwrap();
-            let blobs = Blobs::open(&folder).unwrap();
-            let logs = Logs::start(&audit, recovered.begun, &store, &blobs, LogSettings::default()).await.unwrap();
-            Self { folder, audit, store, logs }
-        }
-
-        async fn append(&self, name: &str, event: &Event) -> Position {
-            loop {
-                match self.audit.append(&name.parse().unwrap(), None, event) {
-                    Ok(position) => return position,
-                    Err(error) => assert!(error.message().contains("no room"), "{error:?}"),
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        }
-
-        async fn calls(&self, name: &str, count: usize) -> Vec<CallId> {
-            let (mut calls, mut last) = (Vec::new(), Position::START);
-            for _ in 0..count {
-                let call = CallId::new();
-                self.append(name, &decided(call)).await;
-                last = self.append(name, &ended(call)).await;
-                calls.push(call);
-            }
-            self.audit.durable(last).await.unwrap();
-            calls
-        }
-
-        /// Waits until the logs are kept, and the journal lets go of what it need not hold.
-        async fn retire(&self) {
-            while self.audit.retire(self.logs.kept()).unwrap() == 0 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        }
-
-        async fn read<T: Send + 'static>(&self, read: impl FnOnce(Logs) -> T + Send + 'static) -> T {
-            let logs = self.logs.clone();
-            tokio::task::spawn_blocking(move || read(logs)).await.unwrap()
-        }
-
-        async fn close(self) {
-            let Self { audit, store, logs, .. } = self;
-            tokio::task::spawn_blocking(move || logs.close()).await.unwrap();
-            store.close().await;
-            audit.close().unwrap();
-        }
-    }
-
-    fn indexes(logs: &Logs, name: &str, from: u64) -> Vec<u64> {
-        logs.read(&name.parse().unwrap(), from).unwrap().map(|entry| entry.unwrap().index).collect()
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_record_is_read_whole_whatever_the_journal_let_go_of() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut calls = Vec::new();
-        for round in 1..=3_u64 {
-            let world = World::open(dir.path()).await;
-            calls.extend(world.calls("acme", 700).await);
-            world.calls("globex", 10).await;
-            world.retire().await;
-            let (first, last) = (calls[0], *calls.last().unwrap());
-            world
-                .read(move |logs| {
-                    for from in [0, 1, 255, 256, 257, round * 1_400 - 1, round * 1_400] {
-                        assert!(indexes(&logs, "acme", from).into_iter().eq(from..round * 1_400), "{from}");
-                    }
-                    assert_eq!(indexes(&logs, "globex", 0).len() as u64, round * 20);
-                    assert!(indexes(&logs, "initech", 0).is_empty());
-                    for call in [first, last] {
-                        let found = logs.find_call(&"acme".parse().unwrap(), call).unwrap();
-                        let kinds: Vec<_> = found.iter().map(|entry| entry.event.kind()).collect();
-                        assert_eq!(kinds, ["call.decided", "call.ended"]);
-                        assert!(logs.find_call(&"globex".parse().unwrap(), call).unwrap().is_empty());
-                    }
-                    assert!(logs.find_call(&"acme".parse().unwrap(), CallId::new()).unwrap().is_empty());
-                    let ahead = SystemTime::now() + Duration::from_secs(3_600);
-                    let behind = logs.read_since(&"acme".parse().unwrap(), ahead).unwrap().count();
-                    assert!(behind <= 256, "{behind}");
-                })
-                .await;
-            let folder = world.folder.clone();
-            let report = check(&folder, |_, _| {}).await.unwrap();
-            assert!(report.ok(), "{report:?}");
-            world.close().await;
-            let report = check(&folder, |_, _| {}).await.unwrap();
-            assert!(report.ok() && report.logs["acme"].entries == round * 1_400, "{report:?}");
-        }
-    }
-
-    /// Whatever file of a tenant's log or of the journal is altered, a look at the folder finds it and says whose.
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn tampering_with_a_data_folder_is_found() {
-        let dir = tempfile::tempdir().unwrap();
-        let world = World::open(dir.path()).await;
-        world.calls("acme", 900).await;
-        world.logs.checkpoint(&"acme".parse().unwrap()).await.unwrap();
-        world.retire().await;
-        let folder = world.folder.clone();
-        world.close().await;
-        let incarnation = Store::open_to_read(&folder.database()).await.unwrap().incarnation().await.unwrap().unwrap();
-        let log = folder.blobs().join("logs/acme").join(incarnation);
-        for (file, what) in [
-            ("tile/entries/000", "entry-edited"),
-            ("tile/entries/002", "entr"),
-            ("tile/0/001", "tile/0/001"),
-            ("checkpoint", "checkpoint"),
-        ] {
-            let path = log.join(file);
-            let before = std::fs::read(&path).unwrap();
-            let mut altered = before.clone();
-            let at = altered.len() / 2;
-            altered[at] ^= 1;
-            std::fs::write(&path, altered).unwrap();
-            let report = check(&folder, |_, _| {}).await.unwrap();
-            let findings = report.logs["acme"].findings.join("; ");
-            assert!(!report.ok() && findings.contains(what), "{file}: {findings}");
-            std::fs::remove_file(&path).unwrap();
-            let report = check(&folder, |_, _| {}).await.unwrap();
-            // Without a checkpoint there is nothing that was promised.
-            assert_eq!(report.ok(), file == "checkpoint", "{file}: {report:?}");
-            std::fs::write(&path, before).unwrap();
-            assert!(check(&folder, |_, _| {}).await.unwrap().ok());
-        }
-    }
 }

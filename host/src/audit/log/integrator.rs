@@ -24,7 +24,7 @@ use super::{Ask, Shared, Stop, Tiles, View};
 use crate::audit::Audit;
 use crate::audit::follow::Follower;
 use crate::audit::format::Position;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How long the journal is left alone when nobody asks for anything.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -68,12 +68,16 @@ impl Integrator {
                 Ok(false) => PAUSE,
                 Err(_) => PAUSE_AFTER_FAILURE,
             };
-            shared.tell(done.err());
+            let stop = done.err();
+            shared.tell(stop.clone());
+            if let Some(Stop::Fork(error)) = stop {
+                return refuse(asks, &error);
+            }
         };
         if !keeps {
             return;
         }
-        if let Err(stop) = self.integrate(shared, u64::MAX).and_then(|_| self.keep(shared)) {
+        if let Err(stop) = self.integrate(shared, u64::MAX).and_then(|_| self.keep(shared, false)) {
             let error = stop.error();
             tracing::warn!(%error, detail = error.operator_detail(), "the logs are not kept; the next start makes them");
         }
@@ -93,7 +97,7 @@ impl Integrator {
         // With each segment that is passed, so that it may go.
         let moved = self.follower.as_ref().is_some_and(|follower| follower.segment() != self.kept_in);
         if moved || self.kept.elapsed() >= KEEP_EVERY {
-            self.keep(shared).inspect_err(|_| self.forget())?;
+            self.keep(shared, more).inspect_err(|_| self.forget())?;
         }
         Ok(more)
     }
@@ -162,19 +166,22 @@ impl Integrator {
         }
     }
 
-    /// Keeps the frontiers, and lets go of those that nothing happened to since the last time.
-    fn keep(&mut self, shared: &Shared) -> Result<(), Stop> {
+    /// Keeps the frontiers, and lets go of those that nothing happened to since the last time. Where there is `more` to take
+    /// in, nothing is signed: what was published before the start may be of entries that are still to come.
+    fn keep(&mut self, shared: &Shared, more: bool) -> Result<(), Stop> {
         let Some(follower) = &self.follower else { return Ok(()) };
-        for log in self.live.values_mut().filter(|log| log.grew) {
+        for log in self.live.values_mut().filter(|log| log.grew && !more) {
             // Whoever reads the files alone finds them signed.
             signed(log, &self.keeper, &self.unwitnessed, true)?;
         }
         let grown = self.live.values().filter(|log| log.grew).map(|log| (&log.tenant, &log.kept));
         self.keeper.save(follower.position(), grown)?;
         shared.kept.store(follower.position().0, Ordering::Release);
-        self.live.retain(|_, log| std::mem::take(&mut log.used));
-        self.live.values_mut().for_each(|log| log.grew = false);
         (self.kept, self.kept_in) = (Instant::now(), follower.segment());
+        if !more {
+            self.live.retain(|_, log| std::mem::take(&mut log.used));
+            self.live.values_mut().for_each(|log| log.grew = false);
+        }
         Ok(())
     }
 
@@ -184,12 +191,22 @@ impl Integrator {
     }
 }
 
+/// A log that forks is the end of all of them: whoever asks is told so.
+fn refuse(asks: &Receiver<Ask>, error: &Error) {
+    while let Ok(ask) = asks.recv() {
+        match ask {
+            Ask::Close(_) => return,
+            ask => ask.fail(error),
+        }
+    }
+}
+
 /// The log of a tenant, from memory or from what was kept.
 fn log<'a>(live: &'a mut HashMap<String, Live>, keeper: &Keeper, tenant: &str) -> Result<&'a mut Live, Stop> {
     if !live.contains_key(tenant) {
         live.insert(tenant.to_owned(), Live::open(keeper, tenant)?);
     }
-    live.get_mut(tenant).ok_or_else(|| crate::Error::internal("a log is gone").into())
+    live.get_mut(tenant).ok_or_else(|| Error::internal("a log is gone").into())
 }
 
 /// The log's newest checkpoint; a new one is sent to be witnessed.

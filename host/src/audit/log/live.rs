@@ -51,15 +51,15 @@ impl Live {
         &self.keys[..=self.kept.generation]
     }
 
-    /// Adds the entry at `index`; one that is there already is passed over.
+    /// Adds the entry at `index`, which is the next one: a log and its place in the journal are kept together.
     pub(super) fn push(&mut self, index: u64, entry: &[u8], keeper: &Keeper) -> Result<(), Stop> {
         self.used = true;
         let size = self.frontier().size();
-        if index < size {
-            return Ok(());
-        }
-        if index > size {
-            return Err(Stop::fork(format_args!("{}: entry {size} is missing, {index} is there", self.tenant)));
+        if index != size {
+            let tenant = &self.tenant;
+            return Err(Stop::fork(format_args!(
+                "{tenant}: the journal goes on with entry {index}, the log has {size}"
+            )));
         }
         let mut closed = Vec::new();
         self.kept.frontier.push(entry, &mut |path, bytes| closed.push((path, bytes))).map_err(Stop::fork)?;
@@ -131,6 +131,12 @@ impl Live {
         {
             let mut cosigned = last.clone();
             cosigned.add_signature_lines(lines).map_err(super::files::failed)?;
+            let cosigned = cosigned.with_one_signature_a_key();
+            // What a start would not read must not be published, whoever sent it.
+            if let Err(error) = Checkpoint::parse(cosigned.to_string().as_bytes()) {
+                tracing::warn!(tenant = %self.tenant, %error, "a witness's lines are left out");
+                return Ok(());
+            }
             keeper.publish(&self.tenant, &cosigned)?;
             *last = cosigned;
         }

@@ -10,6 +10,9 @@ mod history;
 mod integrator;
 mod keeper;
 mod live;
+mod reading;
+#[cfg(test)]
+mod tests;
 mod witness;
 
 use std::io;
@@ -34,6 +37,8 @@ use self::files::Files;
 use self::integrator::Integrator;
 use self::keeper::Keeper;
 use self::live::CHECKPOINT_PAUSE;
+pub use self::reading::LogReader;
+use self::reading::Readers;
 pub use self::witness::Witness;
 use super::{Audit, Entry, Position};
 use crate::error::{Code, Error, Result};
@@ -71,6 +76,7 @@ struct Inner {
     asks: Mutex<Option<mpsc::Sender<Ask>>>,
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    readers: Readers,
     keeper: Keeper,
     audit: Audit,
 }
@@ -130,6 +136,12 @@ impl Stop {
     }
 
     fn error(&self) -> &Error {
+        match self {
+            Self::Retry(error) | Self::Fork(error) => error,
+        }
+    }
+
+    fn into_error(self) -> Error {
         match self {
             Self::Retry(error) | Self::Fork(error) => error,
         }
@@ -203,7 +215,8 @@ impl Logs {
     /// within the runtime; `begun` says that the journal is new.
     ///
     /// # Errors
-    /// When the store fails or the thread does not start.
+    /// When the store fails or the thread does not start; `audit-unavailable` when the logs hold more than the journal,
+    /// which then is not the one that they were made from.
     pub async fn start(
         audit: &Audit,
         begun: bool,
@@ -221,6 +234,12 @@ impl Logs {
                 name
             }
         };
+        // What would be appended to a journal that was put back would get indexes that others have in the logs.
+        let (kept, there) = (store.logs_position().await?, audit.position().0);
+        if kept > there {
+            let what = format_args!("the logs were made of {kept} entries, and the journal has {there}");
+            return Err(Stop::fork(what).into_error());
+        }
         let files = Files::new(blobs.object_store(), &incarnation);
         let (store, LogSettings { name, witnesses }) = (store.clone(), settings);
         let keeper = Keeper { store, files, runtime: Handle::current(), name, incarnation };
@@ -238,7 +257,8 @@ impl Logs {
         let thread = std::thread::Builder::new().name("integrator".to_owned());
         let thread = thread.spawn(move || integrator.run(&told, &asked)).map_err(Error::internal)?;
         let (asks, thread) = (Mutex::new(Some(asks)), Mutex::new(Some(thread)));
-        Ok(Self(Arc::new(Inner { asks, shared, thread, keeper, audit: audit.clone() })))
+        let readers = Readers::default();
+        Ok(Self(Arc::new(Inner { asks, shared, thread, readers, keeper, audit: audit.clone() })))
     }
 
     /// Why no call is to be let in for the logs' sake; `Ok` when calls may be.
@@ -328,9 +348,14 @@ impl Logs {
     pub async fn receipt(&self, tenant: &TenantId, call: CallId, entries: &[Entry]) -> Result<Receipt> {
         let indexes: Vec<_> = entries.iter().map(|entry| entry.index).collect();
         let last = indexes.iter().copied().max().unwrap_or(0);
+        let pass = self.0.readers.pass(tenant).await?;
         let View { checkpoint, frontier } = self.view_of(tenant, last).await?;
         let tiles = Tiles { keeper: self.0.keeper.clone(), tenant: tenant.clone(), frontier };
-        let prove = move || Receipt::make(&tiles, &checkpoint, call.uuid(), &indexes).map_err(files::failed);
+        let prove = move || {
+            let receipt = Receipt::make(&tiles, &checkpoint, call.uuid(), &indexes).map_err(files::failed);
+            drop(pass);
+            receipt
+        };
         tokio::task::spawn_blocking(prove).await.map_err(Error::internal)?
     }
 
@@ -391,6 +416,10 @@ impl Shared {
     /// Tells what came of a turn.
     fn tell(&self, stop: Option<Stop>) {
         let mut stopped = self.stopped.lock();
+        // What the journal and the log say does not agree again by itself.
+        if matches!(*stopped, Some(Stop::Fork(_))) {
+            return;
+        }
         if let Some(stop) = stop.as_ref().filter(|_| stopped.is_none()) {
             let error = stop.error();
             tracing::error!(%error, detail = error.operator_detail(), "the logs do not grow");

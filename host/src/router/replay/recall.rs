@@ -36,9 +36,7 @@ pub(super) type Kept = (String, Option<Recording>);
 impl Router {
     /// The call as the tenant's record has it.
     pub(super) async fn past(&self, caller: &Caller, call: CallId) -> Result<Past> {
-        let (logs, tenant) = (self.0.logs.clone(), caller.tenant.id.clone());
-        let find = move || logs.find_call(&tenant, call);
-        let entries = tokio::task::spawn_blocking(find).await.map_err(Error::internal)??;
+        let entries = self.0.logs.reading(&caller.tenant.id, move |log| log.find_call(call)).await?;
         if entries.is_empty() {
             return Err(Error::not_found("call", call));
         }
