@@ -2,7 +2,8 @@
 //!
 //! An entry of kind [`KEY_ROTATED`] names the key before and the key after. `handover/<n>` is a checkpoint that covers
 //! the entry, signed by both: the old key vouches for the tree in which the new one stands. An old key is not taken for
-//! trees beyond its handover, so that one that leaks later is worth nothing.
+//! trees beyond its handover. Whoever gets hold of one later can still sign another log, in which nothing was handed over,
+//! and show it to somebody who holds that key and nothing else: a held checkpoint, or a witness, tells them apart.
 
 use crate::checkpoint::Checkpoint;
 use crate::entry::Entry;
@@ -12,16 +13,20 @@ use crate::proof::VerifiedTiles;
 use crate::source::{self, Source};
 use crate::tile::TILE_WIDTH;
 
-/// The kind of entry that names a log's next key; its event is [`rotation_event`]'s.
+/// The kind of entry that names a log's next key; its event is `{"after": "<vkey>", "before": "<vkey>"}`.
 pub const KEY_ROTATED: &str = "log.key-rotated";
 /// Handovers of one log: a key each week, for twenty years.
 const HANDOVERS_MAX: u32 = 1_000;
 /// How far behind the end of a handover's tree its entry is looked for, in bundles of 256 entries.
 const BUNDLES_SEARCHED_MAX: u64 = 64;
 
-/// The event that hands over from one key to the next: `{"after": "<vkey>", "before": "<vkey>"}`.
-pub fn rotation_event(before: &VerifierKey, after: &VerifierKey) -> serde_json::Value {
-    serde_json::json!({ "after": after, "before": before })
+/// The entry of these bytes, where it is one that hands its log over. Few are, and parsing each would take longer than
+/// hashing it, so that they are looked for first.
+pub fn rotation(entry: &[u8]) -> Option<Entry> {
+    if !entry.windows(KEY_ROTATED.len()).any(|window| window == KEY_ROTATED.as_bytes()) {
+        return None;
+    }
+    Entry::parse(entry).ok().filter(|entry| entry.kind == KEY_ROTATED)
 }
 
 /// A log's keys as far as they are known from one of them.
@@ -94,14 +99,7 @@ fn find(tiles: &VerifiedTiles<'_, impl Source + ?Sized>, size: u64, current: &Ve
         let mut entries = tiles.bundle(number)?;
         entries.truncate((size - number * u64::from(TILE_WIDTH)).min(u64::from(TILE_WIDTH)) as usize);
         for entry in entries.iter().rev() {
-            // Most entries are of other kinds; parsing each would take longer than hashing them.
-            if !entry.windows(KEY_ROTATED.len()).any(|window| window == KEY_ROTATED.as_bytes()) {
-                continue;
-            }
-            let Ok(entry) = Entry::parse(entry) else { continue };
-            if entry.kind != KEY_ROTATED {
-                continue;
-            }
+            let Some(entry) = rotation(entry) else { continue };
             let current = Some(current.to_string());
             match (entry.text("before"), entry.text("after")) {
                 (Some(before), Some(after)) if Some(before) == current.as_deref() => {

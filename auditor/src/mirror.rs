@@ -1,14 +1,15 @@
 //! Copies a log into a folder, for others' verifiers and for the day the host is gone. Only what is verified is written.
 //!
-//! Tiles are written from the top down, then the bundles, then the handovers, the checkpoint last: whatever is there
-//! when a copy breaks off is true, and what the checkpoint in the folder counts on is complete. A further run keeps what
-//! is there and still holds, so that only what is new is fetched.
+//! Tiles are written from the top down, then the bundles, then the handovers, the checkpoint last, once all of that is on
+//! the disk: whatever is there when a copy breaks off, or the power goes, is true, and what the checkpoint in the folder
+//! counts on is complete. A further run keeps what is there and still holds, so that only what is new is fetched.
 
+mod disk;
 mod layered;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
-use std::fs;
-use std::io;
 use std::path::Path;
 
 use serde::Serialize;
@@ -19,6 +20,7 @@ use crate::key::{Origin, VerifierKey};
 use crate::log::Log;
 use crate::source::{self, Folder, Source};
 use crate::tile::{TILE_LEVELS, TileKind, TilePath};
+use disk::{Disk, SystemDisk, Writer};
 use layered::Layered;
 
 /// What was copied.
@@ -55,6 +57,17 @@ pub fn mirror(
     key: &VerifierKey,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Mirrored> {
+    mirror_to(&SystemDisk, source, folder, key, progress)
+}
+
+fn mirror_to(
+    disk: &dyn Disk,
+    source: &(impl Source + ?Sized),
+    folder: &Path,
+    key: &VerifierKey,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Mirrored> {
+    let mut writer = Writer::new(disk, folder);
     let layers = Layered::new(Folder::new(folder), source);
     let log = layers.retry(|| Log::open(&layers, key))?;
     let before = continues(&layers, &log)?;
@@ -77,14 +90,16 @@ pub fn mirror(
             if layers.is_near(&path)? {
                 mirrored.files_kept += 1;
             } else {
-                write(folder, &path.to_string(), &bytes)?;
+                writer.write(&path.to_string(), &bytes)?;
                 mirrored.files_written += 1;
             }
             progress(Progress { files: mirrored.files_written + mirrored.files_kept });
         }
     }
-    handovers(source, folder, &log)?;
-    write(folder, "checkpoint", log.checkpoint.to_string().as_bytes())?;
+    handovers(source, &mut writer, &log)?;
+    writer.settle()?;
+    writer.write("checkpoint", log.checkpoint.to_string().as_bytes())?;
+    writer.settle()?;
     Ok(mirrored)
 }
 
@@ -101,29 +116,20 @@ fn continues(layers: &Layered<'_, impl Source + ?Sized>, log: &Log<'_, impl Sour
 }
 
 /// Copies the handovers up to this checkpoint.
-fn handovers(source: &(impl Source + ?Sized), folder: &Path, log: &Log<'_, impl Source + ?Sized>) -> Result<()> {
+fn handovers(
+    source: &(impl Source + ?Sized),
+    writer: &mut Writer<'_>,
+    log: &Log<'_, impl Source + ?Sized>,
+) -> Result<()> {
     for number in 1_u32.. {
         let Some(handover) = source::handover(source, number)? else { break };
         if handover.origin() != log.checkpoint.origin() || handover.size() > log.checkpoint.size() {
             break;
         }
         consistency::agree(log, &handover)?;
-        write(folder, &source::handover_path(number), handover.to_string().as_bytes())?;
+        writer.write(&source::handover_path(number), handover.to_string().as_bytes())?;
     }
     Ok(())
-}
-
-/// Writes a file whole or not at all.
-fn write(folder: &Path, path: &str, bytes: &[u8]) -> Result<()> {
-    let to = folder.join(path);
-    let failed = |error: io::Error| Error::Write { what: to.display().to_string(), source: error };
-    if let Some(parent) = to.parent() {
-        fs::create_dir_all(parent).map_err(failed)?;
-    }
-    let mut half = to.clone().into_os_string();
-    half.push(".half");
-    fs::write(&half, bytes).map_err(failed)?;
-    fs::rename(&half, &to).map_err(failed)
 }
 
 impl fmt::Display for Mirrored {

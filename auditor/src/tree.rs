@@ -14,7 +14,7 @@ use tlog_tiles::{Hash, record_hash};
 
 use crate::entry;
 use crate::error::{Error, Result};
-use crate::tile::{self, ENTRY_BYTES_MAX, TILE_WIDTH, TREE_SIZE_MAX, TileKind, TilePath};
+use crate::tile::{ENTRY_BYTES_MAX, TILE_WIDTH, TREE_SIZE_MAX, TilePath};
 
 /// A tree at one moment: what a checkpoint states.
 #[derive(Clone, Copy, PartialEq)]
@@ -96,13 +96,6 @@ impl Frontier {
         path.cut(bytes.to_vec())
     }
 
-    /// The entry at this index, where it is still here.
-    pub fn entry(&self, index: u64) -> Option<&[u8]> {
-        let first = self.size() - self.size() % u64::from(TILE_WIDTH);
-        let place = usize::try_from(index.checked_sub(first)?).ok()?;
-        entry::bundle_entries(&self.bundle).nth(place)?.ok()
-    }
-
     /// Compact bytes of it, with a version and a checksum, for [`Frontier::load`].
     pub fn save(&self) -> Vec<u8> {
         saved::save(self)
@@ -118,10 +111,4 @@ impl fmt::Debug for Frontier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Frontier").field("head", &self.head()).field("bundle_bytes", &self.bundle.len()).finish()
     }
-}
-
-/// All tiles and bundles, full and partial, of a tree of `size` entries: bundles first, then hashes from level 0 up.
-pub fn tiles_of(size: u64) -> impl Iterator<Item = TilePath> {
-    let kinds = [TileKind::Entries].into_iter().chain((0..=tile::TILE_LEVELS).map(TileKind::Hashes));
-    kinds.flat_map(move |kind| (0..).map_while(move |number| TilePath::in_tree(kind, number, size)))
 }

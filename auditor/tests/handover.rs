@@ -5,7 +5,7 @@
 mod support;
 
 use cofferdam_auditor::checkpoint::Checkpoint;
-use cofferdam_auditor::handover::{KEY_ROTATED, rotation_event, verify as follow};
+use cofferdam_auditor::handover::{KEY_ROTATED, verify as follow};
 use cofferdam_auditor::key::SigningKey;
 use cofferdam_auditor::tree::Frontier;
 use cofferdam_auditor::verify::{Code, Options};
@@ -16,7 +16,8 @@ fn keys() -> Vec<SigningKey> {
 }
 
 fn rotation(index: u64, before: &SigningKey, after: &SigningKey) -> Vec<u8> {
-    entry(index, "acme", KEY_ROTATED, rotation_event(&before.vkey(), &after.vkey()))
+    let event = serde_json::json!({"after": after.vkey(), "before": before.vkey()});
+    entry(index, "acme", KEY_ROTATED, event)
 }
 
 fn head(entries: &[Vec<u8>]) -> cofferdam_auditor::tree::TreeHead {

@@ -11,10 +11,9 @@ use std::path::Path;
 use cofferdam_auditor::error::{Error, Result};
 use cofferdam_auditor::mirror::{Mirrored, mirror};
 use cofferdam_auditor::source::{Folder, Url};
-use cofferdam_auditor::tree::tiles_of;
 use cofferdam_auditor::verify::verify;
 use support::server::Server;
-use support::{Files, entry, key, options, usual};
+use support::{Files, entry, key, options, tiles_of, usual};
 
 fn log(size: u64) -> Files {
     Files::of(&(0..size).map(usual).collect::<Vec<_>>(), &key())

@@ -13,7 +13,7 @@ use cofferdam_auditor::checkpoint::Checkpoint;
 use cofferdam_auditor::key::{Origin, SigningKey};
 use cofferdam_auditor::proof::Tiles;
 use cofferdam_auditor::source::Source;
-use cofferdam_auditor::tile::TilePath;
+use cofferdam_auditor::tile::{TileKind, TilePath};
 use cofferdam_auditor::tree::Frontier;
 use cofferdam_auditor::verify::{Options, Report, verify};
 use uuid::Uuid;
@@ -141,4 +141,10 @@ impl Source for Files {
 
 pub(crate) fn options() -> Options {
     Options::new(key().vkey())
+}
+
+/// All tiles and bundles, full and partial, of a tree of `size` entries: bundles first, then hashes from level 0 up.
+pub(crate) fn tiles_of(size: u64) -> impl Iterator<Item = TilePath> {
+    let kinds = [TileKind::Entries].into_iter().chain((0..8).map(TileKind::Hashes));
+    kinds.flat_map(move |kind| (0..).map_while(move |number| TilePath::in_tree(kind, number, size)))
 }
