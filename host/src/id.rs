@@ -202,6 +202,18 @@ impl FromStr for Digest {
 
 textual!(Digest);
 
+/// What the name of a bucket or a volume can be. It can become a folder's.
+pub(crate) const STORE_NAME_RULE: &str =
+    "1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit";
+
+/// Whether a bucket or a volume can be called so.
+pub(crate) fn is_store_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (1..=64).contains(&text.len())
+        && text.bytes().next().is_some_and(plain)
+        && text.bytes().all(|byte| plain(byte) || matches!(byte, b'-' | b'_'))
+}
+
 /// Lower-case hex of `bytes`.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -20,6 +20,7 @@ pub mod limits;
 pub mod policy;
 pub mod registry;
 pub mod router;
+pub mod shares;
 pub mod snapshot;
 pub mod storage;
 pub mod uses;

@@ -35,7 +35,7 @@ const EDGES: &[(&str, &str)] = &[
 ];
 
 /// What any module may name: words without behaviour, the one error among them.
-const GROUND: [&str; 5] = ["descriptors", "error", "id", "limits", "uses"];
+const GROUND: [&str; 6] = ["descriptors", "error", "id", "limits", "shares", "uses"];
 
 /// Names that only these places may use, with what that keeps true.
 const ONLY: &[(&str, &[&str], &str)] = &[

@@ -99,7 +99,7 @@ fn of_platform(rules: &Rules, asked: &Asked) -> Step {
         return Ok(Vec::new());
     }
     let compiled = rules.compiled().map_err(|error| broken(Side::Platform, vec![error.to_owned()]))?;
-    forbidden(compiled, asked, Side::Platform).map(|_| Vec::new())
+    satisfied(compiled, asked, Side::Platform).map(|_| Vec::new())
 }
 
 fn of_scopes(question: &Question<'_>, asked: &Asked) -> Step {
@@ -147,7 +147,7 @@ fn of_tenant(rules: &Rules, question: &Question<'_>, asked: &Asked) -> Step {
         Err(_) if matches!(question.action, Action::ChangeAccess | Action::ReadPolicy) => return Ok(Vec::new()),
         Err(error) => return Err(broken(Side::Tenant, vec![error.to_owned()])),
     };
-    let permits = forbidden(compiled, asked, Side::Tenant)?;
+    let permits = satisfied(compiled, asked, Side::Tenant)?;
     if permits.is_empty() && compiled.needs_permit(question.action) {
         let action = question.action.as_str();
         return Err(Denied {
@@ -167,7 +167,7 @@ fn of_tenant(rules: &Rules, question: &Question<'_>, asked: &Asked) -> Step {
 }
 
 /// The permits that are satisfied where nothing forbids and nothing fails.
-fn forbidden(compiled: &Compiled, asked: &Asked, side: Side) -> Step {
+fn satisfied(compiled: &Compiled, asked: &Asked, side: Side) -> Step {
     let response = Authorizer::new().is_authorized(&asked.request, &compiled.set, &asked.entities);
     let diagnostics = response.diagnostics();
     let failed: Vec<String> = diagnostics

@@ -10,9 +10,10 @@ pub(super) fn nearest(compiled: &Compiled, question: &Question<'_>) -> Option<St
     let facts = Facts::of(question)?;
     let permits = compiled.rules().into_iter().filter(|rule| rule.effect() == Effect::Permit);
     let weighed = permits.filter(|rule| facts.action(&rule.action_constraint())).map(|rule| (facts.holds(rule), rule));
+    let weight = |(principal, resource): (bool, bool)| u8::from(principal) + u8::from(resource);
     // Of those alike, the first of the text.
-    let best = weighed.rev_max()?;
-    let ((principal, resource), rule) = best;
+    let best = weighed.reduce(|best, next| if weight(next.0) > weight(best.0) { next } else { best });
+    let ((principal, resource), rule) = best?;
     let missing = match (principal, resource) {
         (true, true) => "its condition does not hold",
         (true, false) => "it is for another resource",
@@ -20,18 +21,6 @@ pub(super) fn nearest(compiled: &Compiled, question: &Question<'_>) -> Option<St
         (false, false) => "it is for another principal and another resource",
     };
     Some(format!("{}, but {missing}", compiled.name(rule.id())))
-}
-
-/// The first of the greatest.
-trait RevMax: Iterator {
-    fn rev_max(self) -> Option<Self::Item>;
-}
-
-impl<'a, I: Iterator<Item = ((bool, bool), &'a Policy)>> RevMax for I {
-    fn rev_max(self) -> Option<Self::Item> {
-        let weight = |holds: (bool, bool)| u8::from(holds.0) + u8::from(holds.1);
-        self.reduce(|best, next| if weight(next.0) > weight(best.0) { next } else { best })
-    }
 }
 
 /// What scope clauses are held against.

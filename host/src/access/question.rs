@@ -74,6 +74,11 @@ impl Moment {
         WEEKDAYS[usize::from(self.weekday % 7)]
     }
 
+    /// Every moment that rules can tell from another.
+    pub fn week() -> impl Iterator<Item = Self> {
+        (0..7).flat_map(|weekday| (0..24).map(move |hour| Self { hour, weekday }))
+    }
+
     /// The moment that a record has.
     pub fn parse(day: &str, hour: u8) -> Option<Self> {
         let weekday = WEEKDAYS.iter().position(|known| *known == day)?;

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::action::Action;
 use super::schema::schema;
 use crate::id::Digest;
-use crate::policy::{PolicyError, Problem};
+use crate::policy::{About, PolicyError, Problem};
 
 /// Rules of one text. Cedar asks them one by one.
 pub(super) const RULES_MAX: usize = 200;
@@ -82,12 +82,12 @@ impl Rules {
         if let Some((at, character)) = text.char_indices().find(unseen) {
             let message = format!("it has the control character {character:?}: leave it out");
             let problem = Problem { line: Some(line_at(text, at)), key: String::new(), message };
-            return Err(PolicyError { problems: vec![problem] });
+            return Err(PolicyError { about: About::Access, problems: vec![problem] });
         }
         let compiled = compile(side, text)?;
         let problems = validate(&compiled);
         if !problems.is_empty() {
-            return Err(PolicyError { problems });
+            return Err(PolicyError { about: About::Access, problems });
         }
         Ok(Self::new(side, text, OnceLock::from(Ok(compiled))))
     }
@@ -173,7 +173,10 @@ impl Compiled {
 
 /// Reads a text as rules, not yet against the schema.
 fn compile(side: Side, text: &str) -> Result<Compiled, PolicyError> {
-    let wrong = |line, message: String| PolicyError { problems: vec![Problem { line, key: String::new(), message }] };
+    let wrong = |line, message: String| {
+        let problems = vec![Problem { line, key: String::new(), message }];
+        PolicyError { about: About::Access, problems }
+    };
     if text.len() > Rules::TEXT_BYTES_MAX {
         let (bytes, most) = (text.len(), Rules::TEXT_BYTES_MAX);
         return Err(wrong(None, format!("the text has {bytes} bytes, and access rules have at most {most}")));
@@ -187,7 +190,7 @@ fn compile(side: Side, text: &str) -> Result<Compiled, PolicyError> {
             key: String::new(),
             message: sentence(error, error.help()),
         });
-        PolicyError { problems: problems.collect() }
+        PolicyError { about: About::Access, problems: problems.collect() }
     })?;
     if let Some(template) = set.templates().next() {
         let line = text.find(&template.to_cedar()).map(|at| line_at(text, at));
@@ -209,35 +212,23 @@ fn compile(side: Side, text: &str) -> Result<Compiled, PolicyError> {
 /// Where a text nests deeper than it may, or one rule of it has more operators. What reads and asks rules goes down as deep as
 /// they nest, on a stack that ends somewhere.
 fn too_deep(text: &str) -> Option<(usize, &'static str)> {
-    let (mut depth, mut operators, mut line) = (0_usize, 0_usize, 1);
-    let (mut in_text, mut in_comment, mut escaped, mut word) = (false, false, false, String::new());
-    let mut before = ' ';
-    for character in text.chars() {
-        let is_word = character.is_ascii_alphanumeric() || character == '_';
+    let (mut depth, mut operators, mut line, mut word) = (0_usize, 0_usize, 1, String::new());
+    for (character, part) in parts(text) {
+        line += usize::from(character == '\n');
         match character {
-            // A comment ends where Cedar ends it, which is at either.
-            '\n' | '\r' => {
-                line += usize::from(character == '\n');
-                in_comment = false;
-            }
-            _ if in_comment => {}
-            _ if in_text => in_text = escaped || character != '"',
-            '"' => in_text = true,
-            '/' if before == '/' => in_comment = true,
+            _ if part != Part::Code => {}
             '(' | '[' | '{' => depth += 1,
             ')' | ']' | '}' => depth = depth.saturating_sub(1),
             ';' => operators = 0,
             '!' | '-' | '+' | '*' | '.' | '&' | '|' | '<' | '>' | '=' | ',' => operators += 1,
             _ => {}
         }
-        escaped = in_text && character == '\\' && !escaped;
-        if is_word && !in_text && !in_comment {
+        if part == Part::Code && (character.is_ascii_alphanumeric() || character == '_') {
             word.push(character);
         } else {
             operators += usize::from(matches!(word.as_str(), "if" | "has" | "like" | "in" | "is"));
             word.clear();
         }
-        before = character;
         if depth > DEPTH_MAX {
             return Some((line, "it nests deeper than 24 brackets: write several rules"));
         }
@@ -248,15 +239,57 @@ fn too_deep(text: &str) -> Option<(usize, &'static str)> {
     None
 }
 
-/// Where each rule begins. Rules are kept with their own text, and stand in their order.
+/// What a character belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Code,
+    Text,
+    Comment,
+}
+
+/// Each character of a text with what it belongs to, as Cedar reads it: a comment goes up to a line feed or a carriage return,
+/// whichever comes first.
+fn parts(text: &str) -> impl Iterator<Item = (char, Part)> {
+    let (mut part, mut escaped) = (Part::Code, false);
+    let mut characters = text.chars().peekable();
+    std::iter::from_fn(move || {
+        let character = characters.next()?;
+        let this = match (part, character) {
+            (Part::Comment, '\n' | '\r') => Part::Code,
+            (Part::Code, '"') => Part::Text,
+            (Part::Code, '/') if characters.peek() == Some(&'/') => Part::Comment,
+            (part, _) => part,
+        };
+        // The mark that ends a text belongs to it.
+        let ends = part == Part::Text && character == '"' && !escaped;
+        escaped = part == Part::Text && character == '\\' && !escaped;
+        part = if ends { Part::Code } else { this };
+        Some((character, this))
+    })
+}
+
+/// The same text with spaces in the place of comments.
+fn without_comments(text: &str) -> String {
+    parts(text).fold(String::with_capacity(text.len()), |mut bare, (character, part)| {
+        match part {
+            Part::Comment => bare.extend(std::iter::repeat_n(' ', character.len_utf8())),
+            Part::Code | Part::Text => bare.push(character),
+        }
+        bare
+    })
+}
+
+/// Where each rule begins. Rules are kept with their own text, and stand in their order; one that is commented out is none.
 fn lines(text: &str, set: &PolicySet) -> HashMap<PolicyId, usize> {
+    let bare = without_comments(text);
     let number = |id: &PolicyId| id.to_string().strip_prefix("policy").and_then(|rest| rest.parse::<usize>().ok());
     let mut rules: Vec<&Policy> = set.policies().collect();
     rules.sort_by_key(|rule| number(rule.id()));
     let (mut lines, mut from) = (HashMap::new(), 0);
     for rule in rules {
-        let Some(own) = rule.to_cedar() else { continue };
-        let Some(at) = text[from..].find(&own).map(|at| from + at) else { continue };
+        let Some(own) = rule.to_cedar().map(|own| without_comments(&own)) else { continue };
+        let own = own.trim();
+        let Some(at) = bare[from..].find(own).map(|at| from + at) else { continue };
         lines.insert(rule.id().clone(), line_at(text, at));
         from = at + own.len();
     }

@@ -267,6 +267,8 @@ fn what_is_wrong_is_told_with_its_line() {
     assert!(attribute.starts_with("line 1: x: ") && attribute.contains("rsik"), "{attribute}");
     let scope = problems(Side::Tenant, "permit (principal in Scope::\"agnet\", action, resource);");
     assert!(scope.contains("line 1") && scope.contains("agnet"), "{scope}");
+    let error = crate::error::Error::from(Rules::parse(Side::Tenant, "permit").unwrap_err());
+    assert!(error.message().starts_with("the access rules are not valid: line 1: "), "{error}");
     let unfinished = problems(Side::Tenant, "permit (principal, action, resource);\npermit (principal, action;");
     assert!(unfinished.starts_with("line 2: "), "{unfinished}");
     let permit = problems(Side::Platform, "\n\npermit (principal, action, resource);");
@@ -320,6 +322,23 @@ fn hostile_control_characters_in_rules_are_refused() {
         assert!(refused.starts_with("line 2: ") && refused.contains("control character"), "{refused}");
     }
     tenants("permit (principal,\r\n\taction, resource);");
+}
+
+#[test]
+fn a_rule_is_named_by_its_own_line_and_not_by_that_of_a_copy() {
+    let forbid = "forbid (principal, action == Action::\"call\", resource);";
+    for (line, before) in [
+        (2, format!("// {forbid}\n")),
+        (3, format!("/{forbid}\n\n").replacen('/', "//", 1)),
+        (2, format!("@id(\"{}\") permit (principal, action, resource);\n", forbid.replace('"', "\\\""))),
+        (2, format!("permit (principal, action, resource); // \" {forbid}\n")),
+    ] {
+        let denied = Stage::new().denied("", &format!("{before}{forbid}"), Action::Call);
+        assert_eq!(denied.rules, [format!("access line {line}: forbid")], "{before}");
+    }
+    // A comment within a rule is a part of it.
+    let within = "\n\nforbid (principal, // all of them: \"\n action == Action::\"call\", resource);";
+    assert_eq!(Stage::new().denied("", within, Action::Call).rules, ["access line 3: forbid"]);
 }
 
 #[test]

@@ -209,7 +209,7 @@ fn check_offline(file: Option<&Path>, ceiling_file: Option<&Path>) -> Result<wir
         }
         None => (ceiling.digest(), check_ceiling(&ceiling)),
     };
-    Ok(wire::PolicyChecked { digest, warnings, tools: Vec::new() })
+    Ok(wire::PolicyChecked { digest, warnings, tools: Vec::new(), tools_left_out: 0 })
 }
 
 impl Explain {
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn what_is_valid_is_said_so() {
         let digest = crate::id::Digest::of(b"x");
-        let text = shown(&wire::PolicyChecked { digest, warnings: Vec::new(), tools: Vec::new() });
+        let text = shown(&wire::PolicyChecked { digest, warnings: Vec::new(), tools: Vec::new(), tools_left_out: 0 });
         let text: String = anstream::adapter::strip_str(&text).collect();
         expect![[r#"
             ✓ the policy is valid sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881

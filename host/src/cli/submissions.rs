@@ -16,7 +16,7 @@ use crate::id::{PackageName, SubmissionId};
 #[command(after_help = "\
 Examples:
   cofferdam submissions submit notes 1.2.0 --message 'what our support team uses'
-  cofferdam submissions list
+  cofferdam submissions list --state open
   cofferdam submissions show 0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77
   cofferdam submissions approve 0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77
   cofferdam submissions refuse 0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77 'sign it first'
@@ -42,7 +42,11 @@ enum Action {
         message: String,
     },
     /// List submissions, newest first
-    List,
+    List {
+        /// Only those that this became of: open, approved or refused
+        #[arg(long, value_parser = state_named)]
+        state: Option<SubmissionState>,
+    },
     /// Show a submission: what it asks for beyond what the catalogue runs now
     Show {
         /// Its id
@@ -66,8 +70,8 @@ impl Submissions {
     pub(super) fn run(self, output: Output) -> Result<Exit> {
         let client = Client::new(&self.connection)?;
         let one: wire::Submission = match self.action {
-            Action::List => {
-                let submissions: wire::Submissions = client.get(&["v1", "submissions"], &[])?;
+            Action::List { state } => {
+                let submissions = list(&client, state)?;
                 output.show(&submissions, table)?;
                 return Ok(Exit::Ok);
             }
@@ -89,11 +93,42 @@ impl Submissions {
     }
 }
 
+/// All of them, part by part.
+fn list(client: &Client, state: Option<SubmissionState>) -> Result<wire::Submissions> {
+    let mut all = wire::Submissions { submissions: Vec::new(), next: None };
+    loop {
+        let state = state.map(|state| ("state", state_name(state).to_owned()));
+        let before = all.next.map(|before| ("before", before.to_string()));
+        let query: Vec<_> = state.into_iter().chain(before).collect();
+        let part: wire::Submissions = client.get(&["v1", "submissions"], &query)?;
+        all.submissions.extend(part.submissions);
+        all.next = part.next;
+        if all.next.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+const fn state_name(state: SubmissionState) -> &'static str {
+    match state {
+        SubmissionState::Open => "open",
+        SubmissionState::Approved => "approved",
+        SubmissionState::Refused => "refused",
+    }
+}
+
+fn state_named(text: &str) -> std::result::Result<SubmissionState, String> {
+    let states = [SubmissionState::Open, SubmissionState::Approved, SubmissionState::Refused];
+    let named = states.into_iter().find(|state| state_name(*state) == text);
+    named.ok_or_else(|| "it is one of open, approved, refused".to_owned())
+}
+
 fn state(submission: &wire::Submission) -> String {
+    let name = state_name(submission.state);
     match submission.state {
-        SubmissionState::Open => paint(CARE, "open"),
-        SubmissionState::Approved => paint(GOOD, "approved"),
-        SubmissionState::Refused => paint(BAD, "refused"),
+        SubmissionState::Open => paint(CARE, name),
+        SubmissionState::Approved => paint(GOOD, name),
+        SubmissionState::Refused => paint(BAD, name),
     }
 }
 
@@ -129,6 +164,9 @@ fn detail(submission: &wire::Submission) -> String {
     text += &format!("  {}\n  {}\n", paint(QUIET, submission.component), paint(QUIET, submission.id));
     text += &match &submission.signer {
         Some(signer) => format!("  {} signed by {}\n", paint(GOOD, "✓"), plain(signer)),
+        None if submission.signed_by_tenant => {
+            format!("  {} signed by a key of the tenant's, which the platform does not know\n", paint(CARE, "!"))
+        }
         None => format!("  {} not signed\n", paint(CARE, "!")),
     };
     if let Some(asks) = &submission.asks {

@@ -10,12 +10,17 @@ pub(super) const KEY_NAME_CHARS_MAX: usize = 64;
 pub(super) const SECRETS_MAX: usize = 100;
 /// Components of a tenant.
 pub(super) const COMPONENTS_MAX: u64 = 2_000;
+/// What is kept of a tenant's components together, in bytes: what was found out about them, and what they say of their
+/// tools, which is in memory where a version runs them.
+pub(super) const FACTS_BYTES_MAX: u64 = 32 << 20;
 /// Packages of a tenant.
 pub(super) const PACKAGES_MAX: usize = 10_000;
 /// Versions of a package.
-pub(super) const VERSIONS_MAX: usize = 1_000;
+pub(super) const VERSIONS_MAX: usize = if cfg!(test) { 4 } else { 1_000 };
 /// Submissions of a tenant that nobody has decided on.
 pub(super) const SUBMISSIONS_MAX: usize = 20;
+/// Submissions that one answer lists.
+pub(super) const SUBMISSIONS_LISTED_MAX: usize = 1_000;
 /// A message about a version or a tenant, in bytes.
 pub(super) const MESSAGE_BYTES_MAX: usize = 1_000;
 /// Entries that one answer gives.
@@ -30,5 +35,9 @@ pub(super) const TRIAL_ENTRIES_MAX: u64 = 1_000_000;
 pub(super) const TRIAL_TIME_MAX: Duration = Duration::from_secs(30);
 /// Calls that one answer about a trial names.
 pub(super) const CALLS_LISTED_MAX: usize = 50_000;
+/// Pieces of work on texts at once: each takes a core.
+pub(super) const DESK_MAX: usize = 2;
+/// How long comparing a policy for one package after the other may take.
+pub(super) const COMPARE_TIME_MAX: Duration = Duration::from_secs(10);
 /// Tenants whose records are looked through at once: each takes a thread and a core.
 pub(super) const READERS_MAX: usize = 2;

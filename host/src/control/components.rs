@@ -45,30 +45,31 @@ impl Control {
     pub async fn upload(&self, caller: &Caller, upload: impl Stream<Item = Result<Bytes>>) -> Result<Uploaded> {
         caller.may(Action::Upload)?;
         self.0.audit.health()?;
-        if self.0.store.count_components(&caller.tenant.id).await? >= bounds::COMPONENTS_MAX {
-            let maximum = bounds::COMPONENTS_MAX;
-            return Err(Error::new(Code::Conflict, format!("the tenant has {maximum} components, as many as it may"))
-                .next("ask the platform's operators")
-                .fact("maximum", maximum));
-        }
-        let staged = self.0.registry.stage(upload, None).await?;
+        self.room_for_component(&caller.tenant.id).await?;
+        let staged = self.0.registry.stage(&caller.tenant.id, upload, None).await?;
         if let Some(row) = self.0.store.component(&caller.tenant.id, &staged.digest).await? {
             return Ok(Uploaded { component: view(&row)?, new: false });
         }
-        let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
-        finish(async move { this.admit(&tenant, by, staged).await }).await
+        // Compiling costs: whoever may no longer ask for it does not.
+        let caller = self.0.snapshot.again(caller)?;
+        caller.may(Action::Upload)?;
+        let this = self.clone();
+        finish(async move { this.admit(&caller, staged).await }).await
     }
 
-    async fn admit(&self, tenant: &TenantId, by: PrincipalId, staged: Staged) -> Result<Uploaded> {
+    async fn admit(&self, caller: &Caller, staged: Staged) -> Result<Uploaded> {
+        let (tenant, by) = (&caller.tenant.id, caller.principal.id);
         let digest = staged.digest;
         let admission = match self.0.registry.admit(tenant, staged).await {
             Ok(admission) => admission,
             Err(error) => return Err(self.rejected(tenant, by, digest, error).await),
         };
-        let mut turn = self.turn().await?;
+        let (mut turn, _) = self.turn_for(caller, |caller| caller.may(Action::Upload)).await?;
         if let Some(row) = self.0.store.component(tenant, &digest).await? {
             return Ok(Uploaded { component: view(&row)?, new: false });
         }
+        // Others of the tenant's may have come first.
+        self.room_for_component(tenant).await?;
         let admitted = SystemTime::now();
         let row = ComponentRow {
             tenant: tenant.clone(),
@@ -91,6 +92,26 @@ impl Control {
         .await?;
         turn.commit(tenant).await?;
         Ok(Uploaded { component: ComponentView { admission, admitted }, new: true })
+    }
+
+    /// That the tenant may have one more.
+    pub(super) async fn room_for_component(&self, tenant: &TenantId) -> Result<()> {
+        let (count, facts_bytes) = self.0.store.count_components(tenant).await?;
+        let full = |what: String, maximum: u64| {
+            Err(Error::new(Code::Conflict, what).next("ask the platform's operators").fact("maximum", maximum))
+        };
+        if count >= bounds::COMPONENTS_MAX {
+            let maximum = bounds::COMPONENTS_MAX;
+            return full(format!("the tenant has {maximum} components, as many as it may"), maximum);
+        }
+        if facts_bytes >= bounds::FACTS_BYTES_MAX {
+            let maximum = bounds::FACTS_BYTES_MAX;
+            return full(
+                format!("what the tenant's components say of themselves has {maximum} bytes or more"),
+                maximum,
+            );
+        }
+        Ok(())
     }
 
     /// Records that a component was rejected; other failures are the host's, and are not the component's record.

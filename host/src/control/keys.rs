@@ -1,13 +1,15 @@
 //! Keys: created, rotated and revoked by the tenant's operators. A key's text is shown once and kept nowhere.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::turn::Turn;
 use super::{Control, bounds, finish};
-use crate::access::Action;
+use crate::access::{Action, Moment, Who};
 use crate::audit::entry::{KeyCreated, KeyRevoked, KeyRotated};
 use crate::error::{Code, Error, Result};
 use crate::id::{PrincipalId, TenantId};
-use crate::identity::{Key, KeyText, Scope, Scopes};
+use crate::identity::{Key, KeyText, Principal, Scope, Scopes};
 use crate::snapshot::Caller;
 use crate::storage::PrincipalRow;
 
@@ -51,8 +53,9 @@ impl Control {
         }
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
         let (row, key) = new_key(&tenant, name, scopes)?;
+        let caller = caller.clone();
         finish(async move {
-            let mut turn = this.turn().await?;
+            let (mut turn, _) = this.turn_for(&caller, |caller| caller.may(Action::ChangeKeys)).await?;
             let kept = this.0.store.principals(&tenant).await?;
             let valid = kept.iter().filter(|row| row.revoked.is_none());
             if valid.clone().count() >= bounds::KEYS_MAX {
@@ -91,26 +94,27 @@ impl Control {
     /// `denied` without the scope operator; `not-found` for a key that there is not or that is revoked.
     pub async fn rotate_key(&self, caller: &Caller, id: PrincipalId) -> Result<NewKey> {
         caller.may(Action::ChangeKeys)?;
-        self.replace_secret(&caller.tenant.id, id, Some(caller.principal.id)).await
+        let (this, caller) = (self.clone(), caller.clone());
+        finish(async move {
+            let (turn, caller) = this.turn_for(&caller, |caller| caller.may(Action::ChangeKeys)).await?;
+            this.replace_secret(turn, &caller.tenant.id, id, Some(caller.principal.id)).await
+        })
+        .await
     }
 
     pub(super) async fn replace_secret(
         &self,
+        mut turn: Turn,
         tenant: &TenantId,
         id: PrincipalId,
         by: Option<PrincipalId>,
     ) -> Result<NewKey> {
-        let (this, tenant) = (self.clone(), tenant.clone());
-        finish(async move {
-            let mut turn = this.turn().await?;
-            let view = this.valid_key(&tenant, id).await?;
-            let (text, hash) = Key::generate(&tenant)?;
-            turn.change.rotate_principal(id, hash.as_bytes()).await?;
-            turn.record(&tenant, by, |change| KeyRotated { change, key: id }).await?;
-            turn.commit(&tenant).await?;
-            Ok(NewKey { view, text })
-        })
-        .await
+        let view = self.valid_key(tenant, id).await?;
+        let (text, hash) = Key::generate(tenant)?;
+        turn.change.rotate_principal(id, hash.as_bytes()).await?;
+        turn.record(tenant, by, |change| KeyRotated { change, key: id }).await?;
+        turn.commit(tenant).await?;
+        Ok(NewKey { view, text })
     }
 
     /// Stops a key, now and for good.
@@ -118,19 +122,17 @@ impl Control {
     /// # Errors
     ///
     /// `denied` without the scope operator; `not-found` for a key that there is not or that is revoked; `conflict` for
-    /// the last key of scope operator, without which nobody could make another.
+    /// the last key of scope operator, without which nobody could make another, and for the last that the access rules
+    /// ever let change them.
     pub async fn revoke_key(&self, caller: &Caller, id: PrincipalId) -> Result<()> {
         caller.may(Action::ChangeKeys)?;
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
+        let caller = caller.clone();
         finish(async move {
-            let mut turn = this.turn().await?;
-            let key = this.valid_key(&tenant, id).await?;
-            let others = this.0.store.principals(&tenant).await?.into_iter().map(view).collect::<Result<Vec<_>>>()?;
-            let is_operator = |key: &KeyView| key.revoked.is_none() && key.scopes.has(Scope::Operator);
-            if is_operator(&key) && !others.iter().any(|other| other.id != id && is_operator(other)) {
-                return Err(Error::new(Code::Conflict, "this is the tenant's last key of scope operator")
-                    .next("create another one first, or rotate this one"));
-            }
+            let (mut turn, caller) = this.turn_for(&caller, |caller| caller.may(Action::ChangeKeys)).await?;
+            this.valid_key(&tenant, id).await?;
+            let ask = move || keeps_an_operator(&caller, id);
+            this.0.desk.work(&tenant, ask).await??;
             turn.change.revoke_principal(id).await?;
             turn.record(&tenant, Some(by), |change| KeyRevoked { change, key: id }).await?;
             turn.commit(&tenant).await
@@ -143,6 +145,31 @@ impl Control {
         let row = kept.into_iter().find(|row| row.id == id && row.revoked.is_none());
         view(row.ok_or_else(|| Error::not_found("key", id))?)
     }
+}
+
+/// Keys that are asked about for every moment of the week: each takes some hundred answers.
+const WEEKS_MAX: usize = 20;
+
+/// That the tenant has an operator without the key `id`, and somebody who can change its access rules as far as they let
+/// anybody.
+fn keeps_an_operator(caller: &Caller, id: PrincipalId) -> Result<()> {
+    let is_operator = |key: &&Arc<Principal>| key.scopes.has(Scope::Operator);
+    let (going, others): (Vec<_>, Vec<_>) =
+        caller.tenant.keyring.principals().filter(is_operator).partition(|key| key.id == id);
+    let Some(going) = going.first() else { return Ok(()) };
+    if others.is_empty() {
+        return Err(Error::new(Code::Conflict, "this is the tenant's last key of scope operator")
+            .next("create another one first, or rotate this one"));
+    }
+    let (rules, action, now) = (&caller.tenant.access, Action::ChangeAccess, Moment::of(SystemTime::now()));
+    let can = |key: &&&Arc<Principal>| caller.could(&Who::from(&****key), rules, action, now).is_ok();
+    let ever = |key: &&&Arc<Principal>| caller.could_ever(&Who::from(&****key), rules, action).is_ok();
+    let others = others.iter();
+    if !ever(&going) || others.clone().any(|key| can(&key)) || others.take(WEEKS_MAX).any(|key| ever(&key)) {
+        return Ok(());
+    }
+    Err(Error::new(Code::Conflict, "this is the last key that the access rules let change them")
+        .next("let another key change them first: `PUT /v1/policy/access`; or rotate this one"))
 }
 
 /// A new key of `tenant`, as it is kept and as it is shown.

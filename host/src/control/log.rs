@@ -76,10 +76,11 @@ impl Control {
     pub async fn rotate_log_key(&self, caller: &Caller) -> Result<LogKeys> {
         caller.may(Action::RotateLogKey)?;
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
+        let caller = caller.clone();
         finish(async move {
             // Before the turn: the integrator writes to the store too, and a turn holds the one connection for that.
             let next = this.0.logs.next_key(&tenant).await?;
-            let mut turn = this.turn().await?;
+            let (mut turn, _) = this.turn_for(&caller, |caller| caller.may(Action::RotateLogKey)).await?;
             if this.0.store.log_keys(next.origin.as_str()).await?.len() != next.row.generation as usize {
                 return Err(
                     Error::new(Code::Conflict, "the key was just rotated").next("rotate it again, if it is to be")

@@ -31,11 +31,11 @@ pub use self::packages::{Publication, default_needs};
 pub use self::policies::{PolicyChecked, PolicyPut, PolicyView};
 pub use self::read::LogPage;
 pub use self::secrets::SecretView;
-pub use self::submissions::SubmissionView;
+pub use self::submissions::{SubmissionView, Submissions, SubmissionsAsked};
 pub use self::tenants::TenantView;
 pub(crate) use self::turn::replay;
 pub use self::what_if::LookedAt;
-pub use crate::storage::{KeptPayload, PayloadKind, Piece, SecretValue};
+pub use crate::storage::{KeptPayload, PayloadKind, Piece, SecretValue, SubmissionState};
 
 use crate::access::Action;
 use crate::admission::Ledger;
@@ -45,7 +45,8 @@ use crate::capability::StorageQuotas;
 use crate::error::{Code, Error, Result};
 use crate::id::TenantId;
 use crate::registry::Registry;
-use crate::snapshot::{Caller, Snapshot, build_tenant};
+use crate::shares::Desk;
+use crate::snapshot::{Caller, Snapshot, Tenant, build_tenant};
 use crate::storage::{Payloads, Store, Vault};
 
 /// Makes changes and answers what only administration asks. Cheap to clone.
@@ -63,9 +64,11 @@ struct Inner {
     registry: Registry,
     quotas: Arc<StorageQuotas>,
     ledger: Arc<Mutex<Ledger>>,
-    /// One change at a time: entries stand in the log in the order in which changes came into force.
-    turn: Arc<tokio::sync::Mutex<()>>,
+    /// One change at a time, with what those before still owe: entries stand in the log in the order in which changes came into force.
+    turn: Arc<tokio::sync::Mutex<turn::Owed>>,
     readers: what_if::Readers,
+    /// Where texts are read and compared.
+    desk: Desk,
 }
 
 impl Control {
@@ -82,14 +85,29 @@ impl Control {
         quotas: Arc<StorageQuotas>,
         ledger: Arc<Mutex<Ledger>>,
     ) -> Self {
-        let (turn, readers) = (Arc::default(), what_if::Readers::default());
-        Self(Arc::new(Inner { store, payloads, vault, audit, logs, snapshot, registry, quotas, ledger, turn, readers }))
+        let (turn, readers, desk) = (Arc::default(), what_if::Readers::default(), Desk::new(bounds::DESK_MAX));
+        Self(Arc::new(Inner {
+            store,
+            payloads,
+            vault,
+            audit,
+            logs,
+            snapshot,
+            registry,
+            quotas,
+            ledger,
+            turn,
+            readers,
+            desk,
+        }))
     }
 
     /// Reads the tenant's value from the store and swaps it in.
     async fn refresh(&self, id: &TenantId) -> Result<()> {
-        let rows = self.0.store.tenant(id).await?.ok_or_else(|| Error::internal(format_args!("no tenant {id}")))?;
         let before = self.0.snapshot.tenant(id);
+        let known = before.as_deref().map(Tenant::components).unwrap_or_default();
+        let rows = self.0.store.tenant(id, &known).await?;
+        let rows = rows.ok_or_else(|| Error::internal(format_args!("no tenant {id}")))?;
         self.0.snapshot.swap_tenant(build_tenant(rows, before.as_deref())?);
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use semver::Version;
 
 use super::tenants::bounded_message;
+use super::turn::Turn;
 use super::{Control, bounds, finish};
 use crate::access::Action;
 use crate::audit::entry::{ToolApproved, ToolDeprecated, ToolPromoted, ToolPublished, ToolRolledBack};
@@ -13,7 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::id::{Digest, PackageName, PrincipalId, TenantId};
 use crate::policy::{LimitsPatch, Needs, PublicKey, Trust};
 use crate::registry::{Asking, AsksMore, Inspection, Statement};
-use crate::snapshot::{Caller, Package};
+use crate::snapshot::{Caller, Package, Recall, Tenant};
 use crate::storage::{PackageRow, VersionRow};
 
 /// A version to publish.
@@ -59,22 +60,10 @@ impl Control {
             serde_json::from_str::<crate::registry::Admission>(&row.facts).map_err(Error::internal)?
         };
         let Publication { version, component, needs, limits, promote, signature } = publication;
-        if let Some(recall) = caller.recall_of(&component) {
-            return Err(Error::new(Code::Conflict, format!("{component} was recalled by the {}", recall.by()))
-                .next("publish another component"));
-        }
-        let (platform, own) = (caller.platform.ceiling.trust(), caller.tenant.policy.trust());
-        let (trust, whose) = if caller.tenant.id.is_platform() { (platform, "catalogue") } else { (own, "tenant") };
-        // The platform's keys are known to everyone; where a signature is needed it has to be by a key of one's own.
-        let mut keys = trust.keys.clone();
-        if !trust.require {
-            keys.extend(platform.keys.iter().filter(|key| !trust.keys.contains(key)).cloned());
-        }
-        let statement = Statement { package: name.clone(), version: version.clone(), component };
-        let signer = signer(&statement, signature.as_deref(), trust, &keys, whose)?;
         let needs = needs.unwrap_or_else(|| default_needs(&admission.inspection));
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
-        let row = VersionRow {
+        let caller = caller.clone();
+        let mut row = VersionRow {
             tenant: tenant.clone(),
             package: name.clone(),
             version: version.clone(),
@@ -84,25 +73,31 @@ impl Control {
             deprecated: None,
             published: SystemTime::now(),
             signature,
-            signer: signer.clone(),
+            signer: None,
             approved: None,
         };
         finish(async move {
-            if let Some(known) = this.published(&tenant, &name, &row)? {
+            let may = |caller: &Caller| match promote {
+                true => caller.may_on(Action::Publish, &name).and(caller.may_on(Action::Promote, &name)),
+                false => caller.may_on(Action::Publish, &name),
+            };
+            let (mut turn, caller) = this.turn_for(&caller, may).await?;
+            if let Some(recall) = caller.recall_of(&component) {
+                return Err(recalled(&recall).next("publish another component"));
+            }
+            let signer = signed_by(&caller, &row)?;
+            row.signer.clone_from(&signer);
+            let before = caller.tenant.packages.get(&name).cloned();
+            if let Some(known) = published(&caller.tenant, &row)? {
                 let is_current = known.promoted.last() == Some(&version);
                 let waits = known.versions.get(&version).and_then(|version| known.awaits_approval(version));
                 return if promote && !is_current && waits.is_none() {
-                    this.make_current(tenant, by, name, version).await
+                    this.make_current(turn, tenant, by, name, version).await
                 } else {
                     Ok(known)
                 };
             }
-            let mut turn = this.turn().await?;
-            let before = this.package_now(&tenant, &name);
-            if before.as_ref().is_some_and(|package| package.versions.contains_key(&version)) {
-                // Somebody else's turn came first.
-                return Err(published_already(&name, &version));
-            }
+            room_for_version(&caller.tenant, &name)?;
             let mut package = package_row(&tenant, &name, before.as_deref());
             let current = package.promoted.last().cloned();
             let next = Asking { inspection: &admission.inspection, needs: &needs, limits: &limits };
@@ -135,26 +130,6 @@ impl Control {
         .await
     }
 
-    /// The package as it is when the version is published already with the very same content.
-    fn published(&self, tenant: &TenantId, name: &PackageName, row: &VersionRow) -> Result<Option<Arc<Package>>> {
-        let Some(package) = self.package_now(tenant, name) else {
-            let packages = self.0.snapshot.tenant(tenant).map_or(0, |tenant| tenant.packages.len());
-            return if packages >= bounds::PACKAGES_MAX {
-                Err(too_many("packages", bounds::PACKAGES_MAX))
-            } else {
-                Ok(None)
-            };
-        };
-        let Some(known) = package.versions.get(&row.version) else {
-            let full = package.versions.len() >= bounds::VERSIONS_MAX;
-            return if full { Err(too_many("versions of a package", bounds::VERSIONS_MAX)) } else { Ok(None) };
-        };
-        let same = *known.component() == row.component
-            && serde_json::to_string(&known.needs).is_ok_and(|needs| needs == row.needs)
-            && serde_json::to_string(&known.limits).is_ok_and(|limits| limits == row.limits);
-        if same { Ok(Some(package)) } else { Err(published_already(name, &row.version)) }
-    }
-
     /// Makes a published version the one that runs.
     ///
     /// # Errors
@@ -163,17 +138,22 @@ impl Control {
     pub async fn promote(&self, caller: &Caller, name: &PackageName, version: Version) -> Result<Arc<Package>> {
         caller.may_on(Action::Promote, name)?;
         let (this, tenant, by, name) = (self.clone(), caller.tenant.id.clone(), caller.principal.id, name.clone());
-        finish(async move { this.make_current(tenant, by, name, version).await }).await
+        let caller = caller.clone();
+        finish(async move {
+            let (turn, _) = this.turn_for(&caller, |caller| caller.may_on(Action::Promote, &name)).await?;
+            this.make_current(turn, tenant, by, name, version).await
+        })
+        .await
     }
 
     async fn make_current(
         &self,
+        mut turn: Turn,
         tenant: TenantId,
         by: PrincipalId,
         name: PackageName,
         version: Version,
     ) -> Result<Arc<Package>> {
-        let mut turn = self.turn().await?;
         let package = self.with_version(&tenant, &name, &version)?;
         let before = package.promoted.last().cloned();
         if before.as_ref() == Some(&version) {
@@ -203,8 +183,9 @@ impl Control {
     pub async fn approve(&self, caller: &Caller, name: &PackageName, version: Version) -> Result<Arc<Package>> {
         caller.may_on(Action::Approve, name)?;
         let (this, tenant, by, name) = (self.clone(), caller.tenant.id.clone(), caller.principal.id, name.clone());
+        let caller = caller.clone();
         finish(async move {
-            let mut turn = this.turn().await?;
+            let (mut turn, _) = this.turn_for(&caller, |caller| caller.may_on(Action::Approve, &name)).await?;
             let package = this.with_version(&tenant, &name, &version)?;
             let found = package.versions.get(&version).ok_or_else(|| Error::not_found("version", &version))?;
             let Some(asks) = package.awaits_approval(found) else {
@@ -236,8 +217,9 @@ impl Control {
     pub async fn roll_back(&self, caller: &Caller, name: &PackageName) -> Result<Arc<Package>> {
         caller.may_on(Action::RollBack, name)?;
         let (this, tenant, by, name) = (self.clone(), caller.tenant.id.clone(), caller.principal.id, name.clone());
+        let caller = caller.clone();
         finish(async move {
-            let mut turn = this.turn().await?;
+            let (mut turn, _) = this.turn_for(&caller, |caller| caller.may_on(Action::RollBack, &name)).await?;
             let package = this.existing(&tenant, &name)?;
             let mut row = package_row(&tenant, &name, Some(&*package));
             let before = row.promoted.pop();
@@ -274,8 +256,9 @@ impl Control {
         caller.may_on(Action::Deprecate, name)?;
         bounded_message("the message", &message)?;
         let (this, tenant, by, name) = (self.clone(), caller.tenant.id.clone(), caller.principal.id, name.clone());
+        let caller = caller.clone();
         finish(async move {
-            let mut turn = this.turn().await?;
+            let (mut turn, _) = this.turn_for(&caller, |caller| caller.may_on(Action::Deprecate, &name)).await?;
             this.with_version(&tenant, &name, &version)?;
             turn.change.deprecate(&tenant, &name, &version, &message).await?;
             let package = name.clone();
@@ -355,6 +338,45 @@ pub(super) fn signer(
         }
         None => Ok(None),
     }
+}
+
+/// Who signed a version, as far as its publisher's tenant needs to know.
+fn signed_by(caller: &Caller, row: &VersionRow) -> Result<Option<String>> {
+    let (platform, own) = (caller.platform.ceiling.trust(), caller.tenant.policy.trust());
+    let (trust, whose) = if caller.tenant.id.is_platform() { (platform, "catalogue") } else { (own, "tenant") };
+    // The platform's keys are known to everyone; where a signature is needed it has to be by a key of one's own.
+    let mut keys = trust.keys.clone();
+    if !trust.require {
+        keys.extend(platform.keys.iter().filter(|key| !trust.keys.contains(key)).cloned());
+    }
+    let (package, version) = (row.package.clone(), row.version.clone());
+    let statement = Statement { package, version, component: row.component };
+    signer(&statement, row.signature.as_deref(), trust, &keys, whose)
+}
+
+/// The package as it is when the version is published already with the very same content.
+fn published(tenant: &Tenant, row: &VersionRow) -> Result<Option<Arc<Package>>> {
+    let Some(package) = tenant.packages.get(&row.package) else { return Ok(None) };
+    let Some(known) = package.versions.get(&row.version) else { return Ok(None) };
+    let same = *known.component() == row.component
+        && serde_json::to_string(&known.needs).is_ok_and(|needs| needs == row.needs)
+        && serde_json::to_string(&known.limits).is_ok_and(|limits| limits == row.limits);
+    if same { Ok(Some(Arc::clone(package))) } else { Err(published_already(&row.package, &row.version)) }
+}
+
+/// That the tenant may have one more version of a package, and the package.
+pub(super) fn room_for_version(tenant: &Tenant, name: &PackageName) -> Result<()> {
+    let (packages, versions) = (bounds::PACKAGES_MAX, bounds::VERSIONS_MAX);
+    match tenant.packages.get(name) {
+        None if tenant.packages.len() >= packages => Err(too_many("packages", packages)),
+        Some(package) if package.versions.len() >= versions => Err(too_many("versions of a package", versions)),
+        _ => Ok(()),
+    }
+}
+
+/// That nothing is made of a component any more.
+pub(super) fn recalled(recall: &Recall) -> Error {
+    Error::new(Code::Conflict, format!("{} was recalled by the {}", recall.component, recall.by()))
 }
 
 /// That a version does not run by itself.

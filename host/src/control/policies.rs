@@ -1,11 +1,11 @@
 //! Policies: the tenant's, set by its operators, and the platform's ceiling, which is a file that the host watches.
 
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
-use super::{Control, finish};
+use super::{Control, bounds, finish};
 use crate::access::Action;
 use crate::audit::entry::PolicyChanged;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{Digest, Origin, PackageRef, TenantId};
 use crate::policy::{self, Ceiling, Effects, Explanation, Policy, Warning};
 use crate::snapshot::{Caller, PackageVersion};
@@ -42,6 +42,8 @@ pub struct PolicyChecked {
     pub warnings: Vec<Warning>,
     /// For each package that the tenant can see: what calls of its current version would get.
     pub packages: Vec<(PackageRef, Explanation)>,
+    /// How many further packages there was no time for.
+    pub packages_left_out: usize,
 }
 
 impl Control {
@@ -64,12 +66,13 @@ impl Control {
     /// `denied` without the scope operator; `invalid-policy`, with every problem and its line, and nothing is changed.
     pub async fn set_policy(&self, caller: &Caller, text: &str) -> Result<PolicyPut> {
         caller.may(Action::ChangePolicy)?;
-        let policy = Policy::parse(text)?;
+        let text = text.to_owned();
+        let policy = self.0.desk.work(&caller.tenant.id, move || Policy::parse(&text)).await??;
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
+        let caller = caller.clone();
         finish(async move {
-            let mut turn = this.turn().await?;
-            let now = this.0.snapshot.tenant(&tenant).ok_or_else(|| Error::internal("the tenant is gone"))?;
-            let (before, after) = (now.policy.digest(), policy.digest());
+            let (mut turn, caller) = this.turn_for(&caller, |caller| caller.may(Action::ChangePolicy)).await?;
+            let (before, after) = (caller.tenant.policy.digest(), policy.digest());
             if before == after {
                 return Ok(PolicyPut { digest: after, before, changed: false });
             }
@@ -81,38 +84,26 @@ impl Control {
         .await
     }
 
-    /// What a policy would change for each package that the tenant can see, compared with the one in force.
+    /// What a policy would change for each package that the tenant can see, compared with the one in force. Compares for ten
+    /// seconds, and says how many packages it did not come to.
     ///
     /// # Errors
     ///
     /// `denied` unless the key may read policies; `invalid-policy`, with every problem and its line.
-    pub fn diff_policy(&self, caller: &Caller, text: &str) -> Result<Effects> {
+    pub async fn diff_policy(&self, caller: &Caller, text: &str) -> Result<Effects> {
         caller.may(Action::ReadPolicy)?;
-        let policy = Policy::parse(text)?;
-        let visible = current(caller);
-        let subjects = visible.iter().map(|(package, version)| version.subject(package));
-        Ok(policy::diff(&caller.platform.ceiling, &caller.tenant.policy, &policy, subjects))
+        let (asking, text) = (caller.clone(), text.to_owned());
+        self.0.desk.work(&caller.tenant.id, move || compare(&asking, &text, bounds::COMPARE_TIME_MAX)).await?
     }
 
-    /// What a policy would do if it were put in force.
+    /// What a policy would do if it were put in force. Looks for ten seconds, and says how many packages it did not come to.
     ///
     /// # Errors
     ///
     /// `invalid-policy`, with every problem and its line.
-    pub fn check_policy(&self, caller: &Caller, text: &str) -> Result<PolicyChecked> {
-        let policy = Policy::parse(text)?;
-        let ceiling = &caller.platform.ceiling;
-        let explained = current(caller).into_iter().map(|(package, version)| {
-            let explanation = policy::explain(ceiling, &policy, &version.subject(&package), None);
-            (package, explanation)
-        });
-        let packages = explained.collect();
-        let mut warnings = policy::check(ceiling, &policy);
-        // Which secrets there are is for those alone who may list them.
-        if caller.may(Action::ReadSecrets).is_ok() {
-            warnings.extend(policy::unset(&policy, |name| caller.tenant.secrets.secrets.contains_key(name)));
-        }
-        Ok(PolicyChecked { digest: policy.digest(), warnings, packages })
+    pub async fn check_policy(&self, caller: &Caller, text: &str) -> Result<PolicyChecked> {
+        let (asking, text) = (caller.clone(), text.to_owned());
+        self.0.desk.work(&caller.tenant.id, move || check(&asking, &text, bounds::COMPARE_TIME_MAX)).await?
     }
 
     /// Puts a ceiling in force, from the next call on; nothing where it is in force already.
@@ -144,6 +135,34 @@ impl Control {
         self.0.quotas.payloads_bytes_max.store(ceiling.payloads_bytes_max(), Ordering::Relaxed);
         self.0.snapshot.swap_ceiling(ceiling);
     }
+}
+
+fn compare(caller: &Caller, text: &str, time_max: Duration) -> Result<Effects> {
+    let policy = Policy::parse(text)?;
+    let (visible, end, mut compared) = (current(caller), Instant::now() + time_max, 0);
+    let in_time = visible.iter().take_while(|_| Instant::now() < end).inspect(|_| compared += 1);
+    let subjects = in_time.map(|(package, version)| version.subject(package));
+    let effects = policy::diff(&caller.platform.ceiling, &caller.tenant.policy, &policy, subjects);
+    Ok(Effects { packages_left_out: visible.len() - compared, ..effects })
+}
+
+fn check(caller: &Caller, text: &str, time_max: Duration) -> Result<PolicyChecked> {
+    let policy = Policy::parse(text)?;
+    let (visible, ceiling, end) = (current(caller), &caller.platform.ceiling, Instant::now() + time_max);
+    let all = visible.len();
+    let in_time = visible.into_iter().take_while(|_| Instant::now() < end);
+    let explained = in_time.map(|(package, version)| {
+        let explanation = policy::explain(ceiling, &policy, &version.subject(&package), None);
+        (package, explanation)
+    });
+    let packages: Vec<_> = explained.collect();
+    let packages_left_out = all - packages.len();
+    let mut warnings = policy::check(ceiling, &policy);
+    // Which secrets there are is for those alone who may list them.
+    if caller.may(Action::ReadSecrets).is_ok() {
+        warnings.extend(policy::unset(&policy, |name| caller.tenant.secrets.secrets.contains_key(name)));
+    }
+    Ok(PolicyChecked { digest: policy.digest(), warnings, packages, packages_left_out })
 }
 
 /// The packages that the tenant can see, each as it runs now.

@@ -26,9 +26,9 @@ impl Control {
         if !tenant.is_platform() && self.0.store.component(&tenant, &component).await?.is_none() {
             return Err(Error::not_found("component", component));
         }
-        let (this, by) = (self.clone(), caller.principal.id);
+        let (this, caller, by) = (self.clone(), caller.clone(), caller.principal.id);
         finish(async move {
-            let mut turn = this.turn().await?;
+            let (mut turn, _) = this.turn_for(&caller, |caller| caller.may(Action::Recall)).await?;
             let row = RecallRow { tenant, digest: component, reason: reason.clone(), since: SystemTime::now() };
             turn.change.recall(&row).await?;
             let tenant = row.tenant;
@@ -47,12 +47,12 @@ impl Control {
     pub async fn lift_recall(&self, caller: &Caller, component: Digest) -> Result<()> {
         caller.may(Action::Recall)?;
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
+        let caller = caller.clone();
         finish(async move {
-            let mut turn = this.turn().await?;
-            let now = this.0.snapshot.tenant(&tenant).ok_or_else(|| Error::internal("the tenant is gone"))?;
-            if !now.recalls.contains_key(&component) {
+            let (mut turn, caller) = this.turn_for(&caller, |caller| caller.may(Action::Recall)).await?;
+            if !caller.tenant.recalls.contains_key(&component) {
                 let known = this.0.store.component(&tenant, &component).await?.is_some();
-                return match (known, this.0.snapshot.platform().recalls.contains_key(&component)) {
+                return match (known, caller.platform.recalls.contains_key(&component)) {
                     (false, _) => Err(Error::not_found("component", component)),
                     (true, false) => Ok(()),
                     (true, true) => Err(Error::new(Code::Conflict, format!("the platform recalled {component}"))

@@ -32,10 +32,10 @@ impl Control {
         caller.may(Action::ChangeSecrets)?;
         check_value(&value)?;
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
-        let name = name.clone();
+        let (caller, name) = (caller.clone(), name.clone());
         finish(async move {
-            let mut turn = this.turn().await?;
-            let now = this.0.snapshot.tenant(&tenant).ok_or_else(|| Error::internal("the tenant is gone"))?;
+            let (mut turn, caller) = this.turn_for(&caller, |caller| caller.may(Action::ChangeSecrets)).await?;
+            let now = &caller.tenant;
             if !now.secrets.secrets.contains_key(&name) && now.secrets.secrets.len() >= bounds::SECRETS_MAX {
                 let maximum = bounds::SECRETS_MAX;
                 return Err(Error::new(Code::Conflict, format!("the tenant has {maximum} secrets, as many as it may"))
@@ -58,8 +58,7 @@ impl Control {
             let set = SecretView { name: name.clone(), version, since: row.since };
             turn.record(&tenant, Some(by), |change| SecretSet { change, name, version }).await?;
             turn.commit(&tenant).await?;
-            // What was replaced goes from the files too.
-            this.0.store.forget_deleted().await?;
+            this.forget_deleted().await;
             Ok(set)
         })
         .await
@@ -88,18 +87,25 @@ impl Control {
     pub async fn remove_secret(&self, caller: &Caller, name: &SecretName) -> Result<()> {
         caller.may(Action::ChangeSecrets)?;
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
-        let name = name.clone();
+        let (caller, name) = (caller.clone(), name.clone());
         finish(async move {
-            let mut turn = this.turn().await?;
-            let now = this.0.snapshot.tenant(&tenant).ok_or_else(|| Error::internal("the tenant is gone"))?;
-            let secret = now.secrets.secrets.get(&name).ok_or_else(|| Error::not_found("secret", &name))?;
+            let (mut turn, caller) = this.turn_for(&caller, |caller| caller.may(Action::ChangeSecrets)).await?;
+            let secret = caller.tenant.secrets.secrets.get(&name).ok_or_else(|| Error::not_found("secret", &name))?;
             let version = secret.version;
             turn.change.remove_secret(&tenant, &name).await?;
             turn.record(&tenant, Some(by), |change| SecretRemoved { change, name, version }).await?;
             turn.commit(&tenant).await?;
-            this.0.store.forget_deleted().await
+            this.forget_deleted().await;
+            Ok(())
         })
         .await
+    }
+
+    /// What was replaced or removed goes from the files too. The change stands whether it does or not.
+    async fn forget_deleted(&self) {
+        if let Err(error) = self.0.store.forget_deleted().await {
+            tracing::warn!(?error, "what was replaced or removed stays in the files until the next such change");
+        }
     }
 }
 

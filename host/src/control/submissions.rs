@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use semver::Version;
 
-use super::packages::package_row;
+use super::packages::{package_row, recalled, room_for_version, signer};
 use super::tenants::bounded_message;
 use super::{Control, bounds, finish, of_platform};
 use crate::access::Action;
@@ -14,8 +14,8 @@ use crate::audit::entry::{SubmissionDecided, SubmissionOpened, ToolPromoted, Too
 use crate::error::{Code, Error, Result};
 use crate::id::{PackageName, SubmissionId, TenantId};
 use crate::registry::{AsksMore, Inspection, Statement};
-use crate::snapshot::{Caller, Package, PackageVersion};
-use crate::storage::{ComponentRow, SubmissionRow, VersionRow};
+use crate::snapshot::{Caller, PackageVersion, Platform};
+use crate::storage::{ComponentRow, SubmissionRow, SubmissionState, VersionRow};
 
 /// A submission, with what the platform's operators decide by.
 #[derive(Debug, Clone)]
@@ -24,12 +24,32 @@ pub struct SubmissionView {
     pub row: SubmissionRow,
     /// What was found out about its component; absent where the tenant is gone from this host's view.
     pub inspection: Option<Inspection>,
-    /// Who signed it, where it is signed.
+    /// Who signed it: to the platform by the keys that it knows, to the tenant by its own.
     pub signer: Option<String>,
+    /// Whether it is signed by a key of the tenant's that the platform does not know; told to the platform.
+    pub signed_by_tenant: bool,
     /// What it asks for beyond the version of that name that the catalogue runs now; beyond nothing, where it has none.
     pub asks: Option<AsksMore>,
     /// The version that the catalogue runs now.
     pub current: Option<Version>,
+}
+
+/// Which submissions are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SubmissionsAsked {
+    /// Those that this became of; absent: all.
+    pub state: Option<SubmissionState>,
+    /// Those older than this one; absent: from the newest on.
+    pub before: Option<SubmissionId>,
+}
+
+/// A part of the submissions.
+#[derive(Debug, Clone)]
+pub struct Submissions {
+    /// Newest first.
+    pub submissions: Vec<SubmissionView>,
+    /// The one to go on before; absent where there are no further ones.
+    pub next: Option<SubmissionId>,
 }
 
 impl Control {
@@ -52,17 +72,20 @@ impl Control {
             return Err(Error::new(Code::Conflict, "what the platform publishes is in the catalogue"));
         }
         let (this, tenant, by, name) = (self.clone(), caller.tenant.id.clone(), caller.principal.id, name.clone());
-        let found = self.with_version(&tenant, &name, &version)?;
-        let found = found.versions.get(&version).cloned().ok_or_else(|| Error::not_found("version", &version))?;
+        let asking = caller.clone();
         let row = finish(async move {
-            let mut turn = this.turn().await?;
-            let known = this.0.store.submissions(Some(&tenant)).await?;
-            let open = known.iter().filter(|row| row.approved.is_none());
-            if open.clone().any(|row| row.package == name && row.version == version) {
+            let (mut turn, caller) = this.turn_for(&asking, |caller| caller.may_on(Action::Submit, &name)).await?;
+            let found = this.with_version(&tenant, &name, &version)?;
+            let found = found.versions.get(&version).cloned().ok_or_else(|| Error::not_found("version", &version))?;
+            if let Some(recall) = caller.recall_of(found.component()) {
+                return Err(recalled(&recall).next("submit a version of another component"));
+            }
+            let open = this.0.store.open_submissions(&tenant).await?;
+            if open.iter().any(|row| row.package == name && row.version == version) {
                 return Err(Error::new(Code::Conflict, format!("{name} {version} is submitted already"))
                     .next("wait for the platform's operators; `cofferdam submissions list` shows what became of it"));
             }
-            if open.count() >= bounds::SUBMISSIONS_MAX {
+            if open.len() >= bounds::SUBMISSIONS_MAX {
                 let maximum = bounds::SUBMISSIONS_MAX;
                 return Err(Error::new(Code::Conflict, format!("{maximum} submissions are open, as many as may be"))
                     .next("wait for the platform's operators")
@@ -76,7 +99,7 @@ impl Control {
                 version: version.clone(),
                 component,
                 message,
-                approved: None,
+                state: SubmissionState::Open,
                 reason: None,
                 since: SystemTime::now(),
             };
@@ -103,11 +126,15 @@ impl Control {
     /// # Errors
     ///
     /// `denied` unless the key may read packages.
-    pub async fn submissions(&self, caller: &Caller) -> Result<Vec<SubmissionView>> {
+    pub async fn submissions(&self, caller: &Caller, asked: SubmissionsAsked) -> Result<Submissions> {
         caller.may(Action::ReadPackages)?;
         let own = (!caller.tenant.id.is_platform()).then_some(&caller.tenant.id);
-        let rows = self.0.store.submissions(own).await?;
-        Ok(rows.into_iter().map(|row| self.view(caller, row)).collect())
+        let SubmissionsAsked { state, before } = asked;
+        let mut rows = self.0.store.submissions(own, state, before, bounds::SUBMISSIONS_LISTED_MAX + 1).await?;
+        let more = rows.len() > bounds::SUBMISSIONS_LISTED_MAX;
+        rows.truncate(bounds::SUBMISSIONS_LISTED_MAX);
+        let next = rows.last().filter(|_| more).map(|row| row.id);
+        Ok(Submissions { submissions: rows.into_iter().map(|row| self.view(caller, row)).collect(), next })
     }
 
     /// One submission.
@@ -132,9 +159,10 @@ impl Control {
     pub async fn refuse_submission(&self, caller: &Caller, id: SubmissionId, reason: String) -> Result<SubmissionView> {
         of_platform(caller, Action::Review)?;
         bounded_message("the reason", &reason)?;
-        let (this, by) = (self.clone(), caller.principal.id);
+        let (this, asking, by) = (self.clone(), caller.clone(), caller.principal.id);
         let row = finish(async move {
-            let mut turn = this.turn().await?;
+            let may = |caller: &Caller| of_platform(caller, Action::Review);
+            let (mut turn, _) = this.turn_for(&asking, may).await?;
             let row = this.open(id).await?;
             turn.change.decide_submission(id, false, Some(&reason)).await?;
             let platform = TenantId::platform();
@@ -142,7 +170,7 @@ impl Control {
                 turn.record(log, by, |change| decided(change, &row, false, Some(reason.clone()))).await?;
             }
             turn.commit(&platform).await?;
-            Ok(SubmissionRow { approved: Some(false), reason: Some(reason), ..row })
+            Ok(SubmissionRow { state: SubmissionState::Refused, reason: Some(reason), ..row })
         })
         .await?;
         Ok(self.view(caller, row))
@@ -160,21 +188,20 @@ impl Control {
         let platform = TenantId::platform();
         let row = self.open(id).await?;
         let version = self.submitted(&row)?;
-        if caller.recall_of(&row.component).is_some() {
-            return Err(Error::new(Code::Conflict, format!("{} is recalled", row.component)));
-        }
-        let trust = caller.platform.ceiling.trust();
-        let (package, component) = (row.package.clone(), row.component);
-        let statement = Statement { package, version: row.version.clone(), component };
-        let signer = super::packages::signer(&statement, version.signature.as_deref(), trust, &trust.keys, "catalogue");
-        // Where none is needed, one by a key that only the tenant knows says nothing here.
-        let signer = if trust.require { signer? } else { signer.unwrap_or_default() };
+        self.not_recalled(caller, &row)?;
+        signed_for_catalogue(&caller.platform, &row, &version)?;
+        let component = row.component;
         // What the platform runs it has looked at itself: nothing of what the tenant's upload was found to be is taken over.
         let admission = self.0.registry.admit_again(&row.tenant, &component, &platform).await?;
-        let (this, by) = (self.clone(), caller.principal.id);
+        let (this, asking, by) = (self.clone(), caller.clone(), caller.principal.id);
         let row = finish(async move {
-            let mut turn = this.turn().await?;
+            let may = |caller: &Caller| of_platform(caller, Action::Review);
+            let (mut turn, caller) = this.turn_for(&asking, may).await?;
             let row = this.open(id).await?;
+            // Compiling took a while: what held before it holds still, or nothing is published.
+            this.not_recalled(&caller, &row)?;
+            let signer = signed_for_catalogue(&caller.platform, &row, &version)?;
+            room_for_version(&caller.tenant, &row.package)?;
             let before = this.package_now(&platform, &row.package);
             if before.as_ref().is_some_and(|package| package.versions.contains_key(&row.version)) {
                 return Err(Error::new(Code::Conflict, format!("the catalogue has {} {}", row.package, row.version))
@@ -203,19 +230,32 @@ impl Control {
             let promoted = |change| ToolPromoted { before: current, change, package, version: shown };
             turn.record(&platform, Some(by), promoted).await?;
             turn.commit(&platform).await?;
-            Ok(SubmissionRow { approved: Some(true), ..row })
+            Ok(SubmissionRow { state: SubmissionState::Approved, ..row })
         })
         .await?;
         Ok(self.view(caller, row))
     }
 
+    /// That neither the platform nor the tenant that submitted it recalled a component.
+    fn not_recalled(&self, caller: &Caller, row: &SubmissionRow) -> Result<()> {
+        if let Some(recall) = caller.recall_of(&row.component) {
+            return Err(recalled(&recall).next("refuse the submission"));
+        }
+        let tenant = self.0.snapshot.tenant(&row.tenant);
+        if tenant.is_some_and(|tenant| tenant.recalls.contains_key(&row.component)) {
+            let what = format!("{} was recalled by the tenant that submitted it", row.component);
+            return Err(Error::new(Code::Conflict, what).next("refuse the submission"));
+        }
+        Ok(())
+    }
+
     /// A submission that nobody has decided on.
     async fn open(&self, id: SubmissionId) -> Result<SubmissionRow> {
         let row = self.0.store.submission(id).await?.ok_or_else(|| Error::not_found("submission", id))?;
-        match row.approved {
-            None => Ok(row),
-            Some(approved) => {
-                let became = if approved { "approved" } else { "refused" };
+        match row.state {
+            SubmissionState::Open => Ok(row),
+            became => {
+                let became = became.as_str();
                 Err(Error::new(Code::Conflict, format!("the submission {id} was {became} before")))
             }
         }
@@ -230,21 +270,55 @@ impl Control {
     }
 
     fn view(&self, caller: &Caller, row: SubmissionRow) -> SubmissionView {
-        let current: Option<&Package> = caller.platform.catalogue.get(&row.package).map(|package| &**package);
-        let current = current.and_then(Package::current);
+        // As it is now: the answer to an approval shows what it came to.
+        let platform = self.0.snapshot.platform();
+        let current = platform.catalogue.get(&row.package).and_then(|package| package.current());
         let version = self.submitted(&row).ok();
         let asks = version.as_ref().map(|version| match current {
             Some(current) => AsksMore::between(&current.asking(), &version.asking()),
             None => AsksMore::of(&version.asking()),
         });
+        let (signer, signed_by_tenant) =
+            version.as_ref().map_or((None, false), |version| shown_signer(caller, &platform, &row, version));
         SubmissionView {
             inspection: version.as_ref().map(|version| version.admission.inspection.clone()),
-            signer: version.and_then(|version| version.signer.clone()),
+            signer,
+            signed_by_tenant,
             asks,
             current: current.map(|current| current.version.clone()),
             row,
         }
     }
+}
+
+/// Who signed a version by a key that the catalogue takes; nothing where it needs no signature and has none of those.
+fn signed_for_catalogue(platform: &Platform, row: &SubmissionRow, version: &PackageVersion) -> Result<Option<String>> {
+    let trust = platform.ceiling.trust();
+    let signer = signer(&statement(row), version.signature.as_deref(), trust, &trust.keys, "catalogue");
+    // Where none is needed, one by a key that only the tenant knows says nothing here.
+    if trust.require { signer } else { Ok(signer.unwrap_or_default()) }
+}
+
+/// Who signed it, for whoever looks at it, and whether only a key did that the platform does not know. What a tenant calls
+/// its keys is its own affair: they could be called like the platform's, so that their names are nothing to decide by.
+fn shown_signer(
+    caller: &Caller,
+    platform: &Platform,
+    row: &SubmissionRow,
+    version: &PackageVersion,
+) -> (Option<String>, bool) {
+    let Some(signer) = &version.signer else { return (None, false) };
+    if !caller.tenant.id.is_platform() {
+        return (Some(signer.clone()), false);
+    }
+    let note = version.signature.as_deref().unwrap_or_default();
+    let known = statement(row).signer(note, &platform.ceiling.trust().keys).ok();
+    let unknown = known.is_none();
+    (known, unknown)
+}
+
+fn statement(row: &SubmissionRow) -> Statement {
+    Statement { package: row.package.clone(), version: row.version.clone(), component: row.component }
 }
 
 fn decided(

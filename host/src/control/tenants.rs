@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use super::keys::{NewKey, new_key};
+use super::turn::Turn;
 use super::{Control, bounds, finish, of_platform};
 use crate::access::Action;
 use crate::audit::entry::{KeyCreated, TenantCreated, TenantResumed, TenantSuspended};
@@ -45,35 +46,48 @@ impl Control {
             return Err(Error::new(Code::InvalidRequest, format!("the name {id} is the host's own"))
                 .next("choose another name"));
         }
-        self.add_tenant(id, Some(caller.principal.id), [Scope::Operator].into_iter().collect()).await
+        let (this, caller) = (self.clone(), caller.clone());
+        finish(async move {
+            let may = |caller: &Caller| of_platform(caller, Action::ManageTenants);
+            let (turn, caller) = this.turn_for(&caller, may).await?;
+            let scopes = [Scope::Operator].into_iter().collect();
+            this.add_tenant(turn, id, Some(caller.principal.id), scopes).await
+        })
+        .await
     }
 
     /// Creates the platform's own tenant, with a first key of every scope.
     pub(crate) async fn create_platform(&self) -> Result<NewKey> {
-        let (_, key) = self.add_tenant(TenantId::platform(), None, Scope::ALL.into_iter().collect()).await?;
-        Ok(key)
-    }
-
-    async fn add_tenant(&self, id: TenantId, by: Option<PrincipalId>, scopes: Scopes) -> Result<(TenantView, NewKey)> {
         let this = self.clone();
         finish(async move {
-            let mut turn = this.turn().await?;
-            if this.0.store.tenant(&id).await?.is_some() {
-                return Err(Error::new(Code::Conflict, format!("there is a tenant {id}")).next("choose another name"));
-            }
-            let mut digest_key = [0; 32];
-            getrandom::fill(&mut digest_key).map_err(Error::internal)?;
-            let created = SystemTime::now();
-            turn.change.insert_tenant(&TenantRow { id: id.clone(), suspended: false, digest_key, created }).await?;
-            let (row, key) = new_key(&id, FIRST_KEY, scopes)?;
-            turn.change.insert_principal(&row).await?;
-            turn.record(&id, by, |change| TenantCreated { change }).await?;
-            let (name, scopes) = (row.name.clone(), scopes.iter().map(|scope| scope.to_string()).collect());
-            turn.record(&id, by, |change| KeyCreated { change, key: row.id, name, scopes }).await?;
-            turn.commit(&id).await?;
-            Ok((TenantView { id, suspended: false, created }, key))
+            let turn = this.turn().await?;
+            let scopes = Scope::ALL.into_iter().collect();
+            Ok(this.add_tenant(turn, TenantId::platform(), None, scopes).await?.1)
         })
         .await
+    }
+
+    async fn add_tenant(
+        &self,
+        mut turn: Turn,
+        id: TenantId,
+        by: Option<PrincipalId>,
+        scopes: Scopes,
+    ) -> Result<(TenantView, NewKey)> {
+        if self.0.snapshot.tenant(&id).is_some() {
+            return Err(Error::new(Code::Conflict, format!("there is a tenant {id}")).next("choose another name"));
+        }
+        let mut digest_key = [0; 32];
+        getrandom::fill(&mut digest_key).map_err(Error::internal)?;
+        let created = SystemTime::now();
+        turn.change.insert_tenant(&TenantRow { id: id.clone(), suspended: false, digest_key, created }).await?;
+        let (row, key) = new_key(&id, FIRST_KEY, scopes)?;
+        turn.change.insert_principal(&row).await?;
+        turn.record(&id, by, |change| TenantCreated { change }).await?;
+        let (name, scopes) = (row.name.clone(), scopes.iter().map(|scope| scope.to_string()).collect());
+        turn.record(&id, by, |change| KeyCreated { change, key: row.id, name, scopes }).await?;
+        turn.commit(&id).await?;
+        Ok((TenantView { id, suspended: false, created }, key))
     }
 
     /// Gives the platform's first key a new secret: its text was never shown.
@@ -84,7 +98,8 @@ impl Control {
             .principals()
             .find(|principal| &*principal.name == FIRST_KEY)
             .ok_or_else(|| Error::internal("the platform's first key is gone"))?;
-        self.replace_secret(&platform.id, first.id, None).await
+        let (this, tenant, id) = (self.clone(), platform.id.clone(), first.id);
+        finish(async move { this.replace_secret(this.turn().await?, &tenant, id, None).await }).await
     }
 
     /// Every tenant, by name.
@@ -138,16 +153,18 @@ impl Control {
         suspended: bool,
         reason: Option<String>,
     ) -> Result<TenantView> {
-        let now = self.tenant(caller, id)?;
+        self.tenant(caller, id)?;
         if id.is_platform() {
             return Err(Error::new(Code::Conflict, "the platform's own tenant cannot be suspended"));
         }
-        if now.suspended == suspended {
-            return Ok(now);
-        }
-        let (this, id, by) = (self.clone(), id.clone(), caller.principal.id);
+        let (this, caller, id, by) = (self.clone(), caller.clone(), id.clone(), caller.principal.id);
         finish(async move {
-            let mut turn = this.turn().await?;
+            let may = |caller: &Caller| of_platform(caller, Action::ManageTenants);
+            let (mut turn, caller) = this.turn_for(&caller, may).await?;
+            let now = this.tenant(&caller, &id)?;
+            if now.suspended == suspended {
+                return Ok(now);
+            }
             turn.change.suspend_tenant(&id, suspended).await?;
             if suspended {
                 turn.record(&id, Some(by), |change| TenantSuspended { change, reason }).await?;

@@ -1,5 +1,6 @@
 //! Opening: storage first, then the record and what a crash left in it, then what runs calls.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
@@ -102,6 +103,7 @@ impl Host {
             tokio::spawn(files::watch::<Ceiling>(folder.ceiling(), control.clone())),
             tokio::spawn(files::watch::<Rules>(folder.platform_access(), control.clone())),
             tokio::spawn(upkeep::flush_refusals(router.clone())),
+            tokio::spawn(upkeep::make_up(control.clone())),
             tokio::spawn(upkeep::sweep_payloads(payloads.clone(), Arc::clone(&snapshot))),
             tokio::spawn(upkeep::keep_usage_and_retire(
                 store.clone(),
@@ -167,7 +169,7 @@ fn elapsed_us(decided: SystemTime) -> u64 {
 async fn fill(snapshot: &Snapshot, store: &Store) -> Result<()> {
     let mut tenants = Vec::new();
     for row in store.tenants().await? {
-        if let Some(rows) = store.tenant(&row.id).await? {
+        if let Some(rows) = store.tenant(&row.id, &HashSet::new()).await? {
             tenants.push(build_tenant(rows, None)?);
         }
     }

@@ -9,6 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::admission::Ledger;
 use crate::audit::log::Logs;
 use crate::audit::{Audit, Position};
+use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::id::TenantId;
 use crate::policy;
@@ -24,6 +25,18 @@ const KEEP_USAGE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(1);
 /// Between two sweeps of payloads. What is over is not read any more, swept or not.
 const SWEEP: Duration = Duration::from_secs(60);
+
+/// Makes up for what changes owe that stand and are not recorded, or not in force, because something failed.
+pub(super) async fn make_up(control: Control) {
+    let mut turns = interval(LOOK);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        turns.tick().await;
+        if let Err(error) = control.make_up().await {
+            tracing::error!(?error, "a change that was made is not recorded, or not in force, yet");
+        }
+    }
+}
 
 pub(super) async fn flush_refusals(router: Router) {
     let mut turns = interval(FLUSH);

@@ -42,8 +42,9 @@ pub(super) async fn put_access(
     responses((status = 200, description = "They are valid.", body = wire::AccessChecked)))]
 pub(super) async fn check_access(
     State(door): State<Door>,
+    caller: Caller,
     CedarBody(text): CedarBody,
 ) -> Result<Json<wire::AccessChecked>> {
-    let checked = door.control.check_access(&text)?;
+    let checked = door.control.check_access(&caller, &text).await?;
     Ok(Json(wire::AccessChecked { digest: checked.digest, warnings: checked.warnings }))
 }

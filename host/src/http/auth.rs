@@ -27,6 +27,10 @@ pub(super) async fn authenticate(State(door): State<Door>, mut request: Request,
     extensions.insert(door.body);
     extensions.insert(room.clone());
     let answer = next.run(request).await;
+    if answer.status() == StatusCode::UNAUTHORIZED {
+        // The key was good when the request began, and was not any more when it was asked again.
+        door.router.note_login(caller.tenant.id.clone());
+    }
     if answer.status() == StatusCode::FORBIDDEN
         && let (method, Some(path)) = asked
         && path.as_str() != calls::PATH

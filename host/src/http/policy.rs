@@ -51,9 +51,10 @@ pub(super) async fn check(
     caller: Caller,
     TomlBody(text): TomlBody,
 ) -> Result<Json<wire::PolicyChecked>> {
-    let checked = door.control.check_policy(&caller, &text)?;
+    let checked = door.control.check_policy(&caller, &text).await?;
     let tools = checked.packages.into_iter().map(|(_, explanation)| explanation).collect();
-    Ok(Json(wire::PolicyChecked { digest: checked.digest, warnings: checked.warnings, tools }))
+    let tools_left_out = checked.packages_left_out;
+    Ok(Json(wire::PolicyChecked { digest: checked.digest, warnings: checked.warnings, tools, tools_left_out }))
 }
 
 /// Tries a policy on recorded calls: which would be decided differently under it and the present ceiling, and which really
@@ -94,7 +95,7 @@ pub(super) async fn diff(
     caller: Caller,
     TomlBody(text): TomlBody,
 ) -> Result<Json<wire::Effects>> {
-    Ok(Json(door.control.diff_policy(&caller, &text)?))
+    Ok(Json(door.control.diff_policy(&caller, &text).await?))
 }
 
 /// Suggests the smallest grant that covers what calls of a package really used. Nothing is changed.

@@ -5,9 +5,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::door::Door;
-use super::request::{JsonBody, Named};
+use super::request::{Asked, JsonBody, Named};
 use super::wire;
-use crate::control::SubmissionView;
+use crate::control::{SubmissionState, SubmissionView, Submissions, SubmissionsAsked};
 use crate::error::Result;
 use crate::id::{Digest, PackageName, SubmissionId};
 use crate::snapshot::Caller;
@@ -32,11 +32,26 @@ pub(super) async fn submit(
 /// Lists submissions, newest first: to the platform's team all, to a tenant its own.
 ///
 /// Scopes: publisher, operator or auditor.
-#[utoipa::path(get, path = "/v1/submissions", tag = "submissions",
-    responses((status = 200, description = "The submissions; at most 1,000.", body = wire::Submissions)))]
-pub(super) async fn list(State(door): State<Door>, caller: Caller) -> Result<Json<wire::Submissions>> {
-    let submissions = door.control.submissions(&caller).await?.into_iter().map(Into::into).collect();
-    Ok(Json(wire::Submissions { submissions }))
+#[utoipa::path(get, path = "/v1/submissions", tag = "submissions", params(wire::SubmissionsQuery),
+    responses((status = 200, description = "The submissions; at most 1,000 at once.", body = wire::Submissions)))]
+pub(super) async fn list(
+    State(door): State<Door>,
+    caller: Caller,
+    Asked(query): Asked<wire::SubmissionsQuery>,
+) -> Result<Json<wire::Submissions>> {
+    let asked = SubmissionsAsked { state: query.state.map(Into::into), before: query.before };
+    let Submissions { submissions, next } = door.control.submissions(&caller, asked).await?;
+    Ok(Json(wire::Submissions { submissions: submissions.into_iter().map(Into::into).collect(), next }))
+}
+
+impl From<wire::SubmissionState> for SubmissionState {
+    fn from(state: wire::SubmissionState) -> Self {
+        match state {
+            wire::SubmissionState::Open => Self::Open,
+            wire::SubmissionState::Approved => Self::Approved,
+            wire::SubmissionState::Refused => Self::Refused,
+        }
+    }
 }
 
 /// Shows a submission: what it is, who signed it, and what it asks for beyond what the catalogue runs now.
@@ -126,7 +141,7 @@ pub(super) async fn recalls(State(door): State<Door>, caller: Caller) -> Result<
 
 impl From<SubmissionView> for wire::Submission {
     fn from(view: SubmissionView) -> Self {
-        let SubmissionView { row, inspection, signer, asks, current } = view;
+        let SubmissionView { row, inspection, signer, signed_by_tenant, asks, current } = view;
         let (words, imports) = inspection.map(|found| (found.words, found.imports)).unwrap_or_default();
         Self {
             id: row.id,
@@ -135,14 +150,15 @@ impl From<SubmissionView> for wire::Submission {
             version: row.version,
             component: row.component,
             message: row.message,
-            state: match row.approved {
-                None => wire::SubmissionState::Open,
-                Some(true) => wire::SubmissionState::Approved,
-                Some(false) => wire::SubmissionState::Refused,
+            state: match row.state {
+                SubmissionState::Open => wire::SubmissionState::Open,
+                SubmissionState::Approved => wire::SubmissionState::Approved,
+                SubmissionState::Refused => wire::SubmissionState::Refused,
             },
             reason: row.reason,
             submitted: row.since.into(),
             signer,
+            signed_by_tenant,
             imports,
             words,
             current,

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 
 use super::door::Door;
 use super::request::Named;
@@ -17,8 +18,9 @@ use crate::snapshot::Caller;
 /// Scopes: any; a key without the scope agent may call none.
 #[utoipa::path(get, path = "/v1/tools", tag = "tools",
     responses((status = 200, description = "The catalogue's tools, then the tenant's own, by name.", body = wire::Tools)))]
-pub(super) async fn list(State(door): State<Door>, caller: Caller) -> Json<wire::Tools> {
-    Json(wire::Tools { tools: door.router.tools(&caller).into_iter().map(Into::into).collect() })
+pub(super) async fn list(State(door): State<Door>, caller: Caller) -> Result<Response> {
+    let spell = |tools: Vec<ListedTool>| Json(wire::Tools { tools: tools.into_iter().map(Into::into).collect() });
+    door.router.list(&caller, move |tools| spell(tools).into_response()).await
 }
 
 /// Shows a tool that this key may call.

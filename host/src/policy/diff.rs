@@ -27,7 +27,8 @@ pub struct Effects {
     pub packages: Vec<PackageEffects>,
     /// What changes for every call.
     pub general: Vec<Effect>,
-    /// How many further packages the files name; of very many the first thousand are compared.
+    /// How many further packages are not compared: of very many those that there is time for are; offline, the first thousand
+    /// that the files name.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub packages_left_out: usize,
 }

@@ -15,7 +15,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::atom::{Atom, Left};
+pub(super) use self::atom::{Atom, Effort, Left};
 pub(super) use self::credential::CredentialCap;
 pub use self::credential::{Credential, CredentialPlace};
 pub use self::header::HeaderFields;

@@ -182,6 +182,11 @@ pub fn stated_more(most: &CallLimits, before: &LimitsPatch, next: &LimitsPatch) 
     more.map(|limit| format!("{} ({} instead of {})", limit.name, words(limit, &next), words(limit, &before))).collect()
 }
 
+/// The limits that `patch` states, where there is nothing to compare them with.
+pub fn stated_anew(patch: &LimitsPatch) -> Vec<String> {
+    patch.stated().map(|(limit, value)| format!("{} ({} instead of nothing)", limit.name, limit.words(value))).collect()
+}
+
 impl Serialize for LimitsPatch {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;

@@ -39,9 +39,8 @@ pub use self::http::{
     Refusal, Scheme,
 };
 pub use self::keeping::{Keeping, keeping, retention};
-pub use self::limits::LimitsPatch;
-pub use self::limits::stated_more;
-pub use self::problem::{PolicyError, Problem};
+pub use self::limits::{LimitsPatch, stated_anew, stated_more};
+pub use self::problem::{About, PolicyError, Problem};
 pub use self::reference::reference;
 pub use self::risk::{Claims, Risk, RiskLevel};
 pub use self::smallest::{Smallest, smallest};
@@ -167,7 +166,8 @@ impl Ceiling {
     /// All that is wrong with it, each with its line.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         let (rules, problems) = Self::read(text);
-        problems.or(Self { read: Read::new(text, rules), file: File::Ceiling })
+        let ceiling = problems.or(Self { read: Read::new(text, rules), file: File::Ceiling });
+        ceiling.map_err(|error| PolicyError { about: About::Ceiling, ..error })
     }
 
     /// What holds where the platform has no file: every kind of grant for every package, HTTP to any HTTPS host.

@@ -37,9 +37,22 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A policy that says nothing which could be put in force. Nothing of it is.
+/// What a text is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// A tenant's policy.
+    Policy,
+    /// The platform's ceiling.
+    Ceiling,
+    /// A tenant's access rules, or the platform's.
+    Access,
+}
+
+/// A text that says nothing which could be put in force. Nothing of it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyError {
+    /// What it was for.
+    pub about: About,
     /// What is wrong, in the order of the lines; at least one, at most a hundred and one that says how many are left out.
     pub problems: Vec<Problem>,
 }
@@ -60,10 +73,15 @@ impl std::error::Error for PolicyError {}
 
 impl From<PolicyError> for Error {
     fn from(error: PolicyError) -> Self {
+        let what = match error.about {
+            About::Policy => "the policy is",
+            About::Ceiling => "the ceiling is",
+            About::Access => "the access rules are",
+        };
         let message = match error.problems.as_slice() {
-            [one] => format!("the policy is not valid: {one}"),
-            [first, rest @ ..] => format!("the policy is not valid: {first} (and {} more)", rest.len()),
-            [] => "the policy is not valid".to_owned(),
+            [one] => format!("{what} not valid: {one}"),
+            [first, rest @ ..] => format!("{what} not valid: {first} (and {} more)", rest.len()),
+            [] => format!("{what} not valid"),
         };
         let problems = serde_json::to_value(&error.problems).unwrap_or_default();
         Self::new(Code::InvalidPolicy, message)
@@ -111,7 +129,7 @@ impl Problems {
             let message = format!("{left_out} further problems are left out");
             problems.push(Problem { line: None, key: String::new(), message });
         }
-        Err(PolicyError { problems })
+        Err(PolicyError { about: About::Policy, problems })
     }
 }
 

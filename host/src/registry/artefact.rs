@@ -2,10 +2,10 @@
 //! code within the host, so nothing is loaded whose tag does not match the very bytes, and the very tenant, that it was
 //! made for.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -14,13 +14,12 @@ use sha2::Sha256;
 use tempfile::NamedTempFile;
 
 use crate::engine::Class;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::id::{Digest, TenantId, hex, unhex};
+use crate::storage::{KeyBytes, key_file, own_folder};
 
 /// Begins what every tag is made over, so that the key's other uses, should it get any, cannot be mistaken for this one.
 const PURPOSE: &[u8] = b"cofferdam artefact 1";
-/// The key, in bytes.
-const KEY_BYTES: usize = 32;
 /// Begins the name of every file that is not finished.
 const UNFINISHED: &str = ".new-";
 /// Read at once while a tag is made.
@@ -60,7 +59,7 @@ pub(super) struct Artefacts {
 }
 
 /// The host's own, in `keys/artefact.key`. Losing it costs compiling everything again, and no more.
-struct Key([u8; KEY_BYTES]);
+struct Key(KeyBytes);
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -72,18 +71,18 @@ impl Artefacts {
     /// Opens the folder within `data`; makes folder and key when they are not there.
     pub(super) fn open(data: &Path) -> Result<Self> {
         let folder = data.join("artefacts");
-        own_folder(&folder)?;
+        own_folder(&folder).map_err(|error| failed(&folder, &error))?;
         sweep(&folder).map_err(|error| failed(&folder, &error))?;
         let keys = data.join("keys");
-        own_folder(&keys)?;
-        let key = Key::open(&keys.join("artefact.key"))?;
+        own_folder(&keys).map_err(|error| failed(&keys, &error))?;
+        let key = Key(key_file(&keys.join("artefact.key"), "what was compiled")?);
         Ok(Self { folder, key })
     }
 
     /// An empty file in the tenant's folder, for the compiling child to write; gone when it is dropped.
     pub(super) fn begin(&self, tenant: &TenantId) -> Result<NamedTempFile> {
         let folder = self.folder.join(tenant.as_str());
-        own_folder(&folder)?;
+        own_folder(&folder).map_err(|error| failed(&folder, &error))?;
         tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&folder).map_err(|error| failed(&folder, &error))
     }
 
@@ -163,42 +162,9 @@ fn tag_path(artefact: &Path) -> PathBuf {
 }
 
 impl Key {
-    /// Reads the key; makes one at the first start.
-    fn open(path: &Path) -> Result<Self> {
-        let make = || -> io::Result<()> {
-            let mut key = [0; KEY_BYTES];
-            getrandom::fill(&mut key).map_err(io::Error::other)?;
-            let folder = path.parent().unwrap_or(Path::new("/"));
-            // Whole or not at all: a crash while it is written must not leave half a key.
-            let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
-            file.write_all(&key)?;
-            file.as_file().sync_all()?;
-            file.persist_noclobber(path).map_err(|error| error.error)?;
-            File::open(folder)?.sync_all()
-        };
-        let read = || -> io::Result<Option<Self>> {
-            let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path)?;
-            if file.metadata()?.mode() & 0o077 != 0 {
-                return Ok(None);
-            }
-            let mut key = [0; KEY_BYTES];
-            file.read_exact(&mut key)?;
-            Ok(Some(Self(key)))
-        };
-        match read() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => make().and_then(|()| read()),
-            other => other,
-        }
-        .map_err(|error| failed(path, &error))?
-        .ok_or_else(|| {
-            Error::new(Code::Internal, format!("{} can be read by others", path.display()))
-                .next("make it readable to the host's user alone: chmod 600; if others may have read it, delete it")
-        })
-    }
-
     /// The tag of what `file` holds from its beginning on, and its length in bytes.
     fn tag(&self, made: &Made<'_>, file: &mut File) -> io::Result<(Hmac<Sha256>, u64)> {
-        let mut tag = Hmac::<Sha256>::new_from_slice(&self.0).map_err(io::Error::other)?;
+        let mut tag = Hmac::<Sha256>::new_from_slice(&*self.0).map_err(io::Error::other)?;
         let length = file.metadata()?.len();
         for field in [
             PURPOSE,
@@ -228,22 +194,6 @@ impl Key {
         }
         Ok((tag, length))
     }
-}
-
-/// Makes `path` a folder that the host's user alone may enter.
-pub(super) fn own_folder(path: &Path) -> Result<()> {
-    let make = || -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        let facts = std::fs::symlink_metadata(path)?;
-        if !facts.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::NotADirectory, "not a folder"));
-        }
-        if facts.mode() & 0o077 != 0 {
-            std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
-        }
-        Ok(())
-    };
-    make().map_err(|error| failed(path, &error))
 }
 
 fn failed(path: &Path, error: &io::Error) -> Error {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::Inspection;
 use crate::limits::CallLimits;
-use crate::policy::{GrantKind, LimitsPatch, Needs, stated_more};
+use crate::policy::{GrantKind, LimitsPatch, Needs, stated_anew, stated_more};
 
 /// Interfaces that are told.
 const IMPORTS_TOLD_MAX: usize = 100;
@@ -58,7 +58,8 @@ impl AsksMore {
     /// All that it asks for, where there is nothing to compare it with.
     pub fn of(next: &Asking<'_>) -> Self {
         let nothing = Inspection { imports: Vec::new(), ..next.inspection.clone() };
-        Self::between(&Asking { inspection: &nothing, needs: &Needs::default(), limits: next.limits }, next)
+        let nothing = Asking { inspection: &nothing, needs: &Needs::default(), limits: next.limits };
+        Self { limits: stated_anew(next.limits), ..Self::between(&nothing, next) }
     }
 
     /// Whether it asks for nothing more.
@@ -140,5 +141,10 @@ mod tests {
         assert!(stricter.needs.is_empty() && !stricter.is_nothing());
         assert!(AsksMore::between(&Asking { needs: &required, ..old }, &old).is_nothing());
         assert!(AsksMore::between(&Asking { limits: &loose, ..old }, &old).is_nothing());
+        // With nothing to compare it with, all of it is told, its limits too.
+        let first = AsksMore::of(&old);
+        assert_eq!((first.imports.len(), first.limits.len()), (2, 1));
+        assert!(first.limits[0].starts_with("fuel (") && first.limits[0].ends_with(" instead of nothing)"), "{first}");
+        assert!(AsksMore::of(&new).limits.is_empty());
     }
 }

@@ -11,19 +11,22 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::child::{Finding, Job, Layer, Probe, Report, Room, SUBCOMMAND, Task};
 use super::inspect::{Inspection, Rejection};
 use crate::engine::output::RawDefinition;
 use crate::error::{Code, Error, Result};
+use crate::id::TenantId;
+use crate::shares::Shares;
 
 /// What compiling may take.
 #[derive(Debug, Clone)]
 pub struct CompileSettings {
     /// The program to start as the child; absent: the one that is running.
     pub program: Option<PathBuf>,
-    /// Children at once; what is beyond that waits.
+    /// Children at once for uploads, of which one tenant has one; what is beyond that waits. As many more may compile what is
+    /// called and has no artefact any more: calls do not wait behind uploads.
     pub compiles_max: usize,
     /// How long an upload waits for its turn.
     pub wait_max: Duration,
@@ -75,24 +78,52 @@ pub(super) enum Failure {
 #[derive(Debug, Clone)]
 pub(super) struct Compiler {
     settings: Arc<CompileSettings>,
-    turns: Arc<Semaphore>,
+    uploads: Arc<Turns>,
+    calls: Arc<Turns>,
+}
+
+/// What a component is compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum For {
+    Upload,
+    Call,
+}
+
+/// Turns of one kind: a tenant's own first, then one of all.
+#[derive(Debug)]
+struct Turns {
+    tenants: Shares,
+    all: Arc<Semaphore>,
+}
+
+impl Turns {
+    fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { tenants: Shares::new(1), all: Arc::new(Semaphore::new(most.max(1))) })
+    }
+
+    async fn next(&self, tenant: &TenantId) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
+        let own = self.tenants.of(tenant).acquire_owned().await.ok()?;
+        Some((own, Arc::clone(&self.all).acquire_owned().await.ok()?))
+    }
 }
 
 impl Compiler {
     pub(super) fn new(settings: CompileSettings) -> Self {
-        let turns = Arc::new(Semaphore::new(settings.compiles_max.max(1)));
-        Self { settings: Arc::new(settings), turns }
+        let (uploads, calls) = (Turns::new(settings.compiles_max), Turns::new(settings.compiles_max));
+        Self { settings: Arc::new(settings), uploads, calls }
     }
 
     /// Inspects and compiles what `component` holds (from where it stands) into `artefact`, an empty file.
     pub(super) async fn compile(
         &self,
+        tenant: &TenantId,
+        what_for: For,
         component: File,
         component_bytes_max: u64,
         artefact: File,
     ) -> Result<Compiled, Failure> {
         let report =
-            self.run(Task::Compile, Stdio::from(component), Stdio::from(artefact), component_bytes_max).await?;
+            self.run((tenant, what_for), Task::Compile, component.into(), artefact.into(), component_bytes_max).await?;
         match report.finding {
             Finding::Compiled { inspection, definitions, artefact_bytes } => {
                 Ok(Compiled { inspection, definitions, artefact_bytes, layers: report.layers })
@@ -103,9 +134,20 @@ impl Compiler {
         }
     }
 
-    async fn run(&self, task: Task, input: Stdio, output: Stdio, component_bytes_max: u64) -> Result<Report, Failure> {
-        let turn = tokio::time::timeout(self.settings.wait_max, Arc::clone(&self.turns).acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else {
+    async fn run(
+        &self,
+        (tenant, what_for): (&TenantId, For),
+        task: Task,
+        input: Stdio,
+        output: Stdio,
+        component_bytes_max: u64,
+    ) -> Result<Report, Failure> {
+        let turns = match what_for {
+            For::Upload => &self.uploads,
+            For::Call => &self.calls,
+        };
+        let turn = tokio::time::timeout(self.settings.wait_max, turns.next(tenant)).await;
+        let Ok(Some(turn)) = turn else {
             return Err(Failure::Host(
                 Error::new(Code::Overloaded, "too many components are being compiled").next("upload it again later"),
             ));
@@ -148,7 +190,8 @@ impl SelfTest {
 ///
 /// When it cannot be started, or does not answer in time.
 pub async fn self_test(settings: CompileSettings) -> Result<SelfTest> {
-    match Compiler::new(settings).run(Task::SelfTest, Stdio::null(), Stdio::null(), 0).await {
+    let whom = (&TenantId::platform(), For::Call);
+    match Compiler::new(settings).run(whom, Task::SelfTest, Stdio::null(), Stdio::null(), 0).await {
         Ok(Report { layers, finding: Finding::Probed(probes) }) => Ok(SelfTest { layers, probes }),
         Ok(report) => Err(Error::internal(format_args!("self test: {:?}", report.finding))),
         Err(failure) => Err(failure.into()),
@@ -249,4 +292,26 @@ fn broke_down(settings: &CompileSettings, status: ExitStatus, said: &[u8]) -> Fa
         _ if out_of_memory => format!("compiling it takes more than {} MiB of memory", room.memory_bytes >> 20),
         _ => "the compiler broke down on it; build it with another version of your tools, or report it".to_owned(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    /// One tenant compiles one at a time; another's, and what is called, is compiled beside it.
+    #[tokio::test]
+    async fn hostile_one_tenants_uploads_do_not_take_every_turn_to_compile() {
+        let compiler = Compiler::new(CompileSettings::default());
+        let (acme, globex): (TenantId, TenantId) = ("acme".parse().unwrap(), "globex".parse().unwrap());
+        let first = compiler.uploads.next(&acme).now_or_never().unwrap();
+        assert!(compiler.uploads.next(&acme).now_or_never().is_none());
+        let second = compiler.uploads.next(&globex).now_or_never().unwrap();
+        assert!(compiler.uploads.next(&"third".parse().unwrap()).now_or_never().is_none());
+        assert!(compiler.calls.next(&acme).now_or_never().is_some());
+        drop(first);
+        assert!(compiler.uploads.next(&acme).now_or_never().is_some());
+        drop(second);
+    }
 }

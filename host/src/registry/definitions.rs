@@ -18,6 +18,9 @@ pub const TITLE_BYTES_MAX: usize = 200;
 pub const DESCRIPTION_BYTES_MAX: usize = 8 << 10;
 /// A schema, in bytes of JSON text.
 pub const SCHEMA_BYTES_MAX: usize = 64 << 10;
+/// All definitions of a component together, in bytes of text. They are in memory wherever a version runs it, and what is read
+/// of a schema takes some ten times its text.
+pub const ALL_BYTES_MAX: usize = 256 << 10;
 /// Levels of objects and lists in a schema.
 pub const SCHEMA_DEPTH_MAX: usize = 32;
 /// A regular expression of a schema, compiled, in bytes.
@@ -53,6 +56,13 @@ pub(super) fn check(raw: Vec<RawDefinition>) -> Result<Vec<Definition>, Rejectio
         return Err(Rejection::because(format!(
             "it describes {} tools; the limit is {DEFINITIONS_MAX}: split it into several components",
             raw.len()
+        )));
+    }
+    let all = raw.iter().map(bytes).sum::<usize>();
+    if all > ALL_BYTES_MAX {
+        return Err(Rejection::because(format!(
+            "its tools' descriptions and schemas have {all} bytes together; the limit is {ALL_BYTES_MAX}: shorten them, or \
+             split it into several components"
         )));
     }
     let mut reasons = Vec::new();
@@ -92,6 +102,15 @@ pub(super) fn check(raw: Vec<RawDefinition>) -> Result<Vec<Definition>, Rejectio
         }
     }
     if reasons.is_empty() { Ok(definitions) } else { Err(Rejection::new(reasons)) }
+}
+
+fn bytes(raw: &RawDefinition) -> usize {
+    let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    raw.name.len()
+        + raw.description.len()
+        + raw.input_schema.len()
+        + optional(&raw.title)
+        + optional(&raw.output_schema)
 }
 
 fn text(what: &str, text: &str, bytes_max: usize, lines: bool, complain: &mut impl FnMut(String)) {
@@ -171,6 +190,17 @@ mod tests {
         assert!(reasons(vec![]).contains("no tool"));
     }
 
+    /// Rejected: each within its limit, and all of them together past theirs.
+    #[test]
+    fn hostile_definitions_that_are_large_together_are_refused() {
+        let large = |count: usize| -> Vec<RawDefinition> {
+            let zeros = format!(r#"{{"type":"object","x":[{}0]}}"#, "0,".repeat((SCHEMA_BYTES_MAX - 40) / 2));
+            (0..count).map(|n| RawDefinition { input_schema: zeros.clone(), ..raw(&format!("tool-{n}")) }).collect()
+        };
+        assert_eq!(check(large(3)).unwrap().len(), 3);
+        assert!(reasons(large(4)).contains("together; the limit is 262144"));
+    }
+
     #[test]
     fn each_fault_is_named_with_its_tool() {
         let fault = |change: fn(&mut RawDefinition), words: &str| {
@@ -182,7 +212,7 @@ mod tests {
             assert!(reasons.len() < 2_000);
         };
         fault(|d| d.name = "Count".to_owned(), "\"Count\"");
-        fault(|d| d.name = "x".repeat(1 << 20), "tool name");
+        fault(|d| d.name = "x".repeat(1 << 17), "tool name");
         fault(|d| d.title = Some("x".repeat(TITLE_BYTES_MAX + 1)), "title has 201 bytes");
         fault(|d| d.title = Some("two\nlines".to_owned()), "U+000A");
         fault(|d| d.description = " ".to_owned(), "no description");

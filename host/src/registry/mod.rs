@@ -30,7 +30,7 @@ pub use crate::engine::Kind;
 pub use crate::policy::GrantKind;
 
 use self::artefact::{Artefacts, Found, Made};
-use self::confine::{Compiled, Compiler};
+use self::confine::{Compiled, Compiler, For};
 use self::stage::Staging;
 use crate::engine::{Class, Engine, Loaded};
 use crate::error::{Error, Result};
@@ -120,14 +120,19 @@ impl Registry {
         })))
     }
 
-    /// Receives an upload: hashed as it arrives, cut at the limit (`bytes_max` can only tighten it).
+    /// Receives a tenant's upload: hashed as it arrives, cut at the limit (`bytes_max` can only tighten it).
     ///
     /// # Errors
     ///
     /// `too-large`, `request-timeout`, `overloaded`, `component-rejected` when it is empty, or what the stream gives.
     /// Nothing stays on disk then, nor when the future or what it gives is dropped.
-    pub async fn stage(&self, upload: impl Stream<Item = Result<Bytes>>, bytes_max: Option<u64>) -> Result<Staged> {
-        self.0.staging.receive(upload, bytes_max).await
+    pub async fn stage(
+        &self,
+        tenant: &TenantId,
+        upload: impl Stream<Item = Result<Bytes>>,
+        bytes_max: Option<u64>,
+    ) -> Result<Staged> {
+        self.0.staging.receive(tenant, upload, bytes_max).await
     }
 
     /// Decides whether `staged` may be published by `tenant`: inspects and compiles it in confinement, asks it for its
@@ -140,7 +145,7 @@ impl Registry {
     pub async fn admit(&self, tenant: &TenantId, staged: Staged) -> Result<Admission> {
         let inner = &self.0;
         let digest = staged.digest;
-        let (written, compiled) = inner.compile(tenant, &staged).await?;
+        let (written, compiled) = inner.compile(tenant, For::Upload, &staged).await?;
         let inspection = compiled.inspection;
         let loaded =
             inner.link(inspection.class, written.reopen().map_err(Error::internal)?).await.map_err(|error| {
@@ -199,7 +204,7 @@ impl Registry {
         if staged.digest != *digest {
             return Err(Error::internal(format_args!("component {digest} of {owner} holds {}", staged.digest)));
         }
-        let (written, Compiled { inspection, artefact_bytes, .. }) = inner.compile(owner, &staged).await?;
+        let (written, Compiled { inspection, artefact_bytes, .. }) = inner.compile(owner, For::Call, &staged).await?;
         let loaded = inner.link(inspection.class, written.reopen().map_err(Error::internal)?).await?;
         self.keep(owner, digest, inspection.class, written).await?;
         tracing::info!(%owner, %digest, artefact_bytes, "compiled again");
@@ -242,11 +247,11 @@ impl Registry {
 
 impl Inner {
     /// Compiles what is staged, in confinement, into a file without a name of its own yet.
-    async fn compile(&self, tenant: &TenantId, staged: &Staged) -> Result<(NamedTempFile, Compiled)> {
+    async fn compile(&self, tenant: &TenantId, what_for: For, staged: &Staged) -> Result<(NamedTempFile, Compiled)> {
         let component = File::open(staged.file.path()).map_err(Error::internal)?;
         let written = self.artefacts.begin(tenant)?;
         let output = written.reopen().map_err(Error::internal)?;
-        let compiled = self.compiler.compile(component, staged.bytes, output).await?;
+        let compiled = self.compiler.compile(tenant, what_for, component, staged.bytes, output).await?;
         for layer in compiled.layers.iter().filter(|layer| !layer.in_force) {
             tracing::warn!(%layer, "compiled with a wall missing");
         }

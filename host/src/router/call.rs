@@ -106,6 +106,8 @@ impl Router {
     /// Why there is no output, with the call's id where it was decided upon. Once the record holds the outcome, and
     /// not before, this returns.
     pub async fn call(&self, caller: &Caller, request: CallRequest, watcher: Option<Watcher>) -> Result<Reply, Failed> {
+        // The request took a while to arrive: what let it begin can have been taken away since.
+        let caller = &self.0.snapshot.again(caller)?;
         let ready = self.let_in(caller, request).await?;
         let call = Some(ready.id);
         self.run(caller, ready, watcher).await.map_err(|error| Failed { call, error })

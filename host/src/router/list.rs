@@ -33,6 +33,20 @@ impl Router {
         admitted.filter_map(|(resolved, decision)| Some(listed(&resolved, decision.outcome.as_ref().ok()?))).collect()
     }
 
+    /// What `show` makes of them, not on a thread that serves: there can be thousands.
+    ///
+    /// # Errors
+    ///
+    /// `internal` when that panics.
+    pub async fn list<T: Send + 'static>(
+        &self,
+        caller: &Caller,
+        show: impl FnOnce(Vec<ListedTool>) -> T + Send + 'static,
+    ) -> Result<T> {
+        let (this, asking) = (self.clone(), caller.clone());
+        self.0.desk.work(&caller.tenant.id, move || show(this.tools(&asking))).await
+    }
+
     /// One tool that `caller` may call.
     ///
     /// # Errors

@@ -32,11 +32,15 @@ use crate::audit::log::Logs;
 use crate::capability::StorageQuotas;
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
-use crate::id::{PrincipalId, ToolRequest};
+use crate::id::{PrincipalId, TenantId, ToolRequest};
 use crate::policy::{self, AskedKey, Explanation, Use};
 use crate::registry::Registry;
+use crate::shares::Desk;
 use crate::snapshot::{Caller, Refused as SnapshotRefused, Snapshot};
 use crate::storage::{Payloads, Store};
+
+/// Listings that are made at once.
+const LISTINGS_MAX: usize = 2;
 
 /// Lets calls in, runs them, and records what came of them. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -57,6 +61,8 @@ struct Inner {
     /// What outlives the request that it belongs to: outcomes of calls that were given up.
     tasks: TaskTracker,
     draining: AtomicBool,
+    /// Where tools are listed.
+    desk: Desk,
 }
 
 /// What is kept of calls beside the record, and what decided them.
@@ -95,6 +101,7 @@ impl Router {
             quotas,
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
+            desk: Desk::new(LISTINGS_MAX),
         };
         Self(Arc::new(inner))
     }
@@ -103,6 +110,11 @@ impl Router {
     /// refusals.
     pub fn note_refused(&self, caller: &Caller, refused: RefusedRequest) {
         self.0.refusals.note_request(caller, refused);
+    }
+
+    /// Counts in the record that a key of `tenant` was not valid any more.
+    pub fn note_login(&self, tenant: TenantId) {
+        self.0.refusals.note_login(tenant);
     }
 
     /// Who presents `key`, the text behind `Bearer`. Failures are counted in the record of the tenant that the key
@@ -114,7 +126,7 @@ impl Router {
     pub fn authenticate(&self, key: &str) -> Result<Caller> {
         self.0.snapshot.authenticate(key).map_err(|(error, named)| {
             if let Some(tenant) = named {
-                self.0.refusals.note_login(tenant);
+                self.note_login(tenant);
             }
             error
         })
@@ -149,7 +161,7 @@ impl Router {
                 match refused {
                     SnapshotRefused::Access(denied) => explanation.deny(denied.into()),
                     SnapshotRefused::Recalled(recall) => explanation.deny(recall.into()),
-                    SnapshotRefused::Awaits(awaiting) => explanation.deny(awaiting.into()),
+                    SnapshotRefused::Awaits(awaiting) => explanation.deny((*awaiting).into()),
                     // That is what the explanation says already.
                     SnapshotRefused::Policy(_) => {}
                 }

@@ -77,7 +77,7 @@ impl Router {
     pub async fn replay_past(&self, caller: &Caller, past: Past, request: ReplayRequest) -> Result<Replayed> {
         caller.may(Action::Replay)?;
         self.ready()?;
-        let (this, caller) = (self.clone(), caller.clone());
+        let (this, caller) = (self.clone(), self.0.snapshot.again(caller)?);
         let work = async move {
             let replayed = this.again(&caller, &past, request).await?;
             let event = CallReplayed {

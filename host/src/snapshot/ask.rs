@@ -44,7 +44,7 @@ pub enum Refused {
     /// Its component was recalled.
     Recalled(Recall),
     /// It asks for more than the version that runs, and no operator has approved that.
-    Awaits(Awaiting),
+    Awaits(Box<Awaiting>),
 }
 
 /// A version that does not run before an operator lets it.
@@ -142,7 +142,7 @@ impl From<Refused> for Error {
             Refused::Policy(denied) => denied.into(),
             Refused::Access(denied) => denied.into(),
             Refused::Recalled(recall) => policy::Denied::from(recall).into(),
-            Refused::Awaits(awaiting) => policy::Denied::from(awaiting).into(),
+            Refused::Awaits(awaiting) => policy::Denied::from(*awaiting).into(),
         }
     }
 }
@@ -228,7 +228,7 @@ impl Caller {
 
     /// What is decided of a call of a tool that was found, made now by this key.
     pub fn decide(&self, resolved: &Resolved) -> Arc<CallDecision> {
-        self.decide_at(resolved, self.moment())
+        self.decide_at(resolved, self.moment(), true)
     }
 
     /// What is decided of the same call made by another key of the tenant. Not kept: it is asked by people.
@@ -253,7 +253,8 @@ impl Caller {
             return Some(Refused::Recalled(recall));
         }
         let asks = self.package(package).ok()?.awaits_approval(version)?;
-        Some(Refused::Awaits(Awaiting { package: package.clone(), version: version.version.clone(), asks }))
+        let (package, version) = (package.clone(), version.version.clone());
+        Some(Refused::Awaits(Box::new(Awaiting { package, version, asks })))
     }
 
     /// The decision where the version is held back: asked before everything but the scope for calls.
@@ -263,7 +264,7 @@ impl Caller {
         Some(CallDecision { outcome: Err(refused), moment })
     }
 
-    pub(super) fn decide_at(&self, resolved: &Resolved, moment: Moment) -> Arc<CallDecision> {
+    pub(super) fn decide_at(&self, resolved: &Resolved, moment: Moment, is_call: bool) -> Arc<CallDecision> {
         let key = (self.principal.id, resolved.name(), resolved.version.version.clone());
         let generation = self.platform.generation;
         if let Some(decision) = self.tenant.calls.get(&key, generation, moment) {
@@ -277,7 +278,7 @@ impl Caller {
                 self.laws().with(&by_policy, &who, &key.1, &resolved.version, moment)
             }
         });
-        self.tenant.calls.put(key, generation, &decision);
+        self.tenant.calls.put(key, generation, &decision, is_call);
         decision
     }
 
@@ -299,21 +300,34 @@ impl Caller {
         self.ask(action, Resource::Package(&PackageRef { origin: Origin::Own, name: package.clone() }))
     }
 
-    /// Whether the key could do something to its tenant under other access rules of it.
+    /// Whether a key of the tenant could do something to it under these access rules, at this moment.
     ///
     /// # Errors
     ///
-    /// `denied`, with the rules that would decide.
-    pub fn could(&self, rules: &Rules, action: Action) -> Result<()> {
-        self.ask_under(rules, action, Resource::Tenant)
+    /// `denied`, with the rules that decide.
+    pub fn could(&self, who: &Who<'_>, rules: &Rules, action: Action, moment: Moment) -> Result<()> {
+        self.ask_under(rules, Question { who: *who, action, resource: Resource::Tenant, moment })
+    }
+
+    /// The same at some moment of the week.
+    ///
+    /// # Errors
+    ///
+    /// `denied`, with the rules that decide at this moment, where they deny it at every other, too.
+    pub fn could_ever(&self, who: &Who<'_>, rules: &Rules, action: Action) -> Result<()> {
+        let ask = |moment| self.could(who, rules, action, moment);
+        ask(self.moment()).or_else(|denied| match Moment::week().any(|moment| ask(moment).is_ok()) {
+            true => Ok(()),
+            false => Err(denied),
+        })
     }
 
     fn ask(&self, action: Action, resource: Resource<'_>) -> Result<()> {
-        self.ask_under(&self.tenant.access, action, resource)
+        let (who, moment) = (Who::from(&*self.principal), self.moment());
+        self.ask_under(&self.tenant.access, Question { who, action, resource, moment })
     }
 
-    fn ask_under(&self, rules: &Rules, action: Action, resource: Resource<'_>) -> Result<()> {
-        let question = Question { who: Who::from(&*self.principal), action, resource, moment: self.moment() };
+    fn ask_under(&self, rules: &Rules, question: Question<'_>) -> Result<()> {
         match access::decide(&self.platform.access, rules, &question) {
             Verdict::Allowed(_) => Ok(()),
             Verdict::Denied(denied) => Err(refused(denied)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use semver::Version;
 
-use super::package::{Package, PackageVersion, Packages, ToolDefinition};
+use super::package::{Package, PackageVersion, Packages, ToolDefinition, Tools};
 use super::tenant::{Calls, Decisions, DigestKey, Tenant};
 use crate::access::{Rules, Side};
 use crate::error::{Error, Result};
@@ -61,7 +61,7 @@ pub fn build_tenant(rows: TenantRows, before: Option<&Tenant>) -> Result<Tenant>
         .map(|row| Ok((KeyHash::from_bytes(row.hash), Arc::new(principal(row)?))))
         .collect::<serde_json::Result<_>>()
         .map_err(|error| unreadable("a principal", &error))?;
-    let components: HashMap<Digest, ComponentRow> = components.into_iter().map(|row| (row.digest, row)).collect();
+    let mut components = Components::of(components, before);
     let mut of_package: HashMap<PackageName, Vec<VersionRow>> = HashMap::new();
     for version in versions {
         of_package.entry(version.package.clone()).or_default().push(version);
@@ -72,7 +72,7 @@ pub fn build_tenant(rows: TenantRows, before: Option<&Tenant>) -> Result<Tenant>
         let rows = of_package.remove(&package.name).unwrap_or_default();
         let versions = rows
             .into_iter()
-            .map(|row| Ok((row.version.clone(), version(row, before.map(Arc::as_ref), &components)?)))
+            .map(|row| Ok((row.version.clone(), version(row, before.map(Arc::as_ref), &mut components)?)))
             .collect::<Result<_>>()?;
         let (name, promoted, rolled_back) = (package.name, package.promoted, package.rolled_back);
         built.insert(name.clone(), Arc::new(Package { name, promoted, rolled_back, versions }));
@@ -115,11 +115,36 @@ pub fn principal(row: PrincipalRow) -> serde_json::Result<Principal> {
     })
 }
 
-fn version(
-    row: VersionRow,
-    before: Option<&Package>,
-    components: &HashMap<Digest, ComponentRow>,
-) -> Result<Arc<PackageVersion>> {
+/// What was found out about a tenant's components: each is read once, however many versions run it.
+struct Components {
+    rows: HashMap<Digest, ComponentRow>,
+    read: HashMap<Digest, (Arc<Admission>, Arc<Tools>)>,
+}
+
+impl Components {
+    fn of(rows: Vec<ComponentRow>, before: Option<&Tenant>) -> Self {
+        let read = before
+            .into_iter()
+            .flat_map(Tenant::versions)
+            .map(|version| (*version.component(), (Arc::clone(&version.admission), Arc::clone(&version.tools))));
+        Self { read: read.collect(), rows: rows.into_iter().map(|row| (row.digest, row)).collect() }
+    }
+
+    fn get(&mut self, digest: &Digest) -> std::result::Result<(Arc<Admission>, Arc<Tools>), String> {
+        if let Some(read) = self.read.get(digest) {
+            return Ok(read.clone());
+        }
+        let row = self.rows.remove(digest).ok_or("missing")?;
+        let mut admission: Admission = serde_json::from_str(&row.facts).map_err(|error| format!("facts: {error}"))?;
+        let definitions = std::mem::take(&mut admission.definitions).into_iter();
+        let tools = definitions.map(|definition| (definition.name.clone(), Arc::new(ToolDefinition::new(definition))));
+        let read = (Arc::new(admission), Arc::new(tools.collect()));
+        self.read.insert(*digest, read.clone());
+        Ok(read)
+    }
+}
+
+fn version(row: VersionRow, before: Option<&Package>, components: &mut Components) -> Result<Arc<PackageVersion>> {
     let same = |before: &&Arc<PackageVersion>| {
         before.deprecated == row.deprecated && before.approved == row.approved.is_some()
     };
@@ -130,15 +155,9 @@ fn version(
         let (tenant, package, version): (_, _, &Version) = (&row.tenant, &row.package, &row.version);
         Error::internal(format_args!("{tenant}: {package}@{version}: {what} in the store: {error}"))
     };
-    let component = components.get(&row.component).ok_or_else(|| unreadable("component", &"missing"))?;
-    let admission: Admission = serde_json::from_str(&component.facts).map_err(|e| unreadable("facts", &e))?;
+    let (admission, tools) = components.get(&row.component).map_err(|error| unreadable("component", &error))?;
     let needs = serde_json::from_str(&row.needs).map_err(|error| unreadable("needs", &error))?;
     let limits = serde_json::from_str(&row.limits).map_err(|error| unreadable("limits", &error))?;
-    let tools = admission
-        .definitions
-        .iter()
-        .map(|definition| (definition.name.clone(), Arc::new(ToolDefinition::new(definition.clone()))))
-        .collect();
     Ok(Arc::new(PackageVersion {
         owner: row.tenant,
         version: row.version,
@@ -149,7 +168,7 @@ fn version(
         signature: row.signature,
         signer: row.signer,
         approved: row.approved.is_some(),
-        admission: Arc::new(admission),
+        admission,
         tools,
     }))
 }

@@ -17,13 +17,13 @@ use arc_swap::ArcSwap;
 pub use self::ask::{Admitted, Awaiting, CallDecision, Laws, Recall, Refused};
 pub use self::build::{build_tenant, principal};
 pub use self::decide::{Resolved, decide};
-pub use self::package::{Package, PackageVersion, Packages, ToolDefinition};
+pub use self::package::{Package, PackageVersion, Packages, ToolDefinition, Tools};
 pub use self::tenant::{DigestKey, Recalls, Tenant};
 
 use crate::access::Rules;
 use crate::error::Result;
 use crate::id::TenantId;
-use crate::identity::{Key, Principal, unauthenticated};
+use crate::identity::{Key, KeyHash, Principal, unauthenticated};
 use crate::policy::Ceiling;
 
 /// The platform's side of every decision.
@@ -66,6 +66,8 @@ pub struct Caller {
     pub tenant: Arc<Tenant>,
     /// The platform.
     pub platform: Arc<Platform>,
+    /// By which the same key is found again.
+    pub key: KeyHash,
 }
 
 /// The present values.
@@ -98,12 +100,22 @@ impl Snapshot {
     pub fn authenticate(&self, key: &str) -> Result<Caller, (crate::Error, Option<TenantId>)> {
         let key = Key::parse(key).ok_or_else(|| (unauthenticated(), None))?;
         let tenant = self.tenant(&key.tenant).ok_or_else(|| (unauthenticated(), None))?;
-        match tenant.keyring.find(&key.hash).filter(|_| !tenant.suspended) {
-            Some(principal) => {
-                Ok(Caller { principal: Arc::clone(principal), tenant, platform: self.platform.load_full() })
-            }
-            None => Err((unauthenticated(), Some(key.tenant))),
-        }
+        self.presents(tenant, key.hash).ok_or_else(|| (unauthenticated(), Some(key.tenant)))
+    }
+
+    /// Who asked before, by the same key, as things are now.
+    ///
+    /// # Errors
+    ///
+    /// `unauthenticated` where the key was revoked or rotated since then, or its tenant suspended.
+    pub fn again(&self, caller: &Caller) -> Result<Caller> {
+        let tenant = self.tenant(&caller.tenant.id);
+        tenant.and_then(|tenant| self.presents(tenant, caller.key)).ok_or_else(unauthenticated)
+    }
+
+    fn presents(&self, tenant: Arc<Tenant>, key: KeyHash) -> Option<Caller> {
+        let principal = Arc::clone(tenant.keyring.find(&key).filter(|_| !tenant.suspended)?);
+        Some(Caller { principal, tenant, platform: self.platform.load_full(), key })
     }
 
     /// A tenant as it is now.

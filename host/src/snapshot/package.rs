@@ -15,6 +15,9 @@ use crate::registry::{Admission, Asking, AsksMore, Definition, definitions};
 /// Packages of one owner, by name.
 pub type Packages = BTreeMap<PackageName, Arc<Package>>;
 
+/// The tools of a component, by name.
+pub type Tools = BTreeMap<DefinitionName, Arc<ToolDefinition>>;
+
 /// A package with all its versions.
 #[derive(Debug)]
 pub struct Package {
@@ -80,10 +83,11 @@ pub struct PackageVersion {
     pub signer: Option<String>,
     /// Whether an operator let it run although it asks for more than the one before.
     pub approved: bool,
-    /// What was found out about its component.
+    /// What was found out about its component, but for its definitions, which are `tools`. All versions of one component of a
+    /// tenant's share both.
     pub admission: Arc<Admission>,
     /// Its tools, by name.
-    pub tools: BTreeMap<DefinitionName, Arc<ToolDefinition>>,
+    pub tools: Arc<Tools>,
 }
 
 impl PackageVersion {

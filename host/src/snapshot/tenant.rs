@@ -1,6 +1,6 @@
 //! One tenant as calls see it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,7 +11,7 @@ use semver::Version;
 use sha2::Sha256;
 
 use super::ask::CallDecision;
-use super::package::Packages;
+use super::package::{PackageVersion, Packages};
 use crate::access::{Moment, Rules};
 use crate::audit::entry::Mac;
 use crate::id::{Digest, PackageRef, PrincipalId, TenantId, ToolName};
@@ -52,6 +52,18 @@ pub struct Tenant {
     pub(super) calls: Calls,
 }
 
+impl Tenant {
+    /// Every version of its packages.
+    pub fn versions(&self) -> impl Iterator<Item = &Arc<PackageVersion>> {
+        self.packages.values().flat_map(|package| package.versions.values())
+    }
+
+    /// The components that they run.
+    pub fn components(&self) -> HashSet<Digest> {
+        self.versions().map(|version| *version.component()).collect()
+    }
+}
+
 /// Decisions on calls that are kept of one tenant; a full table is begun anew.
 const CALLS_MAX: usize = 1_024;
 
@@ -69,9 +81,13 @@ impl Calls {
         found.map(|(_, decision)| Arc::clone(decision))
     }
 
-    pub(super) fn put(&self, key: CallKey, generation: u64, decision: &Arc<CallDecision>) {
+    /// Keeps a decision; one on a call that nobody makes only where that takes no other's place.
+    pub(super) fn put(&self, key: CallKey, generation: u64, decision: &Arc<CallDecision>, is_call: bool) {
         let mut calls = self.0.write();
         if calls.len() >= CALLS_MAX && !calls.contains_key(&key) {
+            if !is_call {
+                return;
+            }
             calls.clear();
         }
         calls.insert(key, (generation, Arc::clone(decision)));

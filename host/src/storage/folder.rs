@@ -1,7 +1,7 @@
 //! The data folder: what lies where.
 
 use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::failed;
@@ -105,6 +105,19 @@ impl DataFolder {
     }
 }
 
+/// Makes `path` a folder that the host's user alone may enter, whatever it was.
+pub(crate) fn own_folder(path: &Path) -> std::io::Result<()> {
+    private_folder(path)?;
+    let facts = fs::symlink_metadata(path)?;
+    if !facts.is_dir() {
+        return Err(std::io::Error::new(std::io::ErrorKind::NotADirectory, "not a folder"));
+    }
+    if facts.mode() & 0o077 != 0 {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
 /// Makes a folder that only its owner can look into, where there is none.
 pub(super) fn private_folder(path: &Path) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
@@ -117,8 +130,6 @@ pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]

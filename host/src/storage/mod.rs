@@ -16,12 +16,14 @@ mod volumes;
 
 pub use self::blobs::Blobs;
 pub use self::folder::DataFolder;
+pub(crate) use self::folder::own_folder;
 pub use self::payloads::{KeptPayload, NewPayload, PayloadKind, Payloads, Piece};
 pub use self::seal::WrappedKey;
+pub(crate) use self::seal::{KeyBytes, key_file};
 pub use self::secrets::{SealedSecret, SealedSecrets, SecretValue, SecretsKey, Vault};
 pub use self::store::{
     Change, ComponentRow, KeptLogs, LogKeyRow, LogRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow,
-    RecallRow, SecretRow, Store, SubmissionRow, TenantRow, TenantRows, VersionRow,
+    RecallRow, SecretRow, Store, SubmissionRow, SubmissionState, TenantRow, TenantRows, VersionRow,
 };
 pub use self::volumes::{Volume, VolumeUsage, Volumes};
 

@@ -21,7 +21,7 @@ pub(super) const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 
 /// The bytes of a key; overwritten when they go.
-pub(super) type KeyBytes = Zeroizing<[u8; KEY_BYTES]>;
+pub(crate) type KeyBytes = Zeroizing<[u8; KEY_BYTES]>;
 
 /// A key of the host's own, for one purpose.
 pub(super) struct HostKey {
@@ -120,7 +120,7 @@ pub(super) fn framed(purpose: &[u8], pieces: &[&[u8]]) -> Vec<u8> {
 }
 
 /// The key in the file at `path`, which is made where there is none. `what` cannot be read without it.
-pub(super) fn key_file(path: &Path, what: &str) -> Result<KeyBytes> {
+pub(crate) fn key_file(path: &Path, what: &str) -> Result<KeyBytes> {
     match kept_key_file(path, what)? {
         Some(bytes) => {
             let key = bytes.as_slice().try_into();

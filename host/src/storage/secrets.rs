@@ -18,7 +18,7 @@ pub use self::source::SecretsKey;
 use super::seal::{HostKey, WrappedKey, framed};
 use super::{DataFolder, Store, failed};
 use crate::error::{Code, Error, Result};
-use crate::id::{SecretName, TenantId};
+use crate::id::{SecretName, TenantId, hex};
 
 /// What begins the associated data: nothing that is sealed for one purpose opens for another.
 const WRAP: &[u8] = b"cofferdam secret key 1";
@@ -175,11 +175,8 @@ fn opens(host: &HostKey, kept: &str) -> bool {
     unhex(kept).and_then(|sealed| host.open(CHECK, &sealed)).is_some_and(|opened| *opened == CHECK)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The bytes that hexadecimal digits stand for.
+/// The bytes that hexadecimal digits stand for: unlike those of a digest, of any number, in either case, and overwritten when
+/// they go.
 fn unhex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let pairs = text.as_bytes().chunks(2).map(|pair| {
         let digit = |at: usize| char::from(*pair.get(at)?).to_digit(16);

@@ -17,7 +17,7 @@ pub use self::change::Change;
 pub use self::logs::{KeptLogs, LogKeyRow, LogRow};
 pub use self::rows::{
     ComponentRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, RecallRow, SecretRow, SubmissionRow,
-    TenantRow, TenantRows, VersionRow,
+    SubmissionState, TenantRow, TenantRows, VersionRow,
 };
 
 use super::sqlite::{self, Connections};

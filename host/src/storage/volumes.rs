@@ -9,7 +9,7 @@ use std::str::FromStr;
 use super::folder::{private_folder, sync_folder};
 use super::{DataFolder, failed};
 use crate::error::Result;
-use crate::id::{InvalidId, TenantId};
+use crate::id::{InvalidId, STORE_NAME_RULE, TenantId, is_store_name};
 
 /// The name of a volume, checked: it becomes the name of a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,13 +32,10 @@ impl FromStr for Volume {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> std::result::Result<Self, InvalidId> {
-        const RULE: &str = "1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit";
-        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-        let bytes = text.as_bytes();
-        let good = (1..=64).contains(&bytes.len())
-            && plain(bytes[0])
-            && bytes.iter().all(|b| plain(*b) || matches!(b, b'-' | b'_'));
-        if good { Ok(Self(text.to_owned())) } else { Err(InvalidId::new("volume", text, RULE)) }
+        match is_store_name(text) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(InvalidId::new("volume", text, STORE_NAME_RULE)),
+        }
     }
 }
 

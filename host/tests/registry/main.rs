@@ -54,7 +54,7 @@ impl Fixture {
 
     async fn push(&self, bytes: &[u8]) -> cofferdam::Result<Admission> {
         let bytes = Bytes::copy_from_slice(bytes);
-        let staged = self.registry.stage(futures::stream::iter([Ok(bytes)]), None).await?;
+        let staged = self.registry.stage(&self.acme, futures::stream::iter([Ok(bytes)]), None).await?;
         self.registry.admit(&self.acme, staged).await
     }
 

@@ -158,6 +158,51 @@ fn hostile_publishing_does_not_get_round_a_rule_against_promotion() {
     });
 }
 
+/// Told as unclear, one after the other; whoever else calls does not wait for it.
+#[test]
+fn hostile_comparing_policies_by_the_dozen_keeps_nobody_else_waiting() {
+    attack(async {
+        let server = shared().await;
+        let (tenant, other) = (server.tenant("compares").await, server.tenant("waits").await);
+        let list = |texts: Vec<String>| texts.iter().map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(", ");
+        let methods = list(('A'..='N').map(|method| format!("M{method}")).collect());
+        let paths = list((0..40).map(|nth| format!("/p{nth}/*")).collect());
+        let rules: String =
+            (0..140).map(|nth| format!("{{ host = \"*.a{nth}.example\", methods = [{methods}] }}, ")).collect();
+        let grant = |http: &str| format!("[[grant]]\ntools = [\"*\", \"catalogue/*\"]\nhttp = [{http}]\n");
+        tenant.policy(&grant(&rules)).await;
+        let compared = grant(&format!("{{ host = \"*\", methods = [{methods}], paths = [{paths}] }}"));
+        let compare = async |operation: &str| {
+            let request = tenant.operator.request("POST", operation).header("content-type", "application/toml");
+            tenant.operator.send(request.body(compared.clone())).await
+        };
+        let over = std::sync::atomic::AtomicBool::new(false);
+        let calling = async {
+            let mut longest = std::time::Duration::ZERO;
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                let began = std::time::Instant::now();
+                other.agent.call("catalogue/noop", json!({})).await.ok();
+                longest = longest.max(began.elapsed());
+            }
+            longest
+        };
+        let comparing = async {
+            let (one, two, check) =
+                tokio::join!(compare("/v1/policy/diff"), compare("/v1/policy/diff"), compare("/v1/policy/check"));
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            check.ok();
+            [one, two]
+        };
+        let (longest, answers) = tokio::join!(calling, comparing);
+        for answer in answers {
+            let effects = answer.ok();
+            assert!(effects["packages_left_out"].is_u64() || effects.to_string().contains("\"unclear\""), "{effects}");
+        }
+        // What was compared on threads that serve took these for seconds each, all of them at once.
+        assert!(longest.as_secs() < 10, "a bystander waited {longest:?}");
+    });
+}
+
 /// `denied` by the platform's rule, whatever a tenant permits.
 #[test]
 fn hostile_what_the_platform_forbids_no_tenant_permits_and_a_bad_file_changes_nothing() {

@@ -4,6 +4,8 @@
 mod agree;
 mod attacks;
 mod change;
+mod halves;
+mod locks;
 
 use cofferdam_tests::{Answer, Client};
 use reqwest::header::CONTENT_TYPE;

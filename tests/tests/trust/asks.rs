@@ -65,6 +65,10 @@ fn hostile_a_publisher_does_not_roll_out_what_asks_for_more() {
             (&json!(false), &json!("approval: own 2.0.0 awaits an operator"))
         );
         tenant.agent.get("/v1/tools/own.echo@2.0.0").await.problem(Code::NotFound);
+        // A trial of the policy in force decides that denial the same way again.
+        let trial = tenant.operator.request("POST", "/v1/policy/try").header("content-type", "application/toml");
+        let tried = tenant.operator.send(trial.body("")).await.ok();
+        assert_eq!((&tried["changed"], &tried["not_compared"]), (&json!(0), &json!([])), "{tried}");
         // Declaring little does not help: what is imported counts.
         let body = json!({"version": "2.0.1", "component": large, "needs": {"required": [], "optional": []}});
         let published = tenant.publisher.post("/v1/packages/own/versions", &body).await.ok();

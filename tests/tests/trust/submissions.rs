@@ -1,6 +1,7 @@
 //! From a tenant to the catalogue: only by the platform's word.
 
 use cofferdam::Code;
+use cofferdam::registry::{PrivateKey, Statement};
 use cofferdam_tests::{name, run, shared};
 use serde_json::json;
 
@@ -23,7 +24,8 @@ fn a_submission_that_is_approved_is_the_platforms_own_version() {
         let tool = format!("catalogue/{package}.handmade");
         globex.agent.call(&tool, json!({})).await.problem(Code::NotFound);
         let approved = server.platform.post(&format!("{path}/approve"), &json!({})).await.ok();
-        assert_eq!(approved["state"], "approved");
+        // The answer shows what it came to, not what was before.
+        assert_eq!((&approved["state"], &approved["current"]), (&json!("approved"), &json!("1.0.0")));
         globex.agent.call(&tool, json!({})).await.ok();
         // What the tenant does with its own from here on is its own.
         acme.operator.post(&format!("/v1/components/{component}/recall"), &json!({"reason": "x"})).await.ok();
@@ -53,6 +55,60 @@ fn a_refused_submission_stays_out_and_says_why() {
         assert_eq!((&shown["state"], &shown["reason"]), (&json!("refused"), &json!("sign it first")));
         server.platform.post(&format!("{path}/approve"), &json!({})).await.problem(Code::Conflict);
         acme.agent.call(&format!("catalogue/{package}.handmade"), json!({})).await.problem(Code::NotFound);
+    });
+}
+
+/// Not shown as a signature of the platform's, whatever the tenant calls its key.
+#[test]
+fn hostile_a_tenants_key_by_the_platforms_name_does_not_deceive_a_reviewer() {
+    run(async {
+        let server = shared().await;
+        let acme = server.tenant("acme").await;
+        let (secret, public) = PrivateKey::generate("release.platform.example").unwrap();
+        let secret = PrivateKey::parse(&secret).unwrap();
+        acme.policy(&format!("[trust]\nkeys = [\"{public}\"]\n")).await;
+        let (package, component) = (name("signed"), upload(&acme).await);
+        let statement = Statement {
+            package: package.parse().unwrap(),
+            version: "1.0.0".parse().unwrap(),
+            component: component.parse().unwrap(),
+        };
+        let body = json!({"version": "1.0.0", "component": component, "signature": statement.sign(&secret).unwrap()});
+        acme.publisher.post(&format!("/v1/packages/{package}/versions"), &body).await.ok();
+        let submit = format!("/v1/packages/{package}/submit");
+        let submitted = acme.publisher.post(&submit, &json!({"version": "1.0.0"})).await.ok();
+        let path = format!("/v1/submissions/{}", submitted["id"].as_str().unwrap());
+        assert_eq!(acme.publisher.get(&path).await.ok()["signer"], secret.short());
+        let shown = server.platform.get(&path).await.ok();
+        assert_eq!((shown.get("signer"), &shown["signed_by_tenant"]), (None, &json!(true)), "{shown}");
+        let listed = server.platform.get("/v1/submissions?state=open").await.ok().to_string();
+        assert!(listed.contains(&package) && !listed.contains(&secret.short()), "{listed}");
+    });
+}
+
+/// `conflict`: neither submitted nor approved, whoever of the two recalled it.
+#[test]
+fn hostile_what_is_recalled_does_not_come_into_the_catalogue() {
+    run(async {
+        let server = shared().await;
+        let acme = server.tenant("acme").await;
+        let (package, component) = (name("recalled"), upload(&acme).await);
+        let recall = format!("/v1/components/{component}/recall");
+        acme.publish(&package, "1.0.0", &component).await;
+        let (submit, body) = (format!("/v1/packages/{package}/submit"), json!({"version": "1.0.0"}));
+        acme.operator.post(&recall, &json!({"reason": "it leaks"})).await.ok();
+        acme.publisher.post(&submit, &body).await.problem(Code::Conflict);
+        acme.operator.delete(&recall).await;
+        let submitted = acme.publisher.post(&submit, &body).await.ok();
+        let path = format!("/v1/submissions/{}", submitted["id"].as_str().unwrap());
+        for recalling in [&acme.operator, &server.platform] {
+            recalling.post(&recall, &json!({"reason": "it leaks"})).await.ok();
+            server.platform.post(&format!("{path}/approve"), &json!({})).await.problem(Code::Conflict);
+            recalling.delete(&recall).await;
+        }
+        assert_eq!(server.platform.get(&path).await.ok()["state"], "open");
+        acme.agent.call(&format!("catalogue/{package}.handmade"), json!({})).await.problem(Code::NotFound);
+        server.platform.post(&format!("{path}/approve"), &json!({})).await.ok();
     });
 }
 

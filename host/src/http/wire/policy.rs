@@ -65,6 +65,13 @@ pub struct PolicyChecked {
     pub warnings: Vec<Warning>,
     /// What each package that the tenant can see would be granted.
     pub tools: Vec<Explanation>,
+    /// How many further packages there was no time for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tools_left_out: usize,
+}
+
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// What to explain.

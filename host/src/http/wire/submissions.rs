@@ -2,7 +2,7 @@
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Time;
 use crate::id::{Digest, PackageName, SubmissionId, TenantId};
@@ -63,9 +63,13 @@ pub struct Submission {
     pub reason: Option<String>,
     /// When it was submitted.
     pub submitted: Time,
-    /// Who signed it, by the key's name and id.
+    /// Who signed it, by the key's name and id: to the platform's team of the keys that the platform knows, to the tenant of
+    /// its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signer: Option<String>,
+    /// Whether a key signed it that the tenant knows and the platform does not; told to the platform's team.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed_by_tenant: bool,
     /// Interfaces that it imports.
     pub imports: Vec<String>,
     /// The same in words.
@@ -79,11 +83,27 @@ pub struct Submission {
     pub asks: Option<AsksMore>,
 }
 
+/// Which submissions to list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SubmissionsQuery {
+    /// Those that this became of; absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<SubmissionState>,
+    /// Those older than this one, which is `next` of the part before; absent: from the newest on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<SubmissionId>,
+}
+
 /// Submissions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Submissions {
     /// Newest first.
     pub submissions: Vec<Submission>,
+    /// Where to go on; absent where there are no further ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<SubmissionId>,
 }
 
 /// Why a component is recalled.

@@ -3,6 +3,7 @@
 //! Of each dimension (host, method, path) two patterns are one within the other, or apart. So what a piece holds beyond
 //! others shows at finitely many requests: one for each pattern of each dimension, outside of the patterns within it.
 
+use std::cell::Cell;
 use std::fmt;
 
 use url::Host;
@@ -16,6 +17,30 @@ const ATOMS_MAX: usize = 2_000;
 const TRIED_MAX: usize = 20_000;
 /// Names that are tried before one is given up that no rule knows.
 const FRESH_MAX: usize = 32;
+
+/// What comparing one package may still take, in steps: each looks at one pattern or rule.
+#[derive(Debug)]
+pub(in crate::policy) struct Effort(Cell<u64>);
+
+impl Effort {
+    /// About a second.
+    pub(in crate::policy) const STEPS_MAX: u64 = 20_000_000;
+
+    pub(in crate::policy) fn new() -> Self {
+        Self(Cell::new(Self::STEPS_MAX))
+    }
+
+    /// Takes so many steps, where there are as many. Where there are not, none is left: all that comes after is unknown.
+    pub(in crate::policy) fn take(&self, steps: usize) -> bool {
+        let left = self.0.get().checked_sub(steps as u64);
+        self.0.set(left.unwrap_or(0));
+        left.is_some()
+    }
+
+    fn is_spent(&self) -> bool {
+        self.0.get() == 0
+    }
+}
 
 /// Requests by one method to one pattern of hosts and one of paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,11 +66,14 @@ pub(in crate::policy) enum Left {
 
 impl HttpGrant {
     /// What it lets through, no piece within another one; nothing where that is too much to look at.
-    pub(in crate::policy) fn atoms(&self) -> Option<Vec<Atom>> {
+    pub(in crate::policy) fn atoms(&self, effort: &Effort) -> Option<Vec<Atom>> {
         let (tenant, ceiling) = (Atom::of_rules(&self.tenant)?, Atom::of_rules(&self.ceiling)?);
         let mut all: Vec<Atom> = Vec::new();
         for one in &tenant {
             for other in &ceiling {
+                if !effort.take(1 + 2 * all.len()) {
+                    return None;
+                }
                 let Some(both) = one.meet(other) else { continue };
                 if all.iter().any(|known| both.is_within(known)) {
                     continue;
@@ -62,6 +90,12 @@ impl HttpGrant {
 }
 
 impl HttpRule {
+    /// How many pieces it has.
+    pub(in crate::policy) fn pieces(&self) -> usize {
+        let (_, _, _, methods, paths) = self.parts();
+        methods.len() * paths.len()
+    }
+
     /// Whether some request of `atom` can match it.
     pub(in crate::policy) fn meets(&self, atom: &Atom) -> bool {
         Atom::of(self).iter().any(|own| own.meet(atom).is_some())
@@ -131,7 +165,10 @@ impl Atom {
     }
 
     /// What of it `others` do not cover.
-    pub(in crate::policy) fn beyond(&self, others: &[Self]) -> Left {
+    pub(in crate::policy) fn beyond(&self, others: &[Self], effort: &Effort) -> Left {
+        if !effort.take(others.len()) {
+            return Left::Unknown;
+        }
         let others: Vec<&Self> = others.iter().filter(|other| self.meet(other).is_some()).collect();
         if others.is_empty() {
             return Left::All;
@@ -139,16 +176,20 @@ impl Atom {
         if others.iter().any(|other| self.is_within(other)) {
             return Left::Nothing;
         }
-        let hosts = self.hosts(&others);
+        let hosts = self.hosts(&others, effort);
         let methods = self.methods(&others);
-        let paths = self.paths(&others);
-        if hosts.len() * methods.len() * paths.len() > TRIED_MAX {
+        let paths = self.paths(&others, effort);
+        if effort.is_spent() || hosts.len() * methods.len() * paths.len() > TRIED_MAX {
             return Left::Unknown;
         }
         let (mut beyond, mut covered) = (None, false);
         for host in &hosts {
             for method in &methods {
                 for path in &paths {
+                    // Reading a request takes as long as some ten rules do.
+                    if !effort.take(10 + others.len()) {
+                        return Left::Unknown;
+                    }
                     let Some(target) = self.target(host, method, path) else { continue };
                     match others.iter().any(|other| other.covers(&target)) {
                         true => covered = true,
@@ -172,15 +213,21 @@ impl Atom {
         (self.covers(&target) && target.path == path).then_some(target)
     }
 
-    fn hosts(&self, others: &[&Self]) -> Vec<String> {
+    fn hosts(&self, others: &[&Self], effort: &Effort) -> Vec<String> {
         let mut patterns = vec![&self.host];
         patterns.extend(others.iter().map(|other| &other.host).filter(|host| host.is_within(&self.host)));
         let known = |host: &str| {
+            if !effort.take(patterns.len()) {
+                return usize::MAX;
+            }
             let host = Host::Domain(host.to_owned());
             patterns.iter().filter(|pattern| pattern.covers(&host)).count()
         };
         let mut hosts: Vec<String> = Vec::new();
         for pattern in &patterns {
+            if !effort.take(patterns.len()) {
+                break;
+            }
             let outer = patterns.iter().filter(|other| pattern.is_within(other)).count();
             let fresh = |stem: &dyn Fn(usize) -> String| {
                 // In this pattern and in those around it, and in none within it.
@@ -201,17 +248,24 @@ impl Atom {
         }
         let mut methods: Vec<String> =
             others.iter().map(|other| other.method.clone()).filter(|method| method != "*").collect();
-        let fresh = (0..).map(|nth| format!("UNLISTED{nth}")).find(|method| !methods.contains(method));
+        methods = unique(methods);
+        let fresh = (0..).map(|nth| format!("UNLISTED{nth}")).find(|method| methods.binary_search(method).is_err());
         methods.extend(fresh);
         unique(methods)
     }
 
-    fn paths(&self, others: &[&Self]) -> Vec<String> {
+    fn paths(&self, others: &[&Self], effort: &Effort) -> Vec<String> {
         let mut patterns = vec![&self.path];
         patterns.extend(others.iter().map(|other| &other.path).filter(|path| path_within(path, &self.path)));
-        let known = |path: &str| patterns.iter().filter(|pattern| path_within(path, pattern)).count();
+        let known = |path: &str| match effort.take(patterns.len()) {
+            true => patterns.iter().filter(|pattern| path_within(path, pattern)).count(),
+            false => usize::MAX,
+        };
         let mut paths: Vec<String> = Vec::new();
         for pattern in &patterns {
+            if !effort.take(patterns.len()) {
+                break;
+            }
             match pattern.strip_suffix('*') {
                 None => paths.push((*pattern).clone()),
                 Some(beginning) => {

@@ -18,8 +18,8 @@ mod trust;
 pub(super) use self::ceiling::{CeilingRules, read_ceiling};
 pub(super) use self::node::Node;
 pub(super) use self::reader::{duration_words, size_words};
-pub(super) use self::stores::{NAME_RULE, is_name};
 pub(super) use self::tenant::{LimitLines, TenantRules, read_limits, read_tenant};
+pub(super) use crate::id::{STORE_NAME_RULE as NAME_RULE, is_store_name as is_name};
 
 use super::problem::Problems;
 use super::words;

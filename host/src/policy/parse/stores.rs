@@ -5,6 +5,7 @@ use super::keys::{BUCKET, VOLUME};
 use super::node::{Node, Value};
 use super::reader::Fields;
 use super::{ENTRIES_MAX, MOUNT_BYTES_MAX};
+use crate::id::{STORE_NAME_RULE as NAME_RULE, is_store_name as is_name};
 use crate::policy::grant::{Access, SCRATCH};
 use crate::policy::problem::{Problems, shown};
 use crate::policy::rows::{At, Quota, Store};
@@ -92,18 +93,6 @@ fn name(problems: &mut Problems, fields: &Fields<'_>, key: &str) -> Option<Strin
     problems.parsed(node, &place, |text| {
         if is_name(text) { Ok(text.to_owned()) } else { Err(format!("{} is no name: {NAME_RULE}", shown(text))) }
     })
-}
-
-/// What the name of a bucket or a volume can be.
-pub(in crate::policy) const NAME_RULE: &str =
-    "1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit";
-
-/// Whether a bucket or a volume can be called so.
-pub(in crate::policy) fn is_name(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    (1..=64).contains(&text.len())
-        && text.bytes().next().is_some_and(plain)
-        && text.bytes().all(|byte| plain(byte) || matches!(byte, b'-' | b'_'))
 }
 
 /// Where a volume is found: one spelling for each place.

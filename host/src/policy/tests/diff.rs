@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::layers::{PACKAGES, is_within, requests, rules};
 use super::*;
-use crate::policy::http::Left;
+use crate::policy::http::{Effort, Left};
 
 fn every() -> Needs {
     Needs { required: BTreeSet::new(), optional: GrantKind::ALL.into_iter().collect() }
@@ -97,9 +97,10 @@ proptest! {
         let lets = |grant: &Option<Grant<HttpGrant>>, target: &HttpTarget| {
             grant.as_ref().is_some_and(|grant| grant.decide(target).is_ok())
         };
-        let atoms = |grant: &Option<Grant<HttpGrant>>| grant.as_ref().map_or(Some(vec![]), |grant| grant.atoms()).unwrap();
+        let effort = Effort::new();
+        let atoms = |grant: &Option<Grant<HttpGrant>>| grant.as_ref().map_or(Some(vec![]), |grant| grant.atoms(&effort)).unwrap();
         let (before, after) = (atoms(&was), atoms(&is));
-        let beyond: Vec<_> = after.iter().map(|atom| (atom, atom.beyond(&before))).collect();
+        let beyond: Vec<_> = after.iter().map(|atom| (atom, atom.beyond(&before, &effort))).collect();
         for (target, ..) in requests() {
             let covered = after.iter().any(|atom| atom.covers(&target));
             prop_assert_eq!(covered, lets(&is, &target), "{:?}", target);
@@ -158,4 +159,27 @@ proptest! {
             (Decision::Denied(_), Decision::Denied(_)) => prop_assert!(forth.is_empty(), "{:?}", forth),
         }
     }
+}
+
+/// Told as unclear, after a bounded number of steps.
+#[test]
+fn hostile_policies_that_take_long_to_compare_are_given_up() {
+    let list = |texts: Vec<String>| texts.iter().map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(", ");
+    let methods = list(('A'..='N').map(|method| format!("M{method}")).collect());
+    let paths = list((0..40).map(|nth| format!("/p{nth}/*")).collect());
+    let one = format!("{{ host = \"*\", methods = [{methods}], paths = [{paths}] }}");
+    let rule = |nth| format!("{{ host = \"*.a{nth}.example\", methods = [{methods}] }}, ");
+    let many: String = (0..140).map(rule).collect();
+    let grant = |http: &str| policy(&format!("[[grant]]\ntools = [\"*\"]\nhttp = [{http}]\n"));
+    let (package, needs, limits) = (package("a"), every(), LimitsPatch::default());
+    let subject = Subject { package: &package, needs: &needs, limits: &limits };
+    let started = std::time::Instant::now();
+    for (before, after) in [(&many, &one), (&one, &many)] {
+        let effects = diff(&Ceiling::builtin(), &grant(before), &grant(after), [subject]);
+        let told = &effects.packages[0].effects;
+        assert!(told.iter().any(|effect| effect.kind == EffectKind::Unclear), "{effects}");
+        assert!(effects.gains());
+    }
+    // About a second each, where the machine has nothing else to do and the code is optimised.
+    assert!(started.elapsed().as_secs() < 120, "{:?}", started.elapsed());
 }

@@ -507,6 +507,9 @@ fn a_caller_gets_the_problems_as_facts() {
     let error = Error::from(Policy::parse("[limits]\nfuell = 1\nfuel = 0").unwrap_err());
     assert_eq!(error.code(), Code::InvalidPolicy);
     expect![[r#"invalid-policy: the policy is not valid: line 2: limits.fuell: there is no such key; did you mean "fuel"? (and 1 more): nothing was changed; correct it and send it again {"problems": Array [Object {"line": Number(2), "key": String("limits.fuell"), "message": String("there is no such key; did you mean \"fuel\"?")}, Object {"line": Number(3), "key": String("limits.fuel"), "message": String("it is less than 1, the least that it can be")}]}"#]].assert_eq(&format!("{error:?}"));
+    // What is said to be wrong is what was given.
+    let ceiling = Error::from(Ceiling::parse("fuell = 1").unwrap_err());
+    assert!(ceiling.message().starts_with("the ceiling is not valid: line 1: "), "{ceiling}");
 }
 
 #[test]

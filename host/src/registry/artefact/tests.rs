@@ -1,3 +1,6 @@
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::*;
 
 struct Fixture {
@@ -133,7 +136,7 @@ fn folders_and_key_are_the_hosts_alone() {
     }
     let key = fixture.data.path().join("keys/artefact.key");
     std::fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
-    assert!(Artefacts::open(fixture.data.path()).unwrap_err().to_string().contains("chmod 600"));
+    assert!(Artefacts::open(fixture.data.path()).unwrap_err().to_string().contains("mode 0600"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Reading the metadata store: a tenant whole for the snapshot, lists for administration.
 
+use std::collections::{BTreeSet, HashSet};
 use std::str::FromStr;
 
 use sqlx::query::Query;
@@ -24,8 +25,9 @@ impl Store {
         rows(&mut *self.reader().await?, query, tenant_row).await
     }
 
-    /// Everything of `tenant` that calls depend on, as it is at one moment; `None` when there is no such tenant.
-    pub async fn tenant(&self, tenant: &TenantId) -> Result<Option<TenantRows>> {
+    /// Everything of `tenant` that calls depend on, as it is at one moment, but for components that are `known`: what was
+    /// found out about a component never changes, and can be long. `None` when there is no such tenant.
+    pub async fn tenant(&self, tenant: &TenantId, known: &HashSet<Digest>) -> Result<Option<TenantRows>> {
         // One transaction: all of it is of one moment.
         let mut reading = self.readers.begin().await.map_err(failed)?;
         let of = |sql: &'static str| sqlx::query(sql).bind(tenant.to_string());
@@ -39,9 +41,13 @@ impl Store {
         let packages = rows(&mut reading, query, package_row).await?;
         let query = of("select * from versions where tenant = ? order by package");
         let versions = rows(&mut reading, query, version_row).await?;
-        let query = of("select * from components where tenant = ?1 and digest in
-                        (select component from versions where tenant = ?1)");
-        let components = rows(&mut reading, query, component_row).await?;
+        let mut components = Vec::new();
+        let unknown: BTreeSet<&Digest> =
+            versions.iter().map(|version| &version.component).filter(|digest| !known.contains(*digest)).collect();
+        for digest in unknown {
+            let query = of("select * from components where tenant = ?1 and digest = ?2").bind(digest.to_string());
+            components.extend(rows(&mut reading, query, component_row).await?);
+        }
         let query = of("select id, wrapped from secret_keys where tenant = ?");
         let secret_key = rows(&mut reading, query, secret_key_row).await?.pop();
         let query = of("select name, version, since, sealed from secrets where tenant = ? and sealed is not null");
@@ -93,11 +99,12 @@ impl Store {
         Ok(rows(&mut *self.reader().await?, query, component_row).await?.pop())
     }
 
-    /// How many components `tenant` has.
-    pub async fn count_components(&self, tenant: &TenantId) -> Result<u64> {
-        let query = sqlx::query_scalar::<_, i64>("select count(*) from components where tenant = ?");
-        let count = query.bind(tenant.to_string()).fetch_one(&self.readers).await.map_err(failed)?;
-        Ok(count.cast_unsigned())
+    /// How many components `tenant` has, and how many bytes of facts about them.
+    pub async fn count_components(&self, tenant: &TenantId) -> Result<(u64, u64)> {
+        let query = "select count(*), coalesce(sum(length(facts)), 0) from components where tenant = ?";
+        let query = sqlx::query_as::<_, (i64, i64)>(query).bind(tenant.to_string());
+        let (count, bytes) = query.fetch_one(&self.readers).await.map_err(failed)?;
+        Ok((count.cast_unsigned(), bytes.cast_unsigned()))
     }
 
     /// Entries of committed changes that may not be in the journal yet, oldest first: those of `tenant`, or all.

@@ -157,12 +157,34 @@ pub struct SubmissionRow {
     pub component: Digest,
     /// What its publisher says.
     pub message: String,
-    /// What became of it; absent while it is open.
-    pub approved: Option<bool>,
+    /// What became of it.
+    pub state: SubmissionState,
     /// Why it was refused.
     pub reason: Option<String>,
     /// When it was submitted.
     pub since: SystemTime,
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubmissionState {
+    /// Nobody has decided on it.
+    Open,
+    /// It is in the catalogue.
+    Approved,
+    /// It is not.
+    Refused,
+}
+
+impl SubmissionState {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Approved => "approved",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 /// A secret.

@@ -1,5 +1,7 @@
 //! What is written reads back, and what was not committed is not there.
 
+use std::collections::HashSet;
+
 use super::*;
 use crate::id::{Digest, PackageName, PrincipalId, TenantId};
 
@@ -70,12 +72,14 @@ async fn a_tenant_reads_back_whole_after_reopening() {
     store.close().await;
 
     let store = Store::open(&path).await.unwrap();
-    let rows = store.tenant(&acme.id).await.unwrap().unwrap();
+    let rows = store.tenant(&acme.id, &HashSet::new()).await.unwrap().unwrap();
     assert_eq!(rows.tenant, TenantRow { suspended: true, ..acme.clone() });
     assert_eq!(rows.principals, [PrincipalRow { hash: [3; 32], ..agent }]);
     assert_eq!(rows.packages, [package]);
     assert_eq!(rows.versions, [VersionRow { deprecated: Some("old".to_owned()), ..version }]);
     assert_eq!(rows.components, [component]);
+    // What is known is not read again.
+    assert_eq!(store.tenant(&acme.id, &HashSet::from([digest])).await.unwrap().unwrap().components, []);
     assert_eq!(rows.policy.unwrap().text, "a");
     assert_eq!(store.policy_text(&acme.id, &Digest::of(b"b")).await.unwrap().unwrap(), "b");
     assert_eq!(store.policy(&acme.id, PolicyKind::Ceiling).await.unwrap(), None);
@@ -83,11 +87,11 @@ async fn a_tenant_reads_back_whole_after_reopening() {
     assert_eq!(store.load_usage().await.unwrap(), Some((7, r#"{"a":1}"#.to_owned())));
     // The other tenant has nothing of it.
     let globex: TenantId = "globex".parse().unwrap();
-    let rows = store.tenant(&globex).await.unwrap().unwrap();
+    let rows = store.tenant(&globex, &HashSet::new()).await.unwrap().unwrap();
     assert!(rows.principals.is_empty() && rows.packages.is_empty() && rows.policy.is_none());
     assert_eq!(store.policy_text(&globex, &Digest::of(b"b")).await.unwrap(), None);
     assert_eq!(store.component(&globex, &digest).await.unwrap(), None);
-    assert!(store.tenant(&"nobody".parse().unwrap()).await.unwrap().is_none());
+    assert!(store.tenant(&"nobody".parse().unwrap(), &HashSet::new()).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -114,6 +118,70 @@ async fn a_change_that_is_dropped_leaves_nothing_and_lets_the_next_one_in() {
         store.clear_outbox(row.change).await.unwrap();
         assert_eq!(store.outbox(Some(&row.tenant)).await.unwrap(), []);
     }
+}
+
+#[tokio::test]
+async fn open_submissions_are_found_behind_however_many_newer_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("host.db")).await.unwrap();
+    let acme = tenant("acme");
+    let (digest, package, version) =
+        (Digest::of(b"component"), "notes".parse().unwrap(), semver::Version::new(1, 0, 0));
+    let submission = || SubmissionRow {
+        id: crate::id::SubmissionId::new(),
+        tenant: acme.id.clone(),
+        package: PackageName::clone(&package),
+        version: version.clone(),
+        component: digest,
+        message: String::new(),
+        state: SubmissionState::Open,
+        reason: None,
+        since: time::now(),
+    };
+    let mut change = store.change().await.unwrap();
+    change.insert_tenant(&acme).await.unwrap();
+    let (tenant, facts) = (acme.id.clone(), "{}".to_owned());
+    change.insert_component(&ComponentRow { tenant, digest, bytes: 9, facts, admitted: time::now() }).await.unwrap();
+    let (tenant, name) = (acme.id.clone(), package.clone());
+    change.put_package(&PackageRow { tenant, name, promoted: vec![], rolled_back: None }).await.unwrap();
+    let row = VersionRow {
+        tenant: acme.id.clone(),
+        package: package.clone(),
+        version: version.clone(),
+        component: digest,
+        needs: "{}".to_owned(),
+        limits: "{}".to_owned(),
+        deprecated: None,
+        published: time::now(),
+        signature: None,
+        signer: None,
+        approved: None,
+    };
+    change.insert_version(&row).await.unwrap();
+    let open = submission();
+    change.submit(&open).await.unwrap();
+    for _ in 0..1_050 {
+        let refused = submission();
+        change.submit(&refused).await.unwrap();
+        change.decide_submission(refused.id, false, Some("no")).await.unwrap();
+    }
+    change.commit().await.unwrap();
+    let ids = |rows: &[SubmissionRow]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
+    assert_eq!(ids(&store.open_submissions(&acme.id).await.unwrap()), [open.id]);
+    assert_eq!(ids(&store.submissions(None, Some(SubmissionState::Open), None, 10).await.unwrap()), [open.id]);
+    assert!(store.open_submissions(&"globex".parse().unwrap()).await.unwrap().is_empty());
+    // Part by part, all of them, each once.
+    let (mut seen, mut before) = (Vec::new(), None);
+    loop {
+        let part = store.submissions(Some(&acme.id), None, before, 400).await.unwrap();
+        let Some(last) = part.last() else { break };
+        before = Some(last.id);
+        seen.extend(ids(&part));
+    }
+    let mut once = seen.clone();
+    once.dedup();
+    assert_eq!((seen.len(), once.len(), seen.last()), (1_051, 1_051, Some(&open.id)));
+    assert!(seen.is_sorted_by(|one, other| one.to_string() > other.to_string()));
 }
 
 #[tokio::test]

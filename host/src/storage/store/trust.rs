@@ -4,32 +4,40 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::read::{column, moment, parsed, rows};
-use super::rows::{RecallRow, SubmissionRow};
+use super::rows::{RecallRow, SubmissionRow, SubmissionState};
 use super::{Change, Store, failed, time};
 use crate::error::Result;
 use crate::id::{Digest, PackageName, PrincipalId, SubmissionId, TenantId};
 
 /// Every method fails when the store does, or holds what is not well-formed.
 impl Store {
-    /// Submissions: those of `tenant`, or all; newest first.
-    pub async fn submissions(&self, tenant: Option<&TenantId>) -> Result<Vec<SubmissionRow>> {
-        let query =
-            sqlx::query("select * from submissions where ?1 is null or tenant = ?1 order by id desc limit 1000");
-        rows(&mut *self.reader().await?, query.bind(tenant.map(ToString::to_string)), submission_row).await
+    /// Up to `limit` submissions, newest first: those of `tenant`, or all; that `state` says, or all; older than `before`, or
+    /// all.
+    pub async fn submissions(
+        &self,
+        tenant: Option<&TenantId>,
+        state: Option<SubmissionState>,
+        before: Option<SubmissionId>,
+        limit: usize,
+    ) -> Result<Vec<SubmissionRow>> {
+        let query = sqlx::query(
+            "select * from submissions where (?1 is null or tenant = ?1) and (?2 is null or state = ?2)
+             and (?3 is null or id < ?3) order by id desc limit ?4",
+        );
+        let query = query.bind(tenant.map(ToString::to_string)).bind(state.map(SubmissionState::as_str));
+        let query = query.bind(before.map(|id| id.to_string())).bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        rows(&mut *self.reader().await?, query, submission_row).await
+    }
+
+    /// The open ones of a tenant, all of them.
+    pub async fn open_submissions(&self, tenant: &TenantId) -> Result<Vec<SubmissionRow>> {
+        self.submissions(Some(tenant), Some(SubmissionState::Open), None, usize::MAX).await
     }
 
     /// One of them.
     pub async fn submission(&self, id: SubmissionId) -> Result<Option<SubmissionRow>> {
         let query = sqlx::query("select * from submissions where id = ?").bind(id.to_string());
         Ok(rows(&mut *self.reader().await?, query, submission_row).await?.pop())
-    }
-
-    /// How many of `tenant`'s are open.
-    pub async fn count_open_submissions(&self, tenant: &TenantId) -> Result<u64> {
-        let query =
-            sqlx::query_scalar::<_, i64>("select count(*) from submissions where tenant = ? and state = 'open'");
-        let count = query.bind(tenant.to_string()).fetch_one(&self.readers).await.map_err(failed)?;
-        Ok(count.cast_unsigned())
     }
 }
 
@@ -77,7 +85,8 @@ impl Change {
     /// What became of it.
     pub async fn decide_submission(&mut self, id: SubmissionId, approved: bool, reason: Option<&str>) -> Result<()> {
         let query = sqlx::query("update submissions set state = ?, reason = ? where id = ? and state = 'open'");
-        let query = query.bind(if approved { "approved" } else { "refused" }).bind(reason.map(str::to_owned));
+        let state = if approved { SubmissionState::Approved } else { SubmissionState::Refused };
+        let query = query.bind(state.as_str()).bind(reason.map(str::to_owned));
         self.run(query.bind(id.to_string())).await
     }
 }
@@ -100,10 +109,10 @@ fn submission_row(row: &SqliteRow) -> Result<SubmissionRow> {
         version: parsed(row, "version")?,
         component: parsed(row, "component")?,
         message: column(row, "message")?,
-        approved: match state.as_str() {
-            "approved" => Some(true),
-            "refused" => Some(false),
-            _ => None,
+        state: match state.as_str() {
+            "approved" => SubmissionState::Approved,
+            "refused" => SubmissionState::Refused,
+            _ => SubmissionState::Open,
         },
         reason: column(row, "reason")?,
         since: moment(row, "since")?,

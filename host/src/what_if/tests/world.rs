@@ -11,7 +11,7 @@ use semver::Version;
 use crate::access::{Rules, Side};
 use crate::engine::{Class, output::Hints};
 use crate::id::{Digest, PackageRef, PrincipalId, TenantId, ToolName};
-use crate::identity::{Principal, Scope};
+use crate::identity::{KeyHash, Principal, Scope};
 use crate::policy::{Access, Ceiling, Decision, Grants, HttpTarget, Random};
 use crate::registry::{Admission, Definition, Inspection, Kind};
 use crate::snapshot::{Caller, Platform, Tenant, build_tenant};
@@ -241,7 +241,7 @@ impl World {
             created: SystemTime::UNIX_EPOCH,
         });
         let (tenant, platform) = (Arc::clone(&self.tenants[policy]), Arc::clone(&self.platforms[ceiling]));
-        Caller { principal, tenant, platform }
+        Caller { principal, tenant, platform, key: KeyHash::from_bytes([0; 32]) }
     }
 
     /// The same for a key, and with access rules of the tenant.
@@ -250,7 +250,8 @@ impl World {
         let (digest, since) = (Digest::of(access.as_bytes()), SystemTime::UNIX_EPOCH);
         rows.access = Some(PolicyRow { digest, text: access.to_owned(), since });
         let tenant = Arc::new(build_tenant(rows, None).unwrap());
-        Caller { principal: Arc::new(key.clone()), tenant, platform: Arc::clone(&self.platforms[ceiling]) }
+        let (principal, platform) = (Arc::new(key.clone()), Arc::clone(&self.platforms[ceiling]));
+        Caller { principal, tenant, platform, key: KeyHash::from_bytes([0; 32]) }
     }
 
     /// The texts that a host keeps.

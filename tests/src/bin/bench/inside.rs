@@ -76,7 +76,7 @@ fn measure(allocator: Allocator, threads: usize, rounds: usize) -> Measured {
         settings.compiling.program = Some(program());
         let registry = Registry::open(&data, engine.clone(), Blobs::open(&data).unwrap(), settings).unwrap();
         let upload = futures::stream::iter([Ok(guest("noop"))]);
-        let admission = registry.admit(&tenant, registry.stage(upload, None).await.unwrap()).await.unwrap();
+        let admission = registry.admit(&tenant, registry.stage(&tenant, upload, None).await.unwrap()).await.unwrap();
         let loaded = registry.load(&tenant, &admission.digest).await.unwrap();
         (engine, loaded)
     });
