@@ -64,7 +64,7 @@ impl Default for CallLimits {
             deadline: Duration::from_secs(5),
             memory_bytes: 64 << 20,
             table_elements: 100_000,
-            instances: 100,
+            instances: 64,
             resources: 1_000,
             hostcall_bytes: 8 << 20,
             random_bytes: 64 << 10,
@@ -93,7 +93,8 @@ impl CallLimits {
             deadline: Duration::from_secs(60),
             memory_bytes: 512 << 20,
             table_elements: 1_000_000,
-            instances: 1_000,
+            // As many as a slot of the engine has room for: a component that makes more is not admitted.
+            instances: 64,
             resources: 10_000,
             hostcall_bytes: 64 << 20,
             random_bytes: 1 << 20,

@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use wasmtime::Store;
@@ -24,10 +24,27 @@ use crate::limits::CallLimits;
 pub struct Meter {
     fuel: AtomicU64,
     memory_bytes: AtomicU64,
+    is_held: AtomicBool,
     settled: tokio::sync::Notify,
 }
 
+/// Held by a call for as long as it may still use something.
+#[derive(Debug)]
+pub struct MeterHold(Arc<Meter>);
+
+impl Drop for MeterHold {
+    fn drop(&mut self) {
+        self.0.settled.notify_one();
+    }
+}
+
 impl Meter {
+    /// For the one call that is metered.
+    pub fn hold(self: &Arc<Self>) -> MeterHold {
+        self.is_held.store(true, Ordering::Release);
+        MeterHold(Arc::clone(self))
+    }
+
     /// Fuel used, once the call's store is gone.
     pub fn fuel(&self) -> u64 {
         self.fuel.load(Ordering::Acquire)
@@ -38,9 +55,11 @@ impl Meter {
         self.memory_bytes.load(Ordering::Acquire)
     }
 
-    /// Waits until the call's store is gone. For one waiter; never comes back for a call that had no store.
+    /// Waits until the call is gone, and its store, where it came to have one. For one waiter.
     pub async fn settled(&self) {
-        self.settled.notified().await;
+        if self.is_held.load(Ordering::Acquire) {
+            self.settled.notified().await;
+        }
     }
 }
 
@@ -97,7 +116,6 @@ impl Drop for Metered {
         let usage = self.usage(Duration::ZERO);
         self.meter.fuel.store(usage.fuel, Ordering::Release);
         self.meter.memory_bytes.store(usage.memory_bytes, Ordering::Release);
-        self.meter.settled.notify_one();
     }
 }
 
@@ -129,10 +147,11 @@ fn enter(loaded: &Loaded, services: &Services, run: &Run) -> Result<Metered> {
         run.tape.as_ref(),
     );
     let state = State { capabilities, limiter: Limiter::new(&run.limits) };
-    Metered::new(loaded.engine(), state, &run.limits, Arc::clone(&run.meter))
+    Metered::new(loaded.engine(), state, &run.limits, Arc::clone(&run.meter.0))
 }
 
-/// Runs one definition. Never returns an error of its own: whatever happens is how the call ended.
+/// Runs one definition. Never returns an error of its own: whatever happens is how the call ended. The store goes before
+/// `run` does, and with it the hold of its meter.
 pub(super) async fn run(loaded: Arc<Loaded>, services: Services, run: Run) -> Ended {
     let started = Instant::now();
     let mut store = match enter(&loaded, &services, &run) {
@@ -180,4 +199,26 @@ fn bounded(output: ToolOutput, limits: &CallLimits) -> Result<ToolOutput> {
         .fact("used", bytes));
     }
     Ok(output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_that_never_came_to_a_store_is_settled_when_it_goes() {
+        let meter = Arc::new(Meter::default());
+        // It was not begun: there is nothing to wait for.
+        meter.settled().await;
+        let hold = meter.hold();
+        {
+            let mut settled = pin!(meter.settled());
+            assert!(futures::poll!(&mut settled).is_pending());
+            drop(hold);
+            settled.await;
+        }
+        let late = Arc::new(Meter::default());
+        drop(late.hold());
+        late.settled().await;
+    }
 }

@@ -45,7 +45,11 @@ impl Limiter {
 }
 
 impl wasmtime::ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            // It fails of what the component says itself, and nothing is held for it.
+            return Ok(true);
+        }
         let grown = self.memory_bytes.saturating_add((desired - current) as u64);
         if grown > self.memory_bytes_max {
             self.refused.get_or_insert(Refused::Memory);
@@ -55,7 +59,10 @@ impl wasmtime::ResourceLimiter for Limiter {
         Ok(true)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(true);
+        }
         let grown = self.table_elements.saturating_add((desired - current) as u64);
         if grown > self.table_elements_max {
             self.refused.get_or_insert(Refused::Table);
@@ -92,5 +99,20 @@ mod tests {
         assert_eq!(limiter.refused(), None);
         assert!(!limiter.memory_growing(1 << 16, 2 << 16, None).unwrap());
         assert_eq!((limiter.refused(), limiter.memory_bytes()), (Some(Refused::Memory), 3 << 16));
+    }
+
+    #[test]
+    fn growth_that_the_component_itself_forbids_is_not_held() {
+        let limits = CallLimits { memory_bytes: 3 << 16, table_elements: 30, ..CallLimits::default() };
+        let mut limiter = Limiter::new(&limits);
+        for _ in 0..10 {
+            // The engine refuses it after the limiter: what it says here changes nothing but the count.
+            assert!(limiter.memory_growing(1 << 16, 3 << 16, Some(2 << 16)).unwrap());
+            assert!(limiter.table_growing(10, 30, Some(20)).unwrap());
+        }
+        assert_eq!((limiter.memory_bytes(), limiter.refused()), (0, None));
+        assert!(limiter.memory_growing(0, 3 << 16, Some(3 << 16)).unwrap());
+        assert!(limiter.table_growing(0, 30, Some(30)).unwrap());
+        assert!(!limiter.table_growing(30, 31, Some(40)).unwrap());
     }
 }

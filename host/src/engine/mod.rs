@@ -11,6 +11,7 @@ mod load;
 pub mod machine;
 pub mod output;
 mod settings;
+mod slots;
 mod state;
 pub mod typed;
 mod verdict;
@@ -21,13 +22,14 @@ use std::time::{Duration, SystemTime};
 
 use wasmtime::component::Linker;
 
-pub use self::call::Meter;
+pub use self::call::{Meter, MeterHold};
 pub use self::kinds::Kind;
 pub use self::settings::{Allocator, Class, EngineSettings, SMALL_DATA_BYTES_MAX};
 
 use self::executor::{Executor, Pace};
 use self::kinds::Entry;
 use self::output::{RawDefinition, ToolOutput};
+use self::slots::{Needs, Slots};
 use self::state::State;
 use crate::capability::effects::Effects;
 use crate::capability::tape::Tape;
@@ -48,6 +50,7 @@ struct Inner {
     concurrent: OnceLock<Result<ClassEngine>>,
     concurrent_compatibility: String,
     settings: EngineSettings,
+    slots: Arc<Slots>,
     executor: Executor,
     services: Services,
 }
@@ -69,6 +72,7 @@ struct ClassEngine {
 pub struct Loaded {
     entry: Entry,
     pace: Pace,
+    needs: Needs,
 }
 
 impl std::fmt::Debug for Loaded {
@@ -103,7 +107,7 @@ pub struct Run {
     /// Where its effects are gated, counted and witnessed.
     pub effects: Arc<Effects>,
     /// Where its usage can be read when it was given up.
-    pub meter: Arc<Meter>,
+    pub meter: MeterHold,
     /// The tenant's secrets, sealed.
     pub secrets: Secrets,
     /// Where the host's answers are recorded, or in a replay come from.
@@ -150,6 +154,7 @@ impl Engine {
             concurrent_compatibility: settings::compatibility_of(Class::Async)
                 .map_err(|error| ClassEngine::failed(Class::Async, &error))?,
             settings: settings.clone(),
+            slots: Slots::new(settings),
             executor,
             services,
         })))
@@ -174,12 +179,13 @@ impl Engine {
         let class = self.class(class)?;
         let component = load::map(&class.engine, file)
             .map_err(|error| Error::internal(format_args!("artefact does not load: {error:#}")))?;
+        let needs = Needs::of(&component);
         let entry = class
             .linker
             .instantiate_pre(&component)
             .and_then(Entry::of)
             .map_err(|error| Error::internal(format_args!("component does not link: {error:#}")))?;
-        Ok(Arc::new(Loaded { entry, pace: Pace::default() }))
+        Ok(Arc::new(Loaded { entry, pace: Pace::default(), needs }))
     }
 
     /// Runs one call to its end.
@@ -191,7 +197,16 @@ impl Engine {
         // A replay has no world that anything could happen in.
         let is_replay = run.tape.as_ref().is_some_and(|tape| tape.is_replay());
         let services = if is_replay { Services::default() } else { self.0.services.clone() };
-        let work = Box::pin(call::run(Arc::clone(loaded), services, run));
+        let slots = match self.0.slots.take(&tenant, loaded.needs) {
+            Ok(slots) => slots,
+            Err(error) => return Ended { result: Err(error), usage: Usage::default() },
+        };
+        let call = call::run(Arc::clone(loaded), services, run);
+        let work = Box::pin(async move {
+            // For as long as there is a store: it is dropped before.
+            let _slots = slots;
+            call.await
+        });
         self.0.executor.run(&tenant, &loaded.pace, work).await
     }
 
@@ -202,7 +217,12 @@ impl Engine {
     /// As for a call that ended without output.
     pub async fn describe(&self, loaded: &Arc<Loaded>, run: Run) -> Result<Vec<RawDefinition>> {
         let tenant = run.tenant.clone();
-        let work = Box::pin(call::describe(Arc::clone(loaded), self.0.services.clone(), run));
+        let slots = self.0.slots.take(&tenant, loaded.needs)?;
+        let call = call::describe(Arc::clone(loaded), self.0.services.clone(), run);
+        let work = Box::pin(async move {
+            let _slots = slots;
+            call.await
+        });
         // At admission: never on a front-door worker, whatever the tool.
         self.0.executor.run(&tenant, &Pace::default(), work).await
     }

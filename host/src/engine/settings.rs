@@ -70,13 +70,22 @@ pub struct EngineSettings {
     /// Bytes of a slot that stay resident between calls. More is faster (no page faults, no shoot-downs across
     /// threads); it is kept for every slot ever used at once.
     pub slot_resident_bytes: usize,
+    /// Memories that a class's pool has room for; absent: two for each live call. With one, whoever calls next gets the
+    /// very memory that the one before had.
+    pub pool_memories: Option<u32>,
     /// Threads for guests; absent: one per core.
     pub guest_threads: Option<usize>,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { allocator: Allocator::Pooling, live_calls_max: 1_000, slot_resident_bytes: 1 << 20, guest_threads: None }
+        Self {
+            allocator: Allocator::Pooling,
+            live_calls_max: 1_000,
+            slot_resident_bytes: 1 << 20,
+            pool_memories: None,
+            guest_threads: None,
+        }
     }
 }
 
@@ -90,9 +99,9 @@ const HOST_STACK_BYTES: usize = 512 << 10;
 /// Core instances that one component may have in a pool slot: an adapted component has four.
 pub(super) const CORE_INSTANCES_MAX: u32 = 64;
 /// Memories that one component may have.
-const MEMORIES_MAX: u32 = 16;
+pub(super) const MEMORIES_MAX: u32 = 16;
 /// Tables that one component may have.
-const TABLES_MAX: u32 = 32;
+pub(super) const TABLES_MAX: u32 = 32;
 
 /// The configuration of `class`. Everything that an artefact depends on is the same for every [`EngineSettings`], so
 /// that an artefact made in the compiling child loads in the host.
@@ -128,6 +137,16 @@ pub(super) fn host_config(class: Class, settings: &EngineSettings) -> Config {
     config
 }
 
+/// Memories of a class's pool: one component fits, however few calls there may be.
+pub(super) fn total_memories(settings: &EngineSettings) -> u32 {
+    settings.pool_memories.unwrap_or_else(|| settings.live_calls_max.saturating_mul(2).max(MEMORIES_MAX))
+}
+
+/// Tables of the same.
+pub(super) fn total_tables(settings: &EngineSettings) -> u32 {
+    settings.live_calls_max.saturating_mul(4).max(TABLES_MAX)
+}
+
 fn pool(settings: &EngineSettings) -> PoolingAllocationConfig {
     let ceiling = CallLimits::ceiling();
     let live = settings.live_calls_max;
@@ -136,10 +155,10 @@ fn pool(settings: &EngineSettings) -> PoolingAllocationConfig {
         .total_stacks(live)
         // Counters without memory of their own: the limiter bounds each call.
         .total_core_instances(live.saturating_mul(CORE_INSTANCES_MAX))
-        .total_memories(live.saturating_mul(2))
-        .total_tables(live.saturating_mul(4))
+        .total_memories(total_memories(settings))
+        .total_tables(total_tables(settings))
         .max_core_instances_per_component(CORE_INSTANCES_MAX)
-        .max_memories_per_component(MEMORIES_MAX)
+        .max_memories_per_component(MEMORIES_MAX.min(total_memories(settings)))
         .max_tables_per_component(TABLES_MAX)
         .max_memory_size(usize::try_from(ceiling.memory_bytes).unwrap_or(usize::MAX))
         .table_elements(usize::try_from(ceiling.table_elements).unwrap_or(usize::MAX))

@@ -8,7 +8,6 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream, StreamExt};
 use serde::Serialize;
-use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::calls::{given_up, problem};
@@ -29,7 +28,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 struct Watched {
     /// The call runs by itself: a client that reads slowly does not make it wait. Absent once it has ended.
     running: Option<AbortOnDropHandle<Result<Reply, Failed>>>,
-    seen: mpsc::UnboundedReceiver<router::CallEvent>,
+    seen: router::Seen,
     /// What is sent when everything that was seen has been.
     last: Option<wire::CallEvent>,
     /// Known once it is decided.
@@ -41,7 +40,8 @@ struct Watched {
 
 /// Starts the call, and answers with a stream of events once it is decided, or with the problem that it was not.
 pub(super) async fn watch(door: &Door, caller: Caller, request: CallRequest, room: Arc<Room>) -> Response {
-    let (watcher, seen) = mpsc::unbounded_channel();
+    let waits = Arc::clone(&room);
+    let (watcher, seen) = router::watch(move |bytes| waits.keep_more(bytes).is_ok());
     let router = door.router.clone();
     let running = tokio::spawn(async move { router.call(&caller, request, Some(watcher)).await });
     let mut watched = Watched {
@@ -68,7 +68,7 @@ impl Watched {
 
     async fn next(&mut self) -> Option<wire::CallEvent> {
         loop {
-            if let Ok(event) = self.seen.try_recv() {
+            if let Ok(event) = self.seen.try_next() {
                 return Some(self.show(event));
             }
             if let Some(last) = self.last.take() {
@@ -77,7 +77,7 @@ impl Watched {
             let running = self.running.as_mut()?;
             let ended = tokio::select! {
                 biased;
-                Some(event) = self.seen.recv() => return Some(self.show(event)),
+                Some(event) = self.seen.next() => return Some(self.show(event)),
                 ended = running => ended.unwrap_or_else(|panic| Err(Error::internal(panic).into())),
                 () = self.drain.given_up() => Err(Failed { call: self.call, error: given_up() }),
             };

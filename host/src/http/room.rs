@@ -146,9 +146,15 @@ impl Room {
     ///
     /// As for [`Room::take`]. What was asked for was done all the same.
     pub(super) fn keep(&self, bytes: u64) -> Result<()> {
-        if bytes <= SMALL_ANSWER_BYTES {
-            return Ok(());
-        }
+        if bytes <= SMALL_ANSWER_BYTES { Ok(()) } else { self.keep_more(bytes) }
+    }
+
+    /// The same of a part, however small, of an answer that is not small.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Room::keep`].
+    pub(super) fn keep_more(&self, bytes: u64) -> Result<()> {
         let settings = &self.rooms.settings;
         self.hold(
             bytes,

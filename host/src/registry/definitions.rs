@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::inspect::Rejection;
+use super::schema::SchemaCheck;
 use crate::engine::output::{Hints, RawDefinition};
 use crate::id::DefinitionName;
 
@@ -23,8 +24,6 @@ pub const SCHEMA_BYTES_MAX: usize = 64 << 10;
 pub const ALL_BYTES_MAX: usize = 256 << 10;
 /// Levels of objects and lists in a schema.
 pub const SCHEMA_DEPTH_MAX: usize = 32;
-/// A regular expression of a schema, compiled, in bytes.
-pub const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 /// One tool of a component, as it was admitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,17 +140,10 @@ fn schema(what: &str, text: &str) -> Result<Value, String> {
     if depth(&schema) > SCHEMA_DEPTH_MAX {
         return Err(format!("its {what} nests deeper than {SCHEMA_DEPTH_MAX} levels"));
     }
-    match compile(&schema) {
+    match SchemaCheck::of(&schema) {
         Ok(_) => Ok(schema),
-        Err(error) => Err(format!("its {what} is not a JSON Schema (2020-12) that stands by itself: {error:.300}")),
+        Err(why) => Err(format!("its {what} {why}")),
     }
-}
-
-/// What checks values against `schema`. Patterns match in linear time, or not at all; nothing is fetched.
-pub(crate) fn compile(schema: &Value) -> Result<jsonschema::Validator, jsonschema::ValidationError<'static>> {
-    let patterns = jsonschema::PatternOptions::regex().size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX);
-    let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
-    options.offline().with_pattern_options(patterns).build(schema)
 }
 
 /// Levels; the text's size and the parser's own limit bound the recursion.

@@ -55,12 +55,12 @@ pub(super) async fn describe(engine: &Engine, tenant: &TenantId, loaded: &Arc<Lo
         // Always the same, so that the same component describes itself the same.
         frozen_time: SystemTime::UNIX_EPOCH,
         effects: Arc::new(Effects::new(Arc::new(NoEffects))),
-        meter: Arc::new(Meter::default()),
+        meter: Arc::new(Meter::default()).hold(),
         secrets: Arc::default(),
         tape: None,
     };
     engine.describe(loaded, run).await.map_err(|error| match error.code() {
-        Code::Internal | Code::Overloaded => error,
+        Code::Internal | Code::Overloaded | Code::Throttled => error,
         _ => Rejection::because(format!("its describe function failed: {}", error.message())).into(),
     })
 }

@@ -8,8 +8,10 @@ mod confine;
 pub mod definitions;
 mod describe;
 mod inspect;
+mod schema;
 mod signature;
 mod stage;
+mod visits;
 mod words;
 
 use std::fs::File;
@@ -24,6 +26,7 @@ pub use self::asks::{Asking, AsksMore};
 pub use self::confine::{CompileSettings, SelfTest, self_test};
 pub use self::definitions::Definition;
 pub use self::inspect::{Inspection, Rejection, inspect};
+pub use self::schema::SchemaCheck;
 pub use self::signature::{NOTE_BYTES_MAX, PrivateKey, Statement};
 pub use self::stage::{Staged, UploadSettings};
 pub use crate::engine::Kind;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::checks::{Effort, Unchecked};
 use crate::error::{Code, Error, Result};
 use crate::id::DefinitionName;
 use crate::snapshot::ToolDefinition;
@@ -11,22 +12,27 @@ const FAULTS_MAX: usize = 8;
 /// A fault's words, in bytes: they quote what the caller sent.
 const FAULT_BYTES_MAX: usize = 300;
 
+/// That `text` is no longer than it may be.
+pub(super) fn within(text: &str, bytes_max: u64) -> Result<()> {
+    if text.len() as u64 <= bytes_max {
+        return Ok(());
+    }
+    let bytes = text.len();
+    Err(Error::new(
+        Code::LimitExceeded,
+        format!("the arguments have {bytes} bytes: limits.arguments_bytes is {bytes_max}"),
+    )
+    .next("send less in one call, or raise limits.arguments_bytes in the policy")
+    .fact("limit", "arguments_bytes")
+    .fact("maximum", bytes_max)
+    .fact("used", bytes))
+}
+
 /// The arguments in the one spelling that the tool gets and the record has a digest of: what was validated and what the
 /// guest's own parser reads cannot differ.
-pub(super) fn check(tool: &ToolDefinition, text: &str, bytes_max: u64) -> Result<String> {
-    if text.len() as u64 > bytes_max {
-        let bytes = text.len();
-        return Err(Error::new(
-            Code::LimitExceeded,
-            format!("the arguments have {bytes} bytes: limits.arguments_bytes is {bytes_max}"),
-        )
-        .next("send less in one call, or raise limits.arguments_bytes in the policy")
-        .fact("limit", "arguments_bytes")
-        .fact("maximum", bytes_max)
-        .fact("used", bytes));
-    }
+pub(super) fn check(tool: &ToolDefinition, text: &str, effort: Effort) -> Result<String, Unchecked> {
     let value = parse(&tool.definition.name, text)?;
-    fit(tool, &value)?;
+    fit(tool, &value, effort)?;
     Ok(value.to_string())
 }
 
@@ -40,13 +46,31 @@ pub(super) fn parse(tool: &DefinitionName, text: &str) -> Result<Value> {
 }
 
 /// That they are as the tool's schema says.
-pub(super) fn fit(tool: &ToolDefinition, value: &Value) -> Result<()> {
+fn fit(tool: &ToolDefinition, value: &Value, effort: Effort) -> Result<(), Unchecked> {
+    if effort == Effort::Small && !tool.has_arguments() {
+        return Err(Unchecked::TooLarge);
+    }
     let schema = tool.arguments()?;
+    if !schema.can_check(value, effort.visits_max()) {
+        return Err(effort.spent(|visits_max| {
+            Error::new(
+                Code::InvalidArguments,
+                format!("the arguments take more than {visits_max} steps to check against the tool's schema"),
+            )
+            .next("send less in one call, or tell the tool's author that its schema asks for too much")
+            .fact("limit", "schema_visits")
+            .fact("maximum", visits_max)
+        }));
+    }
     if schema.is_valid(value) {
         return Ok(());
     }
-    let faults: Vec<_> = schema.iter_errors(value).take(FAULTS_MAX).map(|error| words(&error)).collect();
-    Err(invalid(&tool.definition.name, &faults))
+    let faults: Vec<_> = match effort {
+        Effort::Small => schema.faults(value).take(FAULTS_MAX).map(|error| words(&error)).collect(),
+        // They are gathered before one is given, each with what it is about.
+        Effort::Large => schema.validate(value).err().iter().map(words).collect(),
+    };
+    Err(invalid(&tool.definition.name, &faults).into())
 }
 
 fn invalid(tool: &DefinitionName, faults: &[String]) -> Error {

@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use semver::Version;
-use tokio::sync::mpsc;
 
+use super::checks::{Checks, Effort, Unchecked};
 use super::payload::Keeper;
 use super::record::Record;
+use super::watch::Watcher;
 use super::{Refused, Router, arguments, digest};
 use crate::audit::entry::{CallDecided, DecidedAccess, Outcome};
 use crate::capability::effects::{EffectUsage, GuestEvent};
 use crate::engine::output::{Content, ToolOutput};
 use crate::engine::{Class, Run, Usage};
 use crate::error::{Code, Error, Result};
-use crate::id::{CallId, Digest, ToolName, ToolRequest};
+use crate::id::{CallId, Digest, TenantId, ToolName, ToolRequest};
 use crate::policy::Clock;
 use crate::snapshot::{Admitted, CallDecision, Caller, Resolved, ToolDefinition};
 
@@ -86,16 +87,21 @@ pub enum CallEvent {
     Guest(GuestEvent),
 }
 
-/// Where a watched call's events go. Unbounded, because the call's own limits bound what is sent.
-pub type Watcher = mpsc::UnboundedSender<CallEvent>;
-
 /// A call that may run: everything that was found out before it started.
 struct Ready {
     id: CallId,
     resolved: Resolved,
     tool: ToolName,
     decision: Arc<CallDecision>,
-    arguments: String,
+    arguments: Arguments,
+}
+
+/// What a call is given.
+enum Arguments {
+    /// As the tool gets it.
+    Checked(String),
+    /// As it was sent: to be checked apart, once there is room for the call.
+    Large(String),
 }
 
 impl Router {
@@ -134,8 +140,14 @@ impl Router {
             }
         };
         let bytes_max = admitted.allowed.limits.arguments_bytes;
-        let checked = arguments::check(&resolved.tool, &request.arguments, bytes_max);
-        let arguments = checked.map_err(|error| refused(error, Some(&tool)))?;
+        arguments::within(&request.arguments, bytes_max).map_err(|error| refused(error, Some(&tool)))?;
+        let text = request.arguments;
+        let arguments = match Checks::on_the_spot(text.len(), |effort| arguments::check(&resolved.tool, &text, effort))
+        {
+            Ok(checked) => Arguments::Checked(checked),
+            Err(Unchecked::TooLarge) => Arguments::Large(text),
+            Err(Unchecked::Fault(error)) => return Err(refused(error, Some(&tool))),
+        };
         Ok(Ready { id, resolved, tool, decision, arguments })
     }
 
@@ -152,6 +164,14 @@ impl Router {
             error
         };
         let pass = inner.admission.enter(&caller.tenant.id).await.map_err(count)?;
+        let arguments = match arguments {
+            Arguments::Checked(checked) => checked,
+            Arguments::Large(text) => {
+                let definition = Arc::clone(&resolved.tool);
+                let check = move |effort| arguments::check(&definition, &text, effort);
+                inner.checks.apart(&caller.tenant.id, check).await.map_err(count)?
+            }
+        };
         let loaded = inner.registry.load(&version.owner, version.component()).await.map_err(count)?;
 
         let frozen_time = now_in_microseconds();
@@ -164,9 +184,7 @@ impl Router {
         if let Some(watcher) = watcher {
             record.durable().await?;
             let (tool, version) = (tool.clone(), version.version.clone());
-            // Nobody may be there to see it any more.
-            let _ =
-                watcher.send(CallEvent::Decided { call: id, tool, version, component: *resolved.version.component() });
+            watcher.show(CallEvent::Decided { call: id, tool, version, component: *resolved.version.component() });
         }
         let run = Run {
             call: id,
@@ -177,12 +195,15 @@ impl Router {
             arguments,
             frozen_time,
             effects: Arc::clone(record.effects()),
-            meter: Arc::clone(record.meter()),
+            meter: record.meter(),
             secrets: Arc::clone(&caller.tenant.secrets),
             tape,
         };
         let ended = inner.engine.run(&loaded, run).await;
-        let mut result = ended.result.and_then(|output| checked_output(&resolved.tool, output));
+        let mut result = match ended.result {
+            Ok(output) => self.checked_output(&caller.tenant.id, &resolved.tool, output).await,
+            Err(error) => Err(error),
+        };
         if let Err(error) = record.keep(result.as_ref().ok()).await {
             result = Err(error);
         }
@@ -194,6 +215,26 @@ impl Router {
         let usage = CallUsage { engine: ended.usage, effects };
         let component = *version.component();
         result.map(|output| Reply { call: id, tool, version: version.version.clone(), component, output, usage })
+    }
+
+    /// The output, if it is what the tool said that it would be.
+    pub(super) async fn checked_output(
+        &self,
+        tenant: &TenantId,
+        tool: &Arc<ToolDefinition>,
+        output: ToolOutput,
+    ) -> Result<ToolOutput> {
+        let json = output.content.iter().map(|content| if let Content::Json(json) = content { json.len() } else { 0 });
+        let bytes = json.sum();
+        match Checks::on_the_spot(bytes, |effort| output_as_described(tool, &output, effort)) {
+            Ok(()) => Ok(output),
+            Err(Unchecked::Fault(error)) => Err(error),
+            Err(Unchecked::TooLarge) => {
+                let tool = Arc::clone(tool);
+                let check = move |effort| output_as_described(&tool, &output, effort).map(|()| output);
+                self.0.checks.apart(tenant, check).await
+            }
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "an entry has as many members")]
@@ -247,11 +288,14 @@ fn now_in_microseconds() -> SystemTime {
 }
 
 /// The output, if it is what the tool said that it would be.
-pub(super) fn checked_output(tool: &ToolDefinition, output: ToolOutput) -> Result<ToolOutput> {
+fn output_as_described(tool: &ToolDefinition, output: &ToolOutput, effort: Effort) -> Result<(), Unchecked> {
     let broken = |what: String| {
         Error::new(Code::ToolFailed, format!("the tool's answer is not what it describes: {what}"))
             .next("tell the tool's author")
     };
+    if effort == Effort::Small && !tool.has_answer() {
+        return Err(Unchecked::TooLarge);
+    }
     let schema = tool.answer()?.filter(|_| !output.is_error);
     let mut found = schema.is_none();
     for content in &output.content {
@@ -264,10 +308,14 @@ pub(super) fn checked_output(tool: &ToolDefinition, output: ToolOutput) -> Resul
             Some(schema) => {
                 let value = serde_json::from_str(json)
                     .map_err(|error| broken(format!("its JSON is not well-formed: {error}")))?;
+                if !schema.can_check(&value, effort.visits_max()) {
+                    let say = |visits_max| broken(format!("checking it takes more than {visits_max} steps"));
+                    return Err(effort.spent(say));
+                }
                 schema.validate(&value).map_err(|error| broken(arguments::words(&error)))?;
                 found = true;
             }
         }
     }
-    if found { Ok(output) } else { Err(broken("it has an output schema and gave no JSON".to_owned())) }
+    if found { Ok(()) } else { Err(broken("it has an output schema and gave no JSON".to_owned()).into()) }
 }

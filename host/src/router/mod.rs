@@ -5,12 +5,14 @@
 
 mod arguments;
 mod call;
+mod checks;
 mod digest;
 mod list;
 mod payload;
 mod record;
 mod refusals;
 mod replay;
+mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,12 +20,15 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
-pub use self::call::{CallEvent, CallRequest, CallUsage, Failed, Reply, Watcher};
+pub use self::call::{CallEvent, CallRequest, CallUsage, Failed, Reply};
 pub use self::list::ListedTool;
 pub use self::payload::{host_calls, output_from_bytes};
 pub use self::replay::{Past, ReplayRequest, Replayed};
+pub use self::watch::{Seen, Watcher, watch};
 
 pub use self::refusals::RefusedRequest;
+
+use self::checks::Checks;
 use self::refusals::{Refusals, Refused};
 use crate::access::{Action, Who};
 use crate::admission::Admission;
@@ -58,6 +63,7 @@ struct Inner {
     store: Store,
     payloads: Payloads,
     quotas: Arc<StorageQuotas>,
+    checks: Checks,
     /// What outlives the request that it belongs to: outcomes of calls that were given up.
     tasks: TaskTracker,
     draining: AtomicBool,
@@ -99,6 +105,7 @@ impl Router {
             store,
             payloads,
             quotas,
+            checks: Checks::default(),
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
             desk: Desk::new(LISTINGS_MAX),

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use tokio_util::task::TaskTracker;
 
-use super::call::{CallEvent, Watcher};
+use super::call::CallEvent;
 use super::payload::Keeper;
+use super::watch::Watcher;
 use crate::admission::Pass;
 use crate::audit::entry::{CallDecided, CallEnded, CapabilityDenied, Mac, Outcome};
 use crate::audit::{Audit, Event, Position};
 use crate::capability::effects::{DeniedUse, EffectUsage, Effects, GuestEvent, Witness};
 use crate::engine::output::ToolOutput;
-use crate::engine::{Meter, Usage};
+use crate::engine::{Meter, MeterHold, Usage};
 use crate::error::{Code, Result};
 use crate::id::{CallId, PrincipalId, TenantId};
 use crate::snapshot::Caller;
@@ -68,8 +69,9 @@ impl Record {
         &self.effects
     }
 
-    pub(super) fn meter(&self) -> &Arc<Meter> {
-        &self.meter
+    /// For the call, which is waited for from then on.
+    pub(super) fn meter(&self) -> MeterHold {
+        self.meter.hold()
     }
 
     /// Waits until the decision is on disk.
@@ -176,8 +178,7 @@ impl Witness for Entries {
 
     fn event(&self, event: GuestEvent) {
         if let Some(watcher) = &self.watcher {
-            // Whoever watched may have left; the call is about to be given up then.
-            let _ = watcher.send(CallEvent::Guest(event));
+            watcher.show(CallEvent::Guest(event));
         }
     }
 }

@@ -132,14 +132,17 @@ impl Router {
             // Where the clock was not frozen, what it showed is on the tape.
             frozen_time: decided.frozen_time.unwrap_or(UNIX_EPOCH),
             effects: Arc::new(Effects::new(Arc::new(Nobody))),
-            meter: Arc::new(Meter::default()),
+            meter: Arc::new(Meter::default()).hold(),
             // It sends nothing.
             secrets: Arc::default(),
             tape: Some(Arc::clone(&tape)),
         };
         let ended = inner.engine.run(&loaded, run).await;
         tape.settle().await;
-        let result = ended.result.and_then(|output| super::call::checked_output(&resolved.tool, output));
+        let result = match ended.result {
+            Ok(output) => self.checked_output(&caller.tenant.id, &resolved.tool, output).await,
+            Err(error) => Err(error),
+        };
         let (outcome, result) = match &result {
             Ok(output) => (Outcome::Ok, Some(digest::output(&caller.tenant.digest_key, output).0)),
             Err(error) => (Outcome::Failed(error.code()), None),

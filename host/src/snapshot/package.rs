@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::id::{DefinitionName, Digest, PackageName, PackageRef, TenantId, VersionRequest};
 use crate::policy::{LimitsPatch, Needs, Subject};
-use crate::registry::{Admission, Asking, AsksMore, Definition, definitions};
+use crate::registry::{Admission, Asking, AsksMore, Definition, SchemaCheck};
 
 /// Packages of one owner, by name.
 pub type Packages = BTreeMap<PackageName, Arc<Package>>;
@@ -117,11 +117,21 @@ pub struct ToolDefinition {
     answer: OnceLock<Check>,
 }
 
-type Check = std::result::Result<Box<jsonschema::Validator>, String>;
+type Check = std::result::Result<Box<SchemaCheck>, String>;
 
 impl ToolDefinition {
     pub(super) fn new(definition: Definition) -> Self {
         Self { definition, arguments: OnceLock::new(), answer: OnceLock::new() }
+    }
+
+    /// Whether [`ToolDefinition::arguments`] compiles nothing any more, which may take long.
+    pub fn has_arguments(&self) -> bool {
+        self.arguments.get().is_some()
+    }
+
+    /// The same of [`ToolDefinition::answer`].
+    pub fn has_answer(&self) -> bool {
+        self.definition.output_schema.is_none() || self.answer.get().is_some()
     }
 
     /// What checks arguments.
@@ -129,7 +139,7 @@ impl ToolDefinition {
     /// # Errors
     ///
     /// `internal`: the schema compiled when it was admitted.
-    pub fn arguments(&self) -> Result<&jsonschema::Validator> {
+    pub fn arguments(&self) -> Result<&SchemaCheck> {
         compiled(&self.arguments, &self.definition.input_schema)
     }
 
@@ -138,12 +148,11 @@ impl ToolDefinition {
     /// # Errors
     ///
     /// `internal`: the schema compiled when it was admitted.
-    pub fn answer(&self) -> Result<Option<&jsonschema::Validator>> {
+    pub fn answer(&self) -> Result<Option<&SchemaCheck>> {
         self.definition.output_schema.as_ref().map(|schema| compiled(&self.answer, schema)).transpose()
     }
 }
 
-fn compiled<'a>(check: &'a OnceLock<Check>, schema: &Value) -> Result<&'a jsonschema::Validator> {
-    let compile = || definitions::compile(schema).map(Box::new).map_err(|error| error.to_string());
-    check.get_or_init(compile).as_deref().map_err(Error::internal)
+fn compiled<'a>(check: &'a OnceLock<Check>, schema: &Value) -> Result<&'a SchemaCheck> {
+    check.get_or_init(|| SchemaCheck::of(schema).map(Box::new)).as_deref().map_err(Error::internal)
 }

@@ -1,9 +1,10 @@
 //! Buckets of tenants, for `wasi:keyvalue`. A file of its own, so that tools do not wait behind administration.
 //!
-//! Reads run beside each other. Writes go through one task, which puts all that wait into one transaction, each under
-//! a savepoint of its own: many tools share one sync, and a write that is refused takes back only itself. A write is
-//! durable once it is answered.
+//! Reads run beside each other. Writes go through one task, which puts many that wait into one transaction, each under
+//! a savepoint of its own: many tools share one sync, and a write that is refused takes back only itself. Tenants are
+//! served in turn. A write is durable once it is answered.
 
+mod queue;
 mod write;
 
 #[cfg(test)]
@@ -14,7 +15,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
 
-use self::write::{Write, Writer};
+use self::queue::Writer;
+use self::write::Write;
 use super::{failed, sqlite};
 use crate::error::Result;
 use crate::id::TenantId;
@@ -95,15 +97,6 @@ pub struct Versioned {
     pub version: u64,
 }
 
-/// What a bucket holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct BucketUsage {
-    /// Keys and values together.
-    pub bytes: u64,
-    /// Keys.
-    pub keys: u64,
-}
-
 /// Every tenant's buckets. Cheap to clone. A bucket that was never written to is empty.
 #[derive(Debug, Clone)]
 pub struct KvStore {
@@ -151,18 +144,6 @@ impl KvStore {
         Ok(query.fetch_optional(&self.readers).await?.map(i64::cast_unsigned))
     }
 
-    /// The values of `keys`, in their order, all as they were at one moment.
-    pub async fn get_many(&self, bucket: &Bucket, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, KvError> {
-        let mut reading = self.readers.begin().await?;
-        let mut values = Vec::with_capacity(keys.len());
-        for key in keys {
-            let query = sqlx::query_scalar(in_bucket!("select value from items where", "and key = ?"));
-            let query = query.bind(bucket.tenant.as_str()).bind(&bucket.name).bind(key);
-            values.push(query.fetch_optional(&mut *reading).await?);
-        }
-        Ok(values)
-    }
-
     /// Whether there is such a key.
     pub async fn exists(&self, bucket: &Bucket, key: &str) -> Result<bool, KvError> {
         let query = sqlx::query_scalar::<_, i64>(in_bucket!("select 1 from items where", "and key = ?"));
@@ -186,36 +167,12 @@ impl KvStore {
         Ok(KeyPage { keys: rows.into_iter().map(|(key, _)| key).collect(), cursor })
     }
 
-    /// What the bucket holds.
-    pub async fn usage(&self, bucket: &Bucket) -> Result<BucketUsage, KvError> {
-        let query = sqlx::query_as::<_, (i64, i64)>("select bytes, keys from buckets where tenant = ? and name = ?");
-        let row = query.bind(bucket.tenant.as_str()).bind(&bucket.name).fetch_optional(&self.readers).await?;
-        let (bytes, keys) = row.unwrap_or_default();
-        Ok(BucketUsage { bytes: bytes.cast_unsigned(), keys: keys.cast_unsigned() })
-    }
-
-    /// Sets `key`.
-    ///
-    /// # Errors
-    /// [`KvError::Quota`] or [`KvError::Store`].
-    pub async fn set(&self, bucket: &Bucket, key: String, value: Vec<u8>) -> Result<(), KvError> {
-        self.set_many(bucket, vec![(key, value)]).await
-    }
-
     /// Sets every pair, in their order, or none.
     ///
     /// # Errors
     /// [`KvError::Quota`] or [`KvError::Store`].
     pub async fn set_many(&self, bucket: &Bucket, pairs: Vec<(String, Vec<u8>)>) -> Result<(), KvError> {
         self.writer.write(bucket, Write::Set(pairs)).await.map(drop)
-    }
-
-    /// Deletes `key` if it is there.
-    ///
-    /// # Errors
-    /// [`KvError::Store`].
-    pub async fn delete(&self, bucket: &Bucket, key: String) -> Result<(), KvError> {
-        self.delete_many(bucket, vec![key]).await
     }
 
     /// Deletes those of `keys` that are there, all or none.

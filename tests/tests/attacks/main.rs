@@ -3,11 +3,13 @@
 
 mod bombs;
 mod breaks;
+mod crowds;
 mod egress;
 mod forgery;
 mod outside;
 mod page;
 mod reach;
+mod schemas;
 mod secrets;
 mod spin;
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::folder::OpenHow;
 use super::mount::Mount;
-use super::space::{Quota, Space, Turn, blocking};
+use super::space::{Quota, Space, Turn};
 use super::{Fault, Handle, Metadata};
 use crate::uses::Touch;
 
@@ -116,18 +116,20 @@ impl OpenFile {
             return Ok(Vec::new());
         }
         let held = Arc::clone(&self.held);
-        blocking(move || {
-            let mut bytes = vec![0; count];
-            let read = loop {
-                match held.file.read_at(&mut bytes, offset) {
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                    done => break done?,
-                }
-            };
-            bytes.truncate(read);
-            Ok(bytes)
-        })
-        .await
+        self.held
+            .space
+            .blocking(move || {
+                let mut bytes = vec![0; count];
+                let read = loop {
+                    match held.file.read_at(&mut bytes, offset) {
+                        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                        done => break done?,
+                    }
+                };
+                bytes.truncate(read);
+                Ok(bytes)
+            })
+            .await
     }
 
     /// Writes all of `bytes` at `offset`, at the end without one, or nothing.
@@ -141,26 +143,28 @@ impl OpenFile {
         }
         let turn = self.held.space.turn().await;
         let (file, quota) = (self.clone(), self.mount.quota());
-        blocking(move || {
-            let held = &file.held;
-            let before = held.bytes()?;
-            let offset = offset.unwrap_or(before);
-            let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= FILE_BYTES_MAX);
-            let end = end.ok_or(Fault::FileTooLarge)?;
-            if bytes.is_empty() {
-                return Ok(0);
-            }
-            let reserved = end.saturating_sub(before);
-            held.space.grow(&turn, reserved, &quota)?;
-            let written = held.file.write_all_at(&bytes, offset);
-            // After an error a part of it may be there.
-            let after = if written.is_ok() { end.max(before) } else { held.bytes().unwrap_or(end.max(before)) };
-            held.space.shrink(&turn, reserved.saturating_sub(after.saturating_sub(before)));
-            written?;
-            file.mount.effects.add_files_bytes_written(bytes.len() as u64);
-            Ok(bytes.len() as u64)
-        })
-        .await
+        self.held
+            .space
+            .blocking(move || {
+                let held = &file.held;
+                let before = held.bytes()?;
+                let offset = offset.unwrap_or(before);
+                let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= FILE_BYTES_MAX);
+                let end = end.ok_or(Fault::FileTooLarge)?;
+                if bytes.is_empty() {
+                    return Ok(0);
+                }
+                let reserved = end.saturating_sub(before);
+                held.space.grow(&turn, reserved, &quota)?;
+                let written = held.file.write_all_at(&bytes, offset);
+                // After an error a part of it may be there.
+                let after = if written.is_ok() { end.max(before) } else { held.bytes().unwrap_or(end.max(before)) };
+                held.space.shrink(&turn, reserved.saturating_sub(after.saturating_sub(before)));
+                written?;
+                file.mount.effects.add_files_bytes_written(bytes.len() as u64);
+                Ok(bytes.len() as u64)
+            })
+            .await
     }
 
     /// Cuts it to `bytes`, or makes it that long with zeroes, which count like any other bytes.
@@ -174,7 +178,7 @@ impl OpenFile {
         }
         let turn = self.held.space.turn().await;
         let (file, quota) = (self.clone(), self.mount.quota());
-        blocking(move || file.resize(&turn, &quota, bytes)).await
+        self.held.space.blocking(move || file.resize(&turn, &quota, bytes)).await
     }
 
     pub(super) fn resize(&self, turn: &Turn, quota: &Quota, bytes: u64) -> Result<(), Fault> {
@@ -215,7 +219,7 @@ impl OpenFile {
             self.mount.used(Touch::Write);
             let times = timestamps(accessed, modified)?;
             let held = Arc::clone(&self.held);
-            blocking(move || Ok(futimens(&held.file, &times)?)).await
+            self.held.space.blocking(move || Ok(futimens(&held.file, &times)?)).await
         };
         self.mount.witness("set times", set.await)
     }
@@ -230,11 +234,13 @@ impl OpenFile {
             return Ok(());
         }
         let held = Arc::clone(&self.held);
-        blocking(move || {
-            if metadata { held.file.sync_all() } else { held.file.sync_data() }?;
-            Ok(())
-        })
-        .await
+        self.held
+            .space
+            .blocking(move || {
+                if metadata { held.file.sync_all() } else { held.file.sync_data() }?;
+                Ok(())
+            })
+            .await
     }
 }
 

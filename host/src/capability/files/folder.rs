@@ -12,7 +12,6 @@ use super::change::{Change, Spot};
 use super::file::{NewTime, timestamps};
 use super::mount::{Mount, Opened};
 use super::path::Path;
-use super::space::blocking;
 use super::{Fault, Handle, Kind, Metadata, Node};
 use crate::uses::Touch;
 
@@ -241,7 +240,8 @@ impl Folder {
     pub async fn list(&self) -> Result<Listing, Fault> {
         let handle = self.mount.handles.take()?;
         let entries = self.with(Touch::Read, Path::read(".")?, |spot| Ok(spot.folder.entries()?)).await?;
-        Ok(Listing { entries: Some(entries), ready: VecDeque::new(), _handle: handle })
+        let opened = self.mount.opened(Touch::Read).await?;
+        Ok(Listing { opened, entries: Some(entries), ready: VecDeque::new(), _handle: handle })
     }
 
     fn folder(&self, opened: &Opened) -> Arc<Dir> {
@@ -255,8 +255,9 @@ impl Folder {
         path: Path,
         work: impl FnOnce(&Spot) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let folder = self.folder(&*self.mount.opened(access).await?);
-        blocking(move || work(&Spot::find(&folder, path)?)).await
+        let opened = self.mount.opened(access).await?;
+        let folder = self.folder(&opened);
+        opened.space.blocking(move || work(&Spot::find(&folder, path)?)).await
     }
 
     /// Does `work` where `path` leads, in the volume's turn.
@@ -269,8 +270,9 @@ impl Folder {
         let opened = self.mount.opened(access).await?;
         let folder = self.folder(&opened);
         let turn = opened.space.turn().await;
+        let space = Arc::clone(&opened.space);
         let change = Change { mount: Arc::clone(&self.mount), quota: self.mount.quota(), opened, turn };
-        blocking(move || work(&change, Spot::find(&folder, path)?)).await
+        space.blocking(move || work(&change, Spot::find(&folder, path)?)).await
     }
 }
 
@@ -285,6 +287,7 @@ pub struct Entry {
 
 /// What is in a folder, read as it is asked for. Counts as something open.
 pub struct Listing {
+    opened: Arc<Opened>,
     entries: Option<ReadDir>,
     ready: VecDeque<Entry>,
     _handle: Handle,
@@ -306,7 +309,7 @@ impl Listing {
     pub async fn next(&mut self) -> Result<Option<Entry>, Fault> {
         while self.ready.is_empty() {
             let Some(mut entries) = self.entries.take() else { return Ok(None) };
-            let (read, rest) = blocking(move || {
+            let read = move || {
                 let mut read = VecDeque::new();
                 for entry in entries.by_ref().take(LISTED_AT_ONCE) {
                     let entry = entry?;
@@ -319,8 +322,8 @@ impl Listing {
                     read.extend(entry.file_name().into_string().ok().map(|name| Entry { kind, name }));
                 }
                 Ok((read, entries))
-            })
-            .await?;
+            };
+            let (read, rest) = self.opened.space.blocking(read).await?;
             if !read.is_empty() {
                 self.entries = Some(rest);
             }

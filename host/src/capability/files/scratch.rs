@@ -10,7 +10,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
 use super::Fault;
-use super::space::{Files, Space, blocking, failed};
+use super::space::{Files, Space, failed};
 use crate::id::TenantId;
 
 /// A scratch folder on the disk. Dropping it removes it, on a thread that may wait for the disk.
@@ -31,7 +31,14 @@ impl Drop for Scratch {
             space.let_go();
         };
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(remove)),
+            Ok(runtime) => {
+                let space = Arc::clone(&self.space);
+                let remove = move || {
+                    remove();
+                    Ok(())
+                };
+                drop(runtime.spawn(async move { space.blocking(remove).await }));
+            }
             Err(_) => remove(),
         }
     }
@@ -42,8 +49,8 @@ impl Files {
     pub(super) async fn scratch(&self, tenant: &TenantId) -> Result<(Arc<Space>, Dir, Scratch), Fault> {
         let space = self.space_of_call(tenant);
         self.measure(tenant, &space).await?;
-        let volumes = self.volumes().clone();
-        blocking(move || {
+        let (volumes, own) = (self.volumes().clone(), Arc::clone(&space));
+        own.blocking(move || {
             let path = volumes.make_scratch().map_err(|error| failed(&error))?;
             let scratch = Scratch { path, space: Arc::clone(&space) };
             let folder = Dir::open_ambient_dir(&scratch.path, ambient_authority())?;

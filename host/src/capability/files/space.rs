@@ -15,6 +15,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use parking_lot::Mutex;
 use rustix::fs::Stat;
+use tokio::sync::Semaphore;
 
 use super::Fault;
 use crate::capability::StorageQuotas;
@@ -23,6 +24,9 @@ use crate::storage::{Volume, Volumes};
 
 /// Volumes whose counts are kept although nobody uses them. What goes is measured again when it is next used.
 const IDLE_MAX: usize = 10_000;
+/// Threads that wait for the disk on a tenant's behalf at once: a slow disk, or one that is told to sync again and again,
+/// keeps the tenant's own calls waiting, and leaves others the threads that all of the host has.
+pub(super) const TENANT_THREADS_MAX: usize = 32;
 
 /// Every tenant's volumes, as calls use them. Cheap to clone; the one place through which they are changed.
 #[derive(Debug, Clone)]
@@ -42,11 +46,19 @@ struct Known {
 }
 
 /// What all of a tenant's volumes hold.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct TenantSpace {
     bytes: AtomicU64,
     measured: AtomicBool,
     turn: Arc<tokio::sync::Mutex<()>>,
+    threads: Arc<Semaphore>,
+}
+
+impl Default for TenantSpace {
+    fn default() -> Self {
+        let threads = Arc::new(Semaphore::new(TENANT_THREADS_MAX));
+        Self { bytes: AtomicU64::new(0), measured: AtomicBool::new(false), turn: Arc::default(), threads }
+    }
 }
 
 /// What one volume holds, and whose turn it is.
@@ -85,21 +97,6 @@ pub(super) struct Quota {
     pub(super) tenant_bytes_max: u64,
 }
 
-/// Runs what may wait for the disk on a thread that may wait.
-pub(super) async fn blocking<T, F>(work: F) -> Result<T, Fault>
-where
-    T: Send + 'static,
-    F: FnOnce() -> Result<T, Fault> + Send + 'static,
-{
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => {
-            tracing::error!(%error, "an operation on a volume broke down");
-            Err(Fault::Io)
-        }
-    }
-}
-
 impl Files {
     /// The volumes in `volumes`, a tenant's together within `quotas`.
     pub fn new(volumes: Volumes, quotas: Arc<StorageQuotas>) -> Self {
@@ -116,8 +113,8 @@ impl Files {
         let space = self.space(tenant, &volume);
         let turn = space.turn().await;
         let whole = Arc::clone(&space.tenant.turn).lock_owned().await;
-        let (shared, tenant) = (Arc::clone(&self.0), tenant.clone());
-        blocking(move || {
+        let (shared, tenant, own) = (Arc::clone(&self.0), tenant.clone(), Arc::clone(&space.tenant));
+        own.blocking(move || {
             let volumes = &shared.volumes;
             space.tenant.measure(volumes, &tenant)?;
             let path = volumes.open(&tenant, &volume).map_err(|error| failed(&error))?;
@@ -136,8 +133,9 @@ impl Files {
     /// Measures what all of the tenant's volumes hold, where that was not done.
     pub(super) async fn measure(&self, tenant: &TenantId, space: &Arc<Space>) -> Result<(), Fault> {
         let whole = Arc::clone(&space.tenant.turn).lock_owned().await;
-        let (shared, tenant, space) = (Arc::clone(&self.0), tenant.clone(), Arc::clone(space));
-        blocking(move || {
+        let (shared, tenant, own) = (Arc::clone(&self.0), tenant.clone(), Arc::clone(&space.tenant));
+        let space = Arc::clone(space);
+        own.blocking(move || {
             space.tenant.measure(&shared.volumes, &tenant)?;
             drop(whole);
             Ok(())
@@ -176,6 +174,27 @@ impl Files {
 }
 
 impl TenantSpace {
+    /// Runs what may wait for the disk on a thread that may wait. One that was begun keeps its place until it is done,
+    /// also when nobody waits for it any more.
+    async fn blocking<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T, Fault> + Send + 'static,
+    {
+        let thread = Arc::clone(&self.threads).acquire_owned().await.map_err(|error| failed(&error))?;
+        let work = move || {
+            let _thread = thread;
+            work()
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::error!(%error, "an operation on a volume broke down");
+                Err(Fault::Io)
+            }
+        }
+    }
+
     /// Whoever calls this has its turn.
     fn measure(&self, volumes: &Volumes, tenant: &TenantId) -> Result<(), Fault> {
         if !self.measured.load(Ordering::Relaxed) {
@@ -193,6 +212,15 @@ pub(super) fn failed(error: &dyn std::fmt::Display) -> Fault {
 }
 
 impl Space {
+    /// Runs what may wait for the disk, as one of its tenant's.
+    pub(super) async fn blocking<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T, Fault> + Send + 'static,
+    {
+        self.tenant.blocking(work).await
+    }
+
     /// Waits for the turn to change the volume.
     pub(super) async fn turn(&self) -> Turn {
         Turn(Arc::clone(&self.turn).lock_owned().await)

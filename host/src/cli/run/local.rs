@@ -19,7 +19,7 @@ use crate::id::{TenantId, ToolRequest};
 use crate::identity::Scope;
 use crate::policy::Explanation;
 use crate::registry::Definition;
-use crate::router::{CallEvent, CallRequest};
+use crate::router::{self, CallEvent, CallRequest};
 use crate::snapshot::Caller;
 use crate::storage::DataFolder;
 
@@ -95,7 +95,8 @@ impl Local {
         arguments: &Value,
         show: impl Fn(CallEvent),
     ) -> Result<wire::CallResult> {
-        let (watcher, mut events) = tokio::sync::mpsc::unbounded_channel();
+        // Nobody else is here to need the room.
+        let (watcher, mut events) = router::watch(|_| true);
         let caller = self.caller()?;
         let request = CallRequest { tool, arguments: arguments.to_string() };
         let mut call = std::pin::pin!(self.host.router.call(&caller, request, Some(watcher)));
@@ -103,11 +104,11 @@ impl Local {
             tokio::select! {
                 // What was seen before the end is shown before the end.
                 biased;
-                Some(event) = events.recv() => show(event),
+                Some(event) = events.next() => show(event),
                 reply = &mut call => break reply,
             }
         };
-        while let Ok(event) = events.try_recv() {
+        while let Ok(event) = events.try_next() {
             show(event);
         }
         match reply {

@@ -33,7 +33,7 @@ impl Pace {
         u128::from(self.0.load(Ordering::Relaxed)) < QUICK.as_nanos()
     }
 
-    /// Moves an eighth of the way to the slice just seen; the first one counts whole, and so does one that is far off.
+    /// Moves an eighth of the way to the slice just seen; the first one counts whole.
     pub(super) fn observe(&self, slice: Duration) {
         let slice = u32::try_from(slice.as_nanos()).unwrap_or(u32::MAX - 1);
         let before = self.0.load(Ordering::Relaxed);

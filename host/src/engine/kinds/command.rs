@@ -11,9 +11,9 @@ use wasmtime_wasi::{p2, p3};
 use super::Answered;
 use crate::capability::stdio::{Program, Start};
 use crate::engine::Run;
-use crate::engine::output::{Content, RawDefinition, ToolOutput};
+use crate::engine::output::RawDefinition;
 use crate::engine::state::State;
-use crate::error::{Code, Error};
+use crate::error::Error;
 
 /// What every program is to an agent. It says nothing of itself.
 pub fn definition() -> RawDefinition {
@@ -134,7 +134,7 @@ impl Command {
                 None => return Err(error),
             },
         };
-        Ok(answer(exit_code, printed.take()))
+        answer(exit_code, printed.take(), run)
     }
 }
 
@@ -152,10 +152,9 @@ fn start(run: &Run) -> Result<Start, Error> {
     Ok(Start { arguments, input })
 }
 
-fn answer(exit_code: u8, [stdout, stderr]: [Vec<u8>; 2]) -> Answered {
+fn answer(exit_code: u8, [stdout, stderr]: [Vec<u8>; 2], run: &Run) -> wasmtime::Result<Answered> {
     let (stdout, stdout_base64) = super::text_or_bytes(stdout);
     let (stderr, stderr_base64) = super::text_or_bytes(stderr);
     let answer = Answer { exit_code, stdout, stdout_base64, stderr, stderr_base64 };
-    let json = serde_json::to_string(&answer).map_err(|error| Error::new(Code::Internal, error.to_string()))?;
-    Ok(ToolOutput { content: vec![Content::Json(json)], is_error: exit_code != 0 })
+    super::spelt(&answer, exit_code != 0, run)
 }

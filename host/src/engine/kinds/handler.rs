@@ -22,7 +22,7 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 use super::Answered;
 use crate::capability::effects::Stop;
 use crate::engine::Run;
-use crate::engine::output::{Content, RawDefinition, ToolOutput};
+use crate::engine::output::RawDefinition;
 use crate::engine::state::State;
 use crate::error::{Code, Error};
 
@@ -143,7 +143,10 @@ impl Handler {
             Self::P2(pre) => handle(pre, store, request, run.limits.result_bytes).await?,
             Self::P3(pre) => handle_3(pre, store, request, run.limits.result_bytes).await?,
         };
-        Ok(response.and_then(|response| if has_body { complete(response) } else { Ok(response) }).and_then(answer))
+        match response.and_then(|response| if has_body { complete(response) } else { Ok(response) }) {
+            Ok(whole) => answer(whole, run),
+            Err(error) => Ok(Err(error)),
+        }
     }
 }
 
@@ -320,7 +323,7 @@ fn request(run: &Run) -> Result<Request<Full<Bytes>>, Error> {
     Ok(request)
 }
 
-fn answer(response: Whole) -> Answered {
+fn answer(response: Whole, run: &Run) -> wasmtime::Result<Answered> {
     let (head, body) = response.into_parts();
     let mut headers = BTreeMap::<String, Values>::new();
     for name in head.headers.keys() {
@@ -333,6 +336,5 @@ fn answer(response: Whole) -> Answered {
     let status = head.status.as_u16();
     let (body, body_base64) = super::text_or_bytes(body);
     let answer = Answer { status, headers, body, body_base64 };
-    let json = serde_json::to_string(&answer).map_err(Error::internal)?;
-    Ok(ToolOutput { content: vec![Content::Json(json)], is_error: status >= 400 })
+    super::spelt(&answer, status >= 400, run)
 }

@@ -23,9 +23,11 @@ use self::command::Command;
 use self::functions::Functions;
 use self::handler::Handler;
 use super::Run;
-use super::output::ToolOutput;
+use super::output::{Content, ToolOutput};
 use super::state::State;
+use super::typed;
 use crate::capability::bindings::NativePre;
+use crate::capability::effects::Stop;
 use crate::error::{Code, Error};
 
 /// How a component's exports become tools.
@@ -147,6 +149,16 @@ fn text_or_bytes(bytes: Vec<u8>) -> (Option<String>, Option<String>) {
     match String::from_utf8(bytes) {
         Ok(text) => (Some(text), None),
         Err(error) => (None, Some(STANDARD.encode(error.as_bytes()))),
+    }
+}
+
+/// An answer of a kind that the host puts into words itself: spelt no further than a result may be long.
+fn spelt(answer: &impl Serialize, is_error: bool, run: &Run) -> wasmtime::Result<Answered> {
+    let limit = run.limits.result_bytes;
+    match typed::spell(answer, limit) {
+        Ok(Some(json)) => Ok(Ok(ToolOutput { content: vec![Content::Json(json)], is_error })),
+        Ok(None) => Err(Stop::LimitExceeded { which: "result_bytes", limit }.into()),
+        Err(error) => Ok(Err(Error::internal(error))),
     }
 }
 

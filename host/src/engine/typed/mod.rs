@@ -12,7 +12,7 @@ mod tests;
 mod write;
 
 pub use self::read::{Misfit, read};
-pub use self::write::{Bounded, write};
+pub use self::write::{Bounded, spell, write};
 
 pub(super) use self::of_engine::signature;
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use wasmtime::component::Val;
 
 use super::*;
-use crate::registry::definitions::compile;
+use crate::registry::SchemaCheck;
 
 const ROOM: u64 = 1 << 20;
 
@@ -172,13 +172,13 @@ proptest! {
         let json = written(&shape, &value);
         prop_assert_eq!(read_one(&shape, &json), Ok(value), "{} as {}", shape, json);
         let schema = schema::of(&shape);
-        prop_assert!(compile(&schema).unwrap().is_valid(&json), "{json} of {schema}");
+        prop_assert!(SchemaCheck::of(&schema).unwrap().is_valid(&json), "{json} of {schema}");
     }
 
     /// What is no value says where it is none, and what the schema refuses is not read; neither panics.
     #[test]
     fn hostile_json_is_read_or_refused_with_its_place(shape in shapes(), json in hostile()) {
-        let schema = compile(&schema::of(&shape)).unwrap();
+        let schema = SchemaCheck::of(&schema::of(&shape)).unwrap();
         match read_one(&shape, &json) {
             Ok(value) => {
                 prop_assert!(schema.is_valid(&json), "{json} was read as {value:?} of {shape}");

@@ -37,18 +37,23 @@ impl Write for Bounded {
     }
 }
 
+/// Any `value` as JSON; `None` when it takes more than `bytes_max`.
+pub fn spell(value: &impl Serialize, bytes_max: u64) -> serde_json::Result<Option<String>> {
+    let mut room = Bounded::new(bytes_max);
+    match serde_json::to_writer(&mut room, value) {
+        Ok(()) => String::from_utf8(room.bytes).map(Some).map_err(serde::ser::Error::custom),
+        Err(error) if error.io_error_kind() == Some(io::ErrorKind::FileTooLarge) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// `value`, which is of the type of `shape`, as JSON.
 ///
 /// # Errors
 ///
 /// `None` when it takes more than `bytes_max`; a text when the value is of another type.
 pub fn write(shape: &Shape, value: &Val, bytes_max: u64) -> Result<Option<String>, String> {
-    let mut room = Bounded::new(bytes_max);
-    match serde_json::to_writer(&mut room, &Typed { shape, value }) {
-        Ok(()) => String::from_utf8(room.bytes).map(Some).map_err(|error| error.to_string()),
-        Err(error) if error.io_error_kind() == Some(io::ErrorKind::FileTooLarge) => Ok(None),
-        Err(error) => Err(error.to_string()),
-    }
+    spell(&Typed { shape, value }, bytes_max).map_err(|error| error.to_string())
 }
 
 #[derive(Clone, Copy)]

@@ -1,6 +1,8 @@
 //! What a recorded call ran with: from the record, from the texts of the policies that were in force then, and from what
 //! was kept of its payload.
 
+use std::sync::Arc;
+
 use crate::audit::entry::{CallDecided, CallEnded, DecidedLimits, Event, Mac};
 use crate::capability::tape::Recording;
 use crate::engine::Class;
@@ -150,7 +152,9 @@ impl Router {
             return Ok(Err(Verdict::differs("the arguments' digest", was, is)));
         }
         // The call's own version took them; another one may not.
-        if arguments::fit(&resolved.tool, &arguments).is_err() {
+        let (definition, spelt) = (Arc::clone(&resolved.tool), text.clone());
+        let check = move |effort| arguments::check(&definition, &spelt, effort);
+        if self.0.checks.apart(&tenant.id, check).await.is_err() {
             return Ok(Err(Verdict::differs("the outcome", past.ended.outcome, Code::InvalidArguments)));
         }
         let recording = match piece(PayloadKind::Recording) {

@@ -1,10 +1,38 @@
 //! Buckets at their limits, under concurrency, across tenants, and after reopening.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::join_all;
 
 use super::*;
+
+/// What a bucket holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct BucketUsage {
+    /// Keys and values together.
+    bytes: u64,
+    keys: u64,
+}
+
+/// One at a time, for tests.
+impl KvStore {
+    async fn usage(&self, bucket: &Bucket) -> Result<BucketUsage, KvError> {
+        let query = sqlx::query_as::<_, (i64, i64)>("select bytes, keys from buckets where tenant = ? and name = ?");
+        let row = query.bind(bucket.tenant.as_str()).bind(&bucket.name).fetch_optional(&self.readers).await?;
+        let (bytes, keys) = row.unwrap_or_default();
+        Ok(BucketUsage { bytes: bytes.cast_unsigned(), keys: keys.cast_unsigned() })
+    }
+
+    async fn set(&self, bucket: &Bucket, key: String, value: Vec<u8>) -> Result<(), KvError> {
+        self.set_many(bucket, vec![(key, value)]).await
+    }
+
+    async fn delete(&self, bucket: &Bucket, key: String) -> Result<(), KvError> {
+        self.delete_many(bucket, vec![key]).await
+    }
+}
 
 async fn store() -> (tempfile::TempDir, KvStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -46,9 +74,9 @@ async fn values_read_back_with_growing_versions_and_after_reopening() {
     assert!(store.get_versioned(&a, "k").await.unwrap().unwrap().version > three.version);
     drop(store);
     let store = KvStore::open(&folder.path().join("kv.db")).await.unwrap();
-    let keys = ["k".to_owned(), "none".into(), "e".into()];
-    let values = store.get_many(&a, &keys).await.unwrap();
-    assert_eq!(values, [Some(b"four".to_vec()), None, Some(Vec::new())]);
+    for (key, value) in [("k", Some(b"four".to_vec())), ("none", None), ("e", Some(Vec::new()))] {
+        assert_eq!(store.get(&a, key).await.unwrap(), value);
+    }
 }
 
 #[tokio::test]
@@ -221,4 +249,28 @@ async fn a_write_given_up_before_its_turn_never_happens_and_the_next_ones_do() {
     drop(given_up);
     store.set(&a, "k".into(), Vec::new()).await.unwrap();
     assert_eq!(store.list(&a, None).await.unwrap().keys, ["k"]);
+}
+
+/// While one tenant has many large writes waiting, another's single one is done among the first.
+#[tokio::test]
+async fn hostile_flood_of_large_writes_keeps_nobody_else_waiting() {
+    let (_folder, store) = store().await;
+    let (a, b) = (bucket("a", 1 << 30, 1 << 20), bucket("b", 1 << 20, 10));
+    let done = Arc::new(AtomicUsize::new(0));
+    let flood: Vec<_> = (0..20)
+        .map(|turn| {
+            let (store, a, done) = (store.clone(), a.clone(), Arc::clone(&done));
+            tokio::spawn(async move {
+                let pairs = (0..1_000).map(|n| pair(&format!("{turn}-{n}"), "x")).collect();
+                store.set_many(&a, pairs).await.unwrap();
+                done.fetch_add(1, Ordering::SeqCst);
+            })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    store.set(&b, "k".into(), b"v".to_vec()).await.unwrap();
+    let before = done.load(Ordering::SeqCst);
+    assert!(before <= 3, "{before} of another's writes came first");
+    join_all(flood).await.into_iter().for_each(|write| write.unwrap());
+    assert_eq!(store.usage(&a).await.unwrap().keys, 20_000);
 }

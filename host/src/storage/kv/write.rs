@@ -1,15 +1,9 @@
-//! The one task that writes buckets: what waits goes into one transaction and shares its sync.
+//! Writes to buckets, as they are done: many in one transaction, which share its sync.
 
 use sqlx::{Sqlite, SqlitePool, Transaction};
-use tokio::sync::{mpsc, oneshot};
 
 use super::{BUCKETS_MAX, Bucket, KvError};
-use crate::error::{Code, Error, Result};
-
-/// Writes in one transaction: bounds how long the first of them waits for the last.
-const GROUP_MAX: usize = 128;
-/// Writes that wait; behind them, callers wait for a place.
-const WAITING_MAX: usize = 1_024;
+use crate::error::Result;
 
 /// What is to be done to a bucket.
 #[derive(Debug)]
@@ -26,59 +20,21 @@ pub(super) enum Write {
     },
 }
 
-/// A write and who waits for it. The number is the counter's value, or 0.
-struct Job {
-    bucket: Bucket,
-    write: Write,
-    answer: oneshot::Sender<Result<i128, KvError>>,
-}
-
-/// The way to the task, which ends when the last of these goes.
-#[derive(Debug, Clone)]
-pub(super) struct Writer(mpsc::Sender<Job>);
-
-impl Writer {
-    pub(super) fn start(pool: SqlitePool) -> Self {
-        let (sender, jobs) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(run(pool, jobs));
-        Self(sender)
-    }
-
-    pub(super) async fn write(&self, bucket: &Bucket, write: Write) -> Result<i128, KvError> {
-        let stopped = || KvError::Store(Error::new(Code::Unavailable, "the host is stopping").next("try again"));
-        let (answer, answered) = oneshot::channel();
-        self.0.send(Job { bucket: bucket.clone(), write, answer }).await.map_err(|_| stopped())?;
-        answered.await.map_err(|_| stopped())?
-    }
-}
-
-async fn run(pool: SqlitePool, mut jobs: mpsc::Receiver<Job>) {
-    let mut group = Vec::with_capacity(GROUP_MAX);
-    while jobs.recv_many(&mut group, GROUP_MAX).await > 0 {
-        // Who no longer waits was dropped before its write began: it never happened.
-        group.retain(|job| !job.answer.is_closed());
-        let (mut answers, mut results) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
-        let mut writes = Vec::with_capacity(group.len());
-        for job in group.drain(..) {
-            answers.push(job.answer);
-            writes.push((job.bucket, job.write));
-        }
-        let failure = commit(&pool, &writes, &mut results).await.err();
-        for (index, answer) in answers.into_iter().enumerate() {
-            let result = match &failure {
-                Some(failure) => Err(failure.clone()),
-                None => {
-                    results.get(index).cloned().unwrap_or_else(|| Err(KvError::Store(Error::internal("no result"))))
-                }
-            };
-            // Whoever left meanwhile is told nothing; the write stands.
-            let _ = answer.send(result);
+impl Write {
+    /// How much it is to do, in rows; so many bytes of values are as much as one more.
+    pub(super) fn work(&self, row_bytes: usize) -> usize {
+        let value = |value: &[u8]| 1 + value.len() / row_bytes;
+        match self {
+            Self::Set(pairs) => pairs.iter().map(|(_, written)| value(written)).sum(),
+            Self::Delete(keys) => keys.len(),
+            Self::Add(..) => 1,
+            Self::Swap { value: written, .. } => value(written),
         }
     }
 }
 
 /// Does them all in one transaction. An error means that none of them happened.
-async fn commit(
+pub(super) async fn commit(
     pool: &SqlitePool,
     writes: &[(Bucket, Write)],
     results: &mut Vec<Result<i128, KvError>>,

@@ -93,3 +93,45 @@ async fn a_listing_gives_everything_once() {
     let found = names(&root).await;
     assert_eq!(found, (0..300).map(|number| format!("{number:03}")).collect::<Vec<_>>());
 }
+
+/// Jobs of one tenant that wait for a slow disk take a bounded number of threads, and another's go on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_crowd_that_waits_for_the_disk() {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use super::space::TENANT_THREADS_MAX;
+
+    let world = World::new();
+    let (own, other) =
+        (world.files.space_of_call(&"acme".parse().unwrap()), world.files.space_of_call(&"globex".parse().unwrap()));
+    let (waiting, most, over) =
+        (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let crowd: Vec<_> = (0..3 * TENANT_THREADS_MAX)
+        .map(|_| {
+            let (own, waiting, most, over) =
+                (Arc::clone(&own), Arc::clone(&waiting), Arc::clone(&most), Arc::clone(&over));
+            let job = move || {
+                most.fetch_max(waiting.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                while !over.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                waiting.fetch_sub(1, Ordering::SeqCst);
+                Ok(())
+            };
+            tokio::spawn(async move { own.blocking(job).await })
+        })
+        .collect();
+    while waiting.load(Ordering::SeqCst) < TENANT_THREADS_MAX {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Whoever leaves does not make room for another job while its own still waits.
+    crowd[0].abort();
+    let through = tokio::time::timeout(Duration::from_secs(10), other.blocking(|| Ok(()))).await;
+    assert!(through.is_ok_and(|done| done.is_ok()), "another tenant's");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    over.store(true, Ordering::SeqCst);
+    for job in crowd {
+        let _ = job.await;
+    }
+    assert_eq!(most.load(Ordering::SeqCst), TENANT_THREADS_MAX);
+}
