@@ -103,6 +103,12 @@ struct RoomOptions {
     /// Of them, calls of one tenant [default: 256]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     tenant_calls_max: Option<u32>,
+    /// Linear memory that all calls hold together, such as 8GiB [default: half of the machine's]
+    #[arg(long, value_name = "SIZE")]
+    live_memory_bytes_max: Option<bytesize::ByteSize>,
+    /// Of it, what the calls of one tenant hold [default: half of it]
+    #[arg(long, value_name = "SIZE")]
+    tenant_memory_bytes_max: Option<bytesize::ByteSize>,
     /// How long a call waits for room before it is refused [default: 2s]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     call_wait_max: Option<Duration>,
@@ -211,6 +217,11 @@ impl RoomOptions {
         set(&mut host.engine.live_calls_max, self.live_calls_max);
         set(&mut host.admission.live_calls_max, self.live_calls_max);
         set(&mut host.admission.tenant_calls_max, self.tenant_calls_max);
+        if let Some(bytes) = self.live_memory_bytes_max.map(|size| size.as_u64()) {
+            host.engine.live_memory_bytes_max = bytes;
+            host.engine.tenant_memory_bytes_max = bytes / 2;
+        }
+        set(&mut host.engine.tenant_memory_bytes_max, self.tenant_memory_bytes_max.map(|size| size.as_u64()));
         set(&mut host.admission.wait_max, self.call_wait_max);
         host.engine.guest_threads = self.guest_threads.map(usize::from).or(host.engine.guest_threads);
         set(
@@ -304,10 +315,12 @@ mod tests {
         let given = "x --live-calls-max 11 --tenant-calls-max 12 --call-wait-max 13s --guest-threads 14 \
             --allocator on-demand --component-bytes-max 15KiB --compiles-max 16 --compile-time-max 17s \
             --loaded-bytes-max 18MiB --connections-max 19 --address-connections-max 20 --drain-time-max 21s \
-            --segment-bytes 22MiB";
+            --segment-bytes 22MiB --live-memory-bytes-max 23GiB --tenant-memory-bytes-max 24MiB";
         let (host, server) = Alone::parse_from(given.split_whitespace()).room.settings(HostSettings::new("d"));
         assert_eq!((host.engine.live_calls_max, host.admission.live_calls_max), (11, 11));
         assert_eq!((host.admission.tenant_calls_max, host.admission.wait_max), (12, Duration::from_secs(13)));
+        let memory = (host.engine.live_memory_bytes_max, host.engine.tenant_memory_bytes_max);
+        assert_eq!(memory, (23 << 30, 24 << 20));
         assert_eq!((host.engine.guest_threads, host.engine.allocator), (Some(14), Allocator::OnDemand));
         assert_eq!(host.registry.uploads.component_bytes_max, 15 << 10);
         let compiling = &host.registry.compiling;

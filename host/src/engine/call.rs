@@ -10,6 +10,7 @@ use wasmtime::Store;
 
 use super::kinds::{self, Entry};
 use super::limiter::Limiter;
+use super::memory::Held;
 use super::output::{RawDefinition, ToolOutput};
 use super::settings::SLICE_FUEL;
 use super::state::State;
@@ -134,7 +135,7 @@ impl DerefMut for Metered {
 }
 
 /// A fresh store for `run`, with what it holds and its counters.
-fn enter(loaded: &Loaded, services: &Services, run: &Run) -> Result<Metered> {
+fn enter(loaded: &Loaded, services: &Services, held: Held, run: &Run) -> Result<Metered> {
     let capabilities = CallCapabilities::new(
         services,
         &run.grants,
@@ -146,15 +147,15 @@ fn enter(loaded: &Loaded, services: &Services, run: &Run) -> Result<Metered> {
         &run.secrets,
         run.tape.as_ref(),
     );
-    let state = State { capabilities, limiter: Limiter::new(&run.limits) };
+    let state = State { capabilities, limiter: Limiter::new(&run.limits, held) };
     Metered::new(loaded.engine(), state, &run.limits, Arc::clone(&run.meter.0))
 }
 
 /// Runs one definition. Never returns an error of its own: whatever happens is how the call ended. The store goes before
 /// `run` does, and with it the hold of its meter.
-pub(super) async fn run(loaded: Arc<Loaded>, services: Services, run: Run) -> Ended {
+pub(super) async fn run(loaded: Arc<Loaded>, services: Services, held: Held, run: Run) -> Ended {
     let started = Instant::now();
-    let mut store = match enter(&loaded, &services, &run) {
+    let mut store = match enter(&loaded, &services, held, &run) {
         Ok(store) => store,
         Err(error) => return Ended { result: Err(error), usage: Usage::default() },
     };
@@ -171,9 +172,14 @@ pub(super) async fn run(loaded: Arc<Loaded>, services: Services, run: Run) -> En
 }
 
 /// Asks the component what it defines.
-pub(super) async fn describe(loaded: Arc<Loaded>, services: Services, run: Run) -> Result<Vec<RawDefinition>> {
+pub(super) async fn describe(
+    loaded: Arc<Loaded>,
+    services: Services,
+    held: Held,
+    run: Run,
+) -> Result<Vec<RawDefinition>> {
     let started = Instant::now();
-    let mut store = enter(&loaded, &services, &run)?;
+    let mut store = enter(&loaded, &services, held, &run)?;
     let Entry::Native(native) = &loaded.entry else {
         return Err(Error::internal("only a native component describes itself"));
     };

@@ -1,5 +1,6 @@
 //! Memory, tables and instances of one call, summed over everything that it makes.
 
+use super::memory::{Full, Held};
 use crate::limits::CallLimits;
 
 /// Counts what a store's instances hold. wasmtime asks memory by memory, and a component may have many: the sum is
@@ -8,6 +9,8 @@ use crate::limits::CallLimits;
 pub(super) struct Limiter {
     memory_bytes: u64,
     memory_bytes_max: u64,
+    /// The same among what all calls hold.
+    held: Held,
     table_elements: u64,
     table_elements_max: u64,
     instances_max: usize,
@@ -20,13 +23,16 @@ pub(super) struct Limiter {
 pub(super) enum Refused {
     Memory,
     Table,
+    /// Other calls hold what there is.
+    Room(Full),
 }
 
 impl Limiter {
-    pub(super) fn new(limits: &CallLimits) -> Self {
+    pub(super) fn new(limits: &CallLimits, held: Held) -> Self {
         Self {
             memory_bytes: 0,
             memory_bytes_max: limits.memory_bytes,
+            held,
             table_elements: 0,
             table_elements_max: limits.table_elements,
             instances_max: usize::try_from(limits.instances).unwrap_or(usize::MAX),
@@ -53,6 +59,10 @@ impl wasmtime::ResourceLimiter for Limiter {
         let grown = self.memory_bytes.saturating_add((desired - current) as u64);
         if grown > self.memory_bytes_max {
             self.refused.get_or_insert(Refused::Memory);
+            return Ok(false);
+        }
+        if let Err(full) = self.held.grow((desired - current) as u64) {
+            self.refused.get_or_insert(Refused::Room(full));
             return Ok(false);
         }
         self.memory_bytes = grown;
@@ -93,7 +103,8 @@ mod tests {
 
     #[test]
     fn memories_are_summed_and_the_limit_itself_is_allowed() {
-        let mut limiter = Limiter::new(&CallLimits { memory_bytes: 3 << 16, ..CallLimits::default() });
+        let mut limiter =
+            Limiter::new(&CallLimits { memory_bytes: 3 << 16, ..CallLimits::default() }, Held::for_test());
         assert!(limiter.memory_growing(0, 1 << 16, None).unwrap());
         assert!(limiter.memory_growing(0, 2 << 16, None).unwrap());
         assert_eq!(limiter.refused(), None);
@@ -104,7 +115,7 @@ mod tests {
     #[test]
     fn growth_that_the_component_itself_forbids_is_not_held() {
         let limits = CallLimits { memory_bytes: 3 << 16, table_elements: 30, ..CallLimits::default() };
-        let mut limiter = Limiter::new(&limits);
+        let mut limiter = Limiter::new(&limits, Held::for_test());
         for _ in 0..10 {
             // The engine refuses it after the limiter: what it says here changes nothing but the count.
             assert!(limiter.memory_growing(1 << 16, 3 << 16, Some(2 << 16)).unwrap());

@@ -17,6 +17,15 @@ pub fn maps_max(settings: &EngineSettings) -> u64 {
     live * (Class::ALL.len() as u64 * MAPS_PER_STACK + MAPS_PER_INSTANCE)
 }
 
+/// Memory that this process may come to have, in bytes: the machine's, or what its control group gives it.
+pub fn memory_bytes() -> u64 {
+    let info = rustix::system::sysinfo();
+    let machine = u64::from(info.totalram).saturating_mul(u64::from(info.mem_unit));
+    // Where there is no such file, or it says "max", there is no bound.
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    group.map_or(machine, |group: u64| machine.min(group))
+}
+
 /// Whether the processor and the kernel have memory protection keys, which can stripe the slots of a pool.
 pub fn memory_protection_keys() -> bool {
     wasmtime::PoolingAllocationConfig::are_memory_protection_keys_available()
@@ -42,6 +51,7 @@ mod tests {
     #[test]
     fn the_default_settings_fit_an_ordinary_machine() {
         try_settings(&EngineSettings::default()).unwrap();
+        assert!(memory_bytes() > 256 << 20);
         // What Linux gives when nobody asks for more.
         assert!(maps_max(&EngineSettings::default()) < 65_530 / 2);
     }

@@ -9,6 +9,7 @@ pub mod kinds;
 mod limiter;
 mod load;
 pub mod machine;
+mod memory;
 pub mod output;
 mod settings;
 mod slots;
@@ -28,6 +29,7 @@ pub use self::settings::{Allocator, Class, EngineSettings, SMALL_DATA_BYTES_MAX}
 
 use self::executor::{Executor, Pace};
 use self::kinds::Entry;
+use self::memory::Memory;
 use self::output::{RawDefinition, ToolOutput};
 use self::slots::{Needs, Slots};
 use self::state::State;
@@ -51,6 +53,7 @@ struct Inner {
     concurrent_compatibility: String,
     settings: EngineSettings,
     slots: Arc<Slots>,
+    memory: Arc<Memory>,
     executor: Executor,
     services: Services,
 }
@@ -155,6 +158,7 @@ impl Engine {
                 .map_err(|error| ClassEngine::failed(Class::Async, &error))?,
             settings: settings.clone(),
             slots: Slots::new(settings),
+            memory: Memory::new(settings),
             executor,
             services,
         })))
@@ -201,7 +205,7 @@ impl Engine {
             Ok(slots) => slots,
             Err(error) => return Ended { result: Err(error), usage: Usage::default() },
         };
-        let call = call::run(Arc::clone(loaded), services, run);
+        let call = call::run(Arc::clone(loaded), services, self.0.memory.of(&tenant), run);
         let work = Box::pin(async move {
             // For as long as there is a store: it is dropped before.
             let _slots = slots;
@@ -218,7 +222,7 @@ impl Engine {
     pub async fn describe(&self, loaded: &Arc<Loaded>, run: Run) -> Result<Vec<RawDefinition>> {
         let tenant = run.tenant.clone();
         let slots = self.0.slots.take(&tenant, loaded.needs)?;
-        let call = call::describe(Arc::clone(loaded), self.0.services.clone(), run);
+        let call = call::describe(Arc::clone(loaded), self.0.services.clone(), self.0.memory.of(&tenant), run);
         let work = Box::pin(async move {
             let _slots = slots;
             call.await

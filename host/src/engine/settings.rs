@@ -70,6 +70,11 @@ pub struct EngineSettings {
     /// Bytes of a slot that stay resident between calls. More is faster (no page faults, no shoot-downs across
     /// threads); it is kept for every slot ever used at once.
     pub slot_resident_bytes: usize,
+    /// Linear memory that all calls may hold together, in bytes; half of the machine's by default. A call that asks for more
+    /// is refused it, whatever its own limit is.
+    pub live_memory_bytes_max: u64,
+    /// Of it, what the calls of one tenant may hold, in bytes; half of it by default.
+    pub tenant_memory_bytes_max: u64,
     /// Memories that a class's pool has room for; absent: two for each live call. With one, whoever calls next gets the
     /// very memory that the one before had.
     pub pool_memories: Option<u32>,
@@ -79,10 +84,13 @@ pub struct EngineSettings {
 
 impl Default for EngineSettings {
     fn default() -> Self {
+        let live_memory_bytes_max = super::machine::memory_bytes() / 2;
         Self {
             allocator: Allocator::Pooling,
             live_calls_max: 1_000,
             slot_resident_bytes: 1 << 20,
+            live_memory_bytes_max,
+            tenant_memory_bytes_max: live_memory_bytes_max / 2,
             pool_memories: None,
             guest_threads: None,
         }

@@ -5,6 +5,7 @@ use wasmtime::component::ResourceTableError;
 
 use super::Usage;
 use super::limiter::Refused;
+use super::memory::Full;
 use crate::capability::bindings::exports::cofferdam::tool::tools::Failure;
 use crate::capability::effects::Stop;
 use crate::capability::http;
@@ -69,11 +70,25 @@ pub(super) fn broke_down(
         .fact("limit", "memory_bytes")
         .fact("maximum", limits.memory_bytes)
         .fact("used", usage.memory_bytes),
+        Some(Refused::Room(full)) => no_room(full),
         Some(Refused::Table) => {
             limit_exceeded("table_elements", limits.table_elements, "the call asked for larger tables than it may have")
         }
         None => other(error, limits),
     }
+}
+
+/// The call was within its limits, and others held what it asked for.
+fn no_room(full: Full) -> Error {
+    let (code, whose, limit, maximum) = match full {
+        Full::Tenant(maximum) => (Code::Throttled, "this tenant's calls", "tenant_memory_bytes", maximum),
+        Full::Host(maximum) => (Code::Overloaded, "this host's calls", "live_memory_bytes", maximum),
+    };
+    Error::new(code, format!("{whose} together hold as much memory as they may, {maximum} bytes"))
+        .next("wait for some to end, or send fewer at once")
+        .fact("limit", limit)
+        .fact("maximum", maximum)
+        .fact("retry_after_ms", 1_000)
 }
 
 fn other(error: &wasmtime::Error, limits: &CallLimits) -> Error {

@@ -18,7 +18,7 @@ mod tests;
 pub(super) use self::atom::{Atom, Effort, Left};
 pub(super) use self::credential::CredentialCap;
 pub use self::credential::{Credential, CredentialPlace};
-pub use self::header::HeaderFields;
+pub use self::header::{HOSTS_FIELDS, HeaderFields};
 pub(super) use self::header::{HeaderRules, Wanted};
 pub use self::quota::EgressQuotas;
 pub(super) use self::rule::Coverage;

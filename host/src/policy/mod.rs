@@ -35,8 +35,8 @@ pub use self::diff::{Effect, EffectKind, Effects, PackageEffects, diff, diff_off
 pub use self::explain::{AskedKey, Explanation, Held, InForce, Lost, Use, UseAnswer, explain, lost};
 pub use self::grant::{Access, Clock, FilesGrant, Grant, GrantKind, Grants, KvGrant, LogLevel, Random, SCRATCH};
 pub use self::http::{
-    Credential, CredentialPlace, EgressQuotas, HeaderFields, HttpGrant, HttpRule, HttpTarget, InvalidRule, Matched,
-    Refusal, Scheme,
+    Credential, CredentialPlace, EgressQuotas, HOSTS_FIELDS, HeaderFields, HttpGrant, HttpRule, HttpTarget,
+    InvalidRule, Matched, Refusal, Scheme,
 };
 pub use self::keeping::{Keeping, keeping, retention};
 pub use self::limits::{LimitsPatch, stated_anew, stated_more};

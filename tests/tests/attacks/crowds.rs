@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cofferdam::Code;
 use cofferdam_tests::handmade::{Handmade, with_instances};
-use cofferdam_tests::{Server, attack, eventually, run, shared};
+use cofferdam_tests::{Options, Server, attack, beside, eventually, run, shared};
 use reqwest::header::ACCEPT;
 use serde_json::json;
 
@@ -45,9 +45,9 @@ fn hostile_crowd_that_does_not_read_what_it_watches() {
     run(async {
         const CROWD: usize = 12;
         // One of its own: what it takes is measured.
-        let server = Server::start(Default::default()).await;
+        let server = Server::start(Options::default()).await;
         server.publish(&["noop", "limits"]).await;
-        cofferdam_tests::beside(&server, async {
+        beside(&server, async {
             let tenant = server.tenant("stalled").await;
             tenant
                 .policy(
@@ -113,5 +113,37 @@ fn hostile_flood_of_writes_to_buckets() {
             assert_eq!(record.last().unwrap()["event"]["kv_operations"], 200, "{record:?}");
         }
         assert!(slowest < Duration::from_secs(10), "{slowest:?}");
+    });
+}
+
+/// `throttled`, naming the tenant's part: each call is within its limits, and together they would take the machine's memory.
+#[test]
+fn hostile_crowd_that_holds_memory() {
+    run(async {
+        let arguments = ["--live-memory-bytes-max", "512MiB"].map(str::to_owned).into();
+        let server = Server::start(Options { arguments, ..Options::default() }).await;
+        server.publish(&["noop"]).await;
+        beside(&server, async {
+            let tenant = server.tenant("greedy").await;
+            tenant.policy("[limits]\nfuel = 100_000_000_000\ndeadline = \"4s\"").await;
+            // Fifty mebibytes, and then it stays.
+            let grows = "(if (i32.lt_s (memory.grow (i32.const 800)) (i32.const 0)) (then unreachable)) \
+                (loop $again (br $again))";
+            tenant.push("greedy", Handmade::calling(grows).build()).await;
+            let crowd = (0..16).map(|_| tenant.agent.call("greedy.handmade", json!({})));
+            let answers = futures::future::join_all(crowd).await;
+            let (throttled, ran): (Vec<_>, Vec<_>) =
+                answers.iter().partition(|answer| answer.code() == Some(Code::Throttled));
+            assert!(ran.len() >= 5 && throttled.len() >= 5, "{} ran, {} did not", ran.len(), throttled.len());
+            for answer in ran {
+                answer.problem(Code::DeadlineExceeded);
+            }
+            for answer in throttled {
+                assert_eq!(answer.problem(Code::Throttled)["facts"]["limit"], "tenant_memory_bytes", "{answer:?}");
+                let record = tenant.record(answer.call()).await;
+                assert_eq!(record.last().unwrap()["event"]["outcome"], "throttled", "{record:?}");
+            }
+        })
+        .await;
     });
 }

@@ -9,6 +9,7 @@ mod forgery;
 mod outside;
 mod page;
 mod reach;
+mod residue;
 mod schemas;
 mod secrets;
 mod spin;

@@ -4,29 +4,13 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
 
 use super::Fault;
-use crate::policy::{HeaderFields, HttpTarget, Refusal};
+use crate::policy::{HOSTS_FIELDS, HeaderFields, HttpTarget, Refusal};
 
 /// Header fields of one request or one response. Each takes some memory beside its bytes.
 pub const FIELDS_MAX: usize = 100;
 
 /// What the first line has beside the method and the target: two spaces, the version, the end of line.
 const FIRST_LINE_BYTES: usize = " ".len() + " HTTP/1.1\r\n".len();
-
-/// Fields that speak of the connection and not of the request, or that the host answers for itself.
-static OWN: [HeaderName; 12] = [
-    header::CONNECTION,
-    header::EXPECT,
-    header::HOST,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    HeaderName::from_static("http2-settings"),
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-];
 
 /// Those of a guest's `fields` that are the request's own, and not about the connection.
 pub(super) fn own(fields: HeaderMap) -> Result<HeaderMap, Refusal> {
@@ -69,7 +53,11 @@ fn without_own(mut fields: HeaderMap) -> HeaderMap {
         // Its length is the body's, whoever may say otherwise.
         .filter(|name| *name != header::CONTENT_LENGTH)
         .collect();
-    for name in OWN.iter().chain(&named) {
+    // Of the body's length the connection sees that it is true.
+    for name in HOSTS_FIELDS.iter().filter(|name| **name != header::CONTENT_LENGTH) {
+        fields.remove(*name);
+    }
+    for name in named {
         fields.remove(name);
     }
     fields

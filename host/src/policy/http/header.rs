@@ -8,8 +8,9 @@ use serde::Serialize;
 /// A request's header fields as they will be sent, but for those that are the host's own: names in lower case.
 pub type HeaderFields = Vec<(String, Vec<u8>)>;
 
-/// Names that no rule speaks of: they are about the connection and the body's length, and the host's own.
-const OWN: [&str; 13] = [
+/// Names that no rule speaks of: they are about the connection and the body's length, and the host's own. What a guest
+/// says under one of them does not leave.
+pub const HOSTS_FIELDS: [&str; 13] = [
     "connection",
     "content-length",
     "expect",
@@ -87,7 +88,7 @@ impl HeaderRules {
         };
         let known = |name: &str| {
             // Of these, the host has taken away all but the body's length.
-            OWN.contains(&name) || beside == Some(name) || self.wanted.iter().any(|(known, _)| known == name)
+            HOSTS_FIELDS.contains(&name) || beside == Some(name) || self.wanted.iter().any(|(known, _)| known == name)
         };
         let lawful = |only: &Vec<String>| fields.iter().all(|(name, _)| known(name) || only.contains(name));
         self.wanted.iter().all(holds) && self.only.as_ref().is_none_or(lawful)
@@ -127,7 +128,7 @@ pub(super) fn read_name(text: &str) -> Result<String, String> {
         return Err("a header's name is a word of at most 128 characters".to_owned());
     }
     let name = text.to_ascii_lowercase();
-    if OWN.contains(&name.as_str()) {
+    if HOSTS_FIELDS.contains(&name.as_str()) {
         return Err(format!("{name} is the host's own, and no rule speaks of it"));
     }
     Ok(name)
