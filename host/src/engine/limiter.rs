@@ -52,14 +52,14 @@ impl Limiter {
 
 impl wasmtime::ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            // It fails of what the component says itself, and nothing is held for it.
-            return Ok(true);
-        }
         let grown = self.memory_bytes.saturating_add((desired - current) as u64);
         if grown > self.memory_bytes_max {
             self.refused.get_or_insert(Refused::Memory);
             return Ok(false);
+        }
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            // It fails of what the component says itself, and nothing is held for it.
+            return Ok(true);
         }
         if let Err(full) = self.held.grow((desired - current) as u64) {
             self.refused.get_or_insert(Refused::Room(full));
@@ -70,13 +70,13 @@ impl wasmtime::ResourceLimiter for Limiter {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(true);
-        }
         let grown = self.table_elements.saturating_add((desired - current) as u64);
         if grown > self.table_elements_max {
             self.refused.get_or_insert(Refused::Table);
             return Ok(false);
+        }
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(true);
         }
         self.table_elements = grown;
         Ok(true)

@@ -20,7 +20,7 @@ pub fn maps_max(settings: &EngineSettings) -> u64 {
 /// Memory that this process may come to have, in bytes: the machine's, or what its control group gives it.
 pub fn memory_bytes() -> u64 {
     let info = rustix::system::sysinfo();
-    let machine = u64::from(info.totalram).saturating_mul(u64::from(info.mem_unit));
+    let machine = info.totalram.saturating_mul(info.mem_unit.into());
     // Where there is no such file, or it says "max", there is no bound.
     let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
     group.map_or(machine, |group: u64| machine.min(group))

@@ -63,7 +63,7 @@ fn hostile_schema_that_doubles_with_each_level() {
         let nested = |levels: usize| (0..levels).fold(json!({}), |inner, _| json!({"a": inner}));
         assert_eq!(tenant.agent.call("double.handmade", nested(5)).await.status, 200, "a little of it is nothing");
         let began = Instant::now();
-        let crowd = (0..16).map(|_| tenant.agent.call("double.handmade", nested(80)));
+        let crowd = (0..16).map(|_| tenant.agent.call("double.handmade", nested(50)));
         refused(&tenant, began, &futures::future::join_all(crowd).await).await;
     });
 }

@@ -46,7 +46,7 @@ fn an_explanation_names_lines_of_both_files() {
           deadline             1s                 ceiling line 5: limits.deadline
           memory_bytes         64 MiB             policy line 7: limits.memory_bytes
           table_elements       100,000            default
-          instances            100                default
+          instances            64                 default
           resources            1,000              default
           hostcall_bytes       8 MiB              default
           random_bytes         64 KiB             default
@@ -103,7 +103,7 @@ fn a_denial_is_explained_with_what_would_help() {
           deadline             1s 500ms           package note: limits.deadline
           memory_bytes         64 MiB             policy line 7: limits.memory_bytes
           table_elements       100,000            default
-          instances            100                default
+          instances            64                 default
           resources            1,000              default
           hostcall_bytes       8 MiB              default
           random_bytes         64 KiB             default

@@ -113,7 +113,7 @@ async fn call(engine: &Engine, loaded: &Arc<Loaded>, tenant: &TenantId) {
         arguments: "{}".to_owned(),
         frozen_time: SystemTime::now(),
         effects: Arc::new(Effects::new(Arc::new(Unrecorded))),
-        meter: Arc::new(Meter::default()),
+        meter: Arc::new(Meter::default()).hold(),
         secrets: Arc::default(),
         tape: None,
     };
