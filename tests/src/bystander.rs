@@ -23,13 +23,13 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub async fn beside<T>(server: &Server, attack: impl Future<Output = T>) -> T {
     let bystander = server.tenant("bystander").await;
     // It is there, and its tool is compiled, before anything goes wrong.
-    served(&bystander).await;
+    Box::pin(served(&bystander)).await;
     let over = Arc::new(AtomicBool::new(false));
     let calling = tokio::spawn({
         let over = Arc::clone(&over);
         async move {
             loop {
-                served(&bystander).await;
+                Box::pin(served(&bystander)).await;
                 if over.load(Ordering::Relaxed) {
                     return;
                 }

@@ -104,9 +104,9 @@ fn other(error: &wasmtime::Error, limits: &CallLimits) -> Error {
     if text.contains("store handle limit exceeded") {
         return limit_exceeded("resources", limits.resources, "the call holds as many handles as it may");
     }
-    if ["instance", "memory", "table"].iter().any(|what| text.contains(&format!("{what} count too high"))) {
-        let what = "the component makes more instances, memories or tables than it may";
-        return limit_exceeded("instances", limits.instances, what);
+    // A module has one memory and one table at most, so it is instances that become too many first.
+    if text.contains("instance count too high") {
+        return limit_exceeded("instances", limits.instances, "the component makes more instances than it may");
     }
     match error.downcast_ref::<Trap>() {
         Some(trap) => Error::new(Code::ToolFailed, format!("the tool broke down: {trap}"))

@@ -44,32 +44,6 @@ pub(crate) async fn instances() {
     stand.breaks("catalogue/noop", json!({}), Code::LimitExceeded, facts).await;
 }
 
-/// Memories and tables are counted like instances, each by itself: an instance may have several.
-#[test]
-fn memories_and_tables_of_one_instance_are_counted_too() {
-    run(async {
-        for (field, count) in [("(memory 0)", 12_usize), ("(table 0 funcref)", 28)] {
-            let stand = Stand::new("counted").await;
-            let many = with_instances(&Handmade::default().build(), &field.repeat(count), 1);
-            assert!(Parts::of(&many).instances < count / 2, "it is not instances that are too many");
-            stand.tenant.push("many", many).await;
-            let mut least = count;
-            loop {
-                stand.limit(&format!("instances = {least}")).await;
-                if stand.call("many.handmade", json!({})).await.status == 200 {
-                    break;
-                }
-                least += 1;
-                assert!(least <= count + 4, "{field}: its own, and those of the component as it was");
-            }
-            stand.holds("many.handmade", json!({})).await;
-            stand.limit(&format!("instances = {}", least - 1)).await;
-            let facts = json!({"limit": "instances", "maximum": least - 1});
-            stand.breaks("many.handmade", json!({}), Code::LimitExceeded, facts).await;
-        }
-    });
-}
-
 /// The sum is what is limited: each of them alone would be small enough.
 #[test]
 fn many_memories_are_one_limit() {
