@@ -17,7 +17,7 @@ use cofferdam::host::{Host, HostSettings};
 use cofferdam::id::ToolRequest;
 use cofferdam::identity::Scope;
 use cofferdam::policy::LimitsPatch;
-use cofferdam::router::{CallEvent, CallRequest, Failed};
+use cofferdam::router::{self, CallEvent, CallRequest, Failed};
 use cofferdam::snapshot::Caller;
 
 fn settings(data: &Path) -> HostSettings {
@@ -82,9 +82,9 @@ async fn a_call_is_let_in_run_and_recorded_and_outlives_a_restart() {
     assert!(matches!(&entries[0].event, Event::CallDecided(_)), "{entries:?}");
     assert!(matches!(&entries[1].event, Event::CallEnded(ended) if ended.outcome == Outcome::Failed(Code::ToolFailed)));
 
-    let (watcher, mut events) = tokio::sync::mpsc::unbounded_channel();
+    let (watcher, mut events) = router::watch(|_| true);
     let failed = host.router.call(&agent, call("catalogue/vetted.greet"), Some(watcher)).await.unwrap_err();
-    assert!(matches!(events.recv().await, Some(CallEvent::Decided { call, .. }) if Some(call) == failed.call));
+    assert!(matches!(events.next().await, Some(CallEvent::Decided { call, .. }) if Some(call) == failed.call));
 
     let unknown = host.router.call(&agent, call("catalogue/other"), None).await.unwrap_err();
     assert_eq!((code(&unknown), unknown.call), (Code::NotFound, None));
@@ -140,11 +140,11 @@ async fn a_call_that_is_given_up_is_recorded_as_cancelled_with_what_it_used() {
     publish(&host, &platform, "looping", guest::calling("(loop $l (br $l)) (unreachable)")).await;
     let platform = Caller { tenant: host.snapshot().tenant(&platform.tenant.id).unwrap(), ..platform };
 
-    let (watcher, mut events) = tokio::sync::mpsc::unbounded_channel();
+    let (watcher, mut events) = router::watch(|_| true);
     let running = host.router.call(&platform, call("looping.greet"), Some(watcher));
     let gone = tokio::time::timeout(Duration::from_millis(200), running).await;
     assert!(gone.is_err());
-    let Some(CallEvent::Decided { call, .. }) = events.recv().await else { panic!("not decided") };
+    let Some(CallEvent::Decided { call, .. }) = events.next().await else { panic!("not decided") };
     host.router.settle(Duration::from_secs(10)).await;
     let entries = host.control.call_record(&platform, call).await.unwrap();
     let Event::CallEnded(ended) = &entries[1].event else { panic!("{entries:?}") };
