@@ -37,7 +37,7 @@ fn answers() {
         answer => panic!("{answer:?}"),
     }
     // As often as it likes, all of them good: the last one is kept.
-    let often: String = (0..150).map(|at| one.cosign(&checkpoint, 1_700_000_000 - at)).collect();
+    let often: String = (1..=150).map(|at| one.cosign(&checkpoint, 1_700_000_000 - at)).collect();
     match parse_answer(200, format!("{often}{line}").as_bytes(), &checkpoint, &known).unwrap() {
         Answer::Cosigned { lines, cosignatures } => {
             assert_eq!(lines, line);
