@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -292,6 +293,14 @@ uuid!(
     /// One call.
     CallId, "call id"
 );
+impl CallId {
+    /// When the call was made, to the millisecond: its id says so.
+    pub fn made(&self) -> SystemTime {
+        let milliseconds = self.as_bytes()[..6].iter().fold(0, |ms, byte| ms << 8 | u64::from(*byte));
+        SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds)
+    }
+}
+
 uuid!(
     /// One principal: a credential within a tenant.
     PrincipalId, "principal id"

@@ -63,12 +63,13 @@ impl Control {
             let (mut turn, _) = this.turn_for(&caller, |caller| caller.may(Action::ErasePayloads)).await?;
             turn.change.erase_payloads(&tenant, call).await?;
             turn.record(&tenant, Some(by), |change| PayloadErased { call, change }).await?;
-            turn.commit(&tenant).await?;
+            let committed = turn.commit(&tenant).await;
+            // Also where that failed behind the change itself, or what is erased could be read until the next sweep.
             if let Err(error) = this.0.payloads.finish_erasures().await {
                 // It is erased: nothing reads it any more. The next sweep, which is soon, goes on with the bytes.
                 tracing::warn!(?error, "what was erased stays in the files until the next sweep");
             }
-            Ok(())
+            committed
         })
         .await
     }

@@ -12,13 +12,14 @@ mod tests;
 mod writer;
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 
 use self::rows::{Row, Rows};
-use self::seal::{HostKey, TenantKey, Which};
+use self::seal::{HostKey, MARK, TenantKey, Which};
 use self::writer::Writer;
 use super::{DataFolder, Store};
 use crate::error::Result;
@@ -109,10 +110,10 @@ impl Payloads {
     /// Opens the payloads of a data folder, making the host's key where there is none.
     ///
     /// # Errors
-    /// When the folder cannot be used, or the key is not one.
+    /// When the folder cannot be used; when the host's key is gone, or is another one than payloads here are sealed with.
     pub async fn open(folder: &DataFolder, store: &Store) -> Result<Self> {
-        let host = Arc::new(HostKey::open(&folder.keys().join("payloads.key"))?);
         let rows = Rows::open(&folder.payloads()).await?;
+        let host = Arc::new(host_key(&folder.keys().join("payloads.key"), store, &rows).await?);
         let writer = Writer::start(rows.writer().clone());
         Ok(Self { rows, writer, store: store.clone(), host, keys: Arc::default() })
     }
@@ -168,33 +169,44 @@ impl Payloads {
     pub async fn erased(&self, tenant: &TenantId, call: CallId) -> Result<Option<SystemTime>> {
         let [one, all] = self.store.payload_erasures(tenant, call).await?;
         // All that there was then: not what came after it.
-        Ok(one.or(all.filter(|at| made(call) < *at)))
+        Ok(one.or(all.filter(|at| call.made() < *at)))
     }
 
-    /// Removes what was erased, once the change that says so is committed.
+    /// Removes what was erased, once the change that says so is committed. It cannot be read from then on; whether no byte of
+    /// it is in the files any more, which is when an erasure is done. While somebody reads them, such as a backup, it is not,
+    /// and the next sweep goes on with it.
     ///
     /// # Errors
     /// When a store fails; the next sweep goes on with it.
-    pub async fn finish_erasures(&self) -> Result<()> {
+    pub async fn finish_erasures(&self) -> Result<bool> {
         let open = self.store.open_payload_erasures().await?;
         if open.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
-        for (tenant, call) in open {
+        // First, so that nothing more is read with these keys whatever fails behind it.
+        for (tenant, _) in open.iter().filter(|(_, call)| call.is_none()) {
+            self.forget(tenant);
+        }
+        for (tenant, call) in &open {
             match call {
-                Some(call) => self.rows.delete_call(&tenant, call).await?,
+                Some(call) => self.rows.delete_call(tenant, *call).await?,
                 None => {
-                    self.forget(&tenant);
-                    let present = self.store.payload_key(&tenant).await?;
+                    let present = self.store.payload_key(tenant).await?;
                     let present = present.map(|row| row.id).unwrap_or_default();
-                    self.rows.delete_other_keys(&tenant, &present).await?;
+                    self.rows.delete_other_keys(tenant, &present).await?;
                 }
             }
-            self.store.close_payload_erasure(&tenant, call).await?;
         }
         // What was deleted goes from the files too, not only from what is read of them.
-        self.store.forget_deleted().await?;
-        self.rows.forget_deleted().await
+        let is_gone = self.store.forget_deleted().await? & self.rows.forget_deleted().await?;
+        if is_gone {
+            for (tenant, call) in &open {
+                self.store.close_payload_erasure(tenant, *call).await?;
+            }
+        } else {
+            tracing::warn!("erased payloads are in the files until whoever reads these is done");
+        }
+        Ok(is_gone)
     }
 
     /// Removes what is over: past its own time, or older than `retention` has for its tenant now; and what is left of
@@ -214,7 +226,8 @@ impl Payloads {
         }
         self.finish_erasures().await?;
         if gone > 0 {
-            self.rows.forget_deleted().await?;
+            // What cannot be done now, the next one does.
+            let _ = self.rows.forget_deleted().await?;
         }
         Ok(gone)
     }
@@ -269,8 +282,31 @@ impl Payloads {
     }
 }
 
-/// When a call was made: its id says so, to the millisecond.
-fn made(call: CallId) -> SystemTime {
-    let milliseconds = call.as_bytes()[..6].iter().fold(0, |ms, byte| ms << 8 | u64::from(*byte));
-    SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds)
+/// The host's key in the file at `path`: the one that what is kept is sealed with. Where nothing is kept, another one may
+/// take its place.
+async fn host_key(path: &Path, store: &Store, rows: &Rows) -> Result<HostKey> {
+    let (mark, some) = (store.mark(MARK).await?, store.some_payload_key().await?);
+    let needed = (mark.is_some() || some.is_some()) && !rows.is_empty().await?;
+    if needed && !path.try_exists().map_err(super::failed)? {
+        return Err(seal::another_key("is gone"));
+    }
+    let host = HostKey::open(path)?;
+    let is_it = match (&mark, &some) {
+        (Some(mark), _) => host.is_marked(mark),
+        // From before there was a mark.
+        (None, Some((tenant, row))) => host.unwrap(tenant, row).is_ok(),
+        (None, None) => true,
+    };
+    if !is_it && needed {
+        return Err(seal::another_key("is not the key that kept payloads are sealed with"));
+    }
+    if !is_it || mark.is_none() {
+        let mut change = store.change().await?;
+        if !is_it {
+            change.forget_payload_keys().await?;
+        }
+        change.put_mark(MARK, &host.mark()?).await?;
+        change.commit().await?;
+    }
+    Ok(host)
 }

@@ -177,7 +177,7 @@ fn opens(host: &HostKey, kept: &str) -> bool {
 
 /// The bytes that hexadecimal digits stand for: unlike those of a digest, of any number, in either case, and overwritten when
 /// they go.
-fn unhex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn unhex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let pairs = text.as_bytes().chunks(2).map(|pair| {
         let digit = |at: usize| char::from(*pair.get(at)?).to_digit(16);
         u8::try_from(digit(0)? << 4 | digit(1)?).ok()

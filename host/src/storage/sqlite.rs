@@ -67,10 +67,12 @@ fn pool() -> SqlitePoolOptions {
         .test_before_acquire(false)
 }
 
-/// Writes all changes into the file itself and empties the log of them, where deleted bytes would still be. Where somebody
-/// reads, that is done by a later one.
-pub(super) async fn truncate_log(writer: &SqlitePool) -> Result<()> {
-    sqlx::raw_sql("pragma wal_checkpoint(truncate)").execute(writer).await.map(drop).map_err(failed)
+/// Writes all changes into the file itself and empties the log of them, where deleted bytes would still be; whether it could.
+/// While somebody reads what was there before, such as a backup, it cannot, and a later one may.
+pub(super) async fn truncate_log(writer: &SqlitePool) -> Result<bool> {
+    let query = sqlx::query_as::<_, (i64, i64, i64)>("pragma wal_checkpoint(truncate)");
+    let (busy, _, _) = query.fetch_one(writer).await.map_err(failed)?;
+    Ok(busy == 0)
 }
 
 async fn migrate(writer: &SqlitePool, path: &Path, migrations: &[&'static str]) -> Result<()> {

@@ -92,19 +92,34 @@ impl Rows {
         names.iter().map(|name| name.parse().map_err(failed)).collect()
     }
 
+    /// Whether nothing is kept.
+    pub(super) async fn is_empty(&self) -> Result<bool> {
+        let query = sqlx::query_scalar::<_, i64>("select exists (select 1 from payloads)");
+        Ok(query.fetch_one(&self.readers).await.map_err(failed)? == 0)
+    }
+
     pub(super) async fn bytes(&self, tenant: &TenantId) -> Result<u64> {
         let query = sqlx::query_scalar::<_, i64>("select bytes from tenants where tenant = ?");
         let found = query.bind(tenant.as_str()).fetch_optional(&self.readers).await.map_err(failed)?;
         Ok(found.unwrap_or(0).cast_unsigned())
     }
 
-    pub(super) async fn forget_deleted(&self) -> Result<()> {
+    /// Takes what was deleted out of the files, too; whether that could be done now.
+    pub(super) async fn forget_deleted(&self) -> Result<bool> {
         sqlite::truncate_log(&self.writer).await
     }
 
     pub(super) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+
+    /// What is there now, for as long as the transaction goes on.
+    #[cfg(test)]
+    pub(super) async fn begin_reading(&self) -> sqlx::Transaction<'static, sqlx::Sqlite> {
+        let mut reading = self.readers.begin().await.unwrap();
+        sqlx::query("select count(*) from payloads").execute(&mut *reading).await.unwrap();
+        reading
     }
 
     /// The connection that writes.

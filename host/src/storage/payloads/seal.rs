@@ -4,12 +4,16 @@ use std::path::Path;
 
 use super::PayloadKind;
 use crate::error::{Code, Error, Result};
-use crate::id::{CallId, TenantId};
+use crate::id::{CallId, TenantId, hex};
 use crate::storage::seal::{self, WrappedKey, framed};
+use crate::storage::secrets::unhex;
 
 /// What begins the associated data: nothing that is sealed for one purpose opens for the other.
 const WRAP: &[u8] = b"cofferdam payload key 1";
 const PAYLOAD: &[u8] = b"cofferdam payload 1";
+const CHECK: &[u8] = b"cofferdam payloads check 1";
+/// The mark that holds something sealed, by which another key is known.
+pub(super) const MARK: &str = "payloads-key-check";
 
 /// The host's own key, in `keys/payloads.key`. Without it no kept payload can be read again.
 #[derive(Debug)]
@@ -33,6 +37,16 @@ impl HostKey {
         Ok(Self(seal::HostKey::new(&seal::key_file(path, "kept payloads")?, WRAP)))
     }
 
+    /// What marks it as the key in force.
+    pub(super) fn mark(&self) -> Result<String> {
+        Ok(hex(&self.0.seal(CHECK, CHECK)?))
+    }
+
+    /// Whether `mark` is of this very key.
+    pub(super) fn is_marked(&self, mark: &str) -> bool {
+        unhex(mark).and_then(|sealed| self.0.open(CHECK, &sealed)).is_some_and(|opened| *opened == CHECK)
+    }
+
     /// A new key for `tenant`, wrapped.
     pub(super) fn new_key(&self, tenant: &TenantId) -> Result<WrappedKey> {
         self.0.new_key(tenant)
@@ -45,6 +59,14 @@ impl HostKey {
                 .next("ask the operator to put keys/payloads.key back as it was, or erase the payloads: what is kept cannot be read without it")
         })
     }
+}
+
+/// The key in its file is not the one that is needed.
+pub(super) fn another_key(what: &str) -> Error {
+    Error::new(Code::Unavailable, format!("keys/payloads.key {what}")).next(
+        "put the file back as it was: without it, kept payloads cannot be read; where it is lost for good, so are they: \
+         move payloads.db out of the data folder, and new ones are kept",
+    )
 }
 
 impl TenantKey {

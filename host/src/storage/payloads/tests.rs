@@ -214,3 +214,65 @@ async fn sqlite_copy(world: &World) {
     let sql = format!("vacuum into '{0}'; attach '{0}' as kept", path.display());
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(world.payloads.rows.writer()).await.unwrap();
 }
+
+/// A backup that reads the file keeps deleted bytes in it: until it is done, the erasure is not.
+#[tokio::test]
+async fn an_erasure_is_done_only_when_the_bytes_are_gone() {
+    let world = World::new().await;
+    let (acme, one): (TenantId, _) = ("acme".parse().unwrap(), CallId::new());
+    world.keep("acme", one, "one").await;
+    let query = "select sealed from payloads where kind = 'arguments'";
+    let sealed: Vec<u8> = sqlx::query_scalar(query).fetch_one(world.payloads.rows.writer()).await.unwrap();
+    let mut backup = world.payloads.rows.begin_reading().await;
+    world.erase("acme", None).await;
+    assert!(!world.payloads.finish_erasures().await.unwrap(), "the backup still reads it");
+    assert_eq!(world.arguments("acme", one).await, None);
+    assert!(world.is_on_disk(&sealed));
+    assert_eq!(world.store.open_payload_erasures().await.unwrap(), [(acme, None)]);
+    sqlx::query("select 1").execute(&mut *backup).await.unwrap();
+    backup.commit().await.unwrap();
+    assert!(world.payloads.finish_erasures().await.unwrap());
+    assert!(!world.is_on_disk(&sealed));
+    assert_eq!(world.store.open_payload_erasures().await.unwrap(), []);
+}
+
+/// A host without its key, or with another one, would take all that is kept for altered, and seal on with the new one.
+#[tokio::test]
+async fn a_key_that_is_gone_or_another_one_is_refused_and_never_replaced() {
+    let world = World::new().await;
+    let call = CallId::new();
+    world.keep("acme", call, "kept").await;
+    let data = DataFolder::open(world.folder.path()).unwrap();
+    let (path, aside) = (data.keys().join("payloads.key"), data.keys().join("aside"));
+    let another = [9; 32];
+    for marked in [true, false] {
+        std::fs::rename(&path, &aside).unwrap();
+        let error = Payloads::open(&data, &world.store).await.unwrap_err();
+        assert!(error.message().contains("is gone"), "{error:?}");
+        assert!(!path.exists(), "a new one was made");
+        std::fs::copy(&aside, &path).unwrap();
+        std::fs::write(&path, another).unwrap();
+        let error = Payloads::open(&data, &world.store).await.unwrap_err();
+        assert!(error.message().contains("is not the key") && error.what_next().unwrap().contains("payloads.db"));
+        std::fs::rename(&aside, &path).unwrap();
+        let again = Payloads::open(&data, &world.store).await.unwrap();
+        assert!(again.read(&"acme".parse().unwrap(), call).await.unwrap().is_some());
+        again.close().await;
+        if marked {
+            // As a host kept it that knew of no mark.
+            let sql = "delete from marks where name = 'payloads-key-check'";
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(data.database());
+            let store = sqlx::SqlitePool::connect_with(options).await.unwrap();
+            assert_eq!(sqlx::query(sql).execute(&store).await.unwrap().rows_affected(), 1);
+            store.close().await;
+        }
+    }
+    // Lost for good, and what it sealed with it.
+    std::fs::write(&path, another).unwrap();
+    world.payloads.close().await;
+    std::fs::remove_file(data.payloads()).unwrap();
+    let world = World { payloads: Payloads::open(&data, &world.store).await.unwrap(), ..world };
+    assert_eq!(world.arguments("acme", call).await, None);
+    world.keep("acme", call, "anew").await;
+    assert_eq!(world.arguments("acme", call).await, whole("anew"));
+}

@@ -18,6 +18,16 @@ impl Store {
         Ok(row.map(|(id, wrapped)| WrappedKey { id, wrapped }))
     }
 
+    /// Some tenant's key, where there is any.
+    pub async fn some_payload_key(&self) -> Result<Option<(TenantId, WrappedKey)>> {
+        let query =
+            sqlx::query_as::<_, (String, String, Vec<u8>)>("select tenant, id, wrapped from payload_keys limit 1");
+        let row = query.fetch_optional(&self.readers).await.map_err(failed)?;
+        let read =
+            |(tenant, id, wrapped): (String, _, _)| Ok((tenant.parse().map_err(failed)?, WrappedKey { id, wrapped }));
+        row.map(read).transpose()
+    }
+
     /// Keeps a key, unless the tenant has one.
     pub async fn add_payload_key(&self, tenant: &TenantId, row: &WrappedKey) -> Result<()> {
         let query = "insert or ignore into payload_keys (tenant, id, wrapped, since) values (?, ?, ?, ?)";
@@ -54,13 +64,18 @@ impl Store {
         query.execute(&self.writer).await.map(drop).map_err(failed)
     }
 
-    /// Takes what was deleted out of the store's files, too.
-    pub async fn forget_deleted(&self) -> Result<()> {
+    /// Takes what was deleted out of the store's files, too; whether that could be done now.
+    pub async fn forget_deleted(&self) -> Result<bool> {
         sqlite::truncate_log(&self.writer).await
     }
 }
 
 impl Change {
+    /// Forgets all tenants' keys: nothing is kept that they sealed.
+    pub async fn forget_payload_keys(&mut self) -> Result<()> {
+        self.run(sqlx::query("delete from payload_keys")).await
+    }
+
     /// Erases the payload of a call, or all that the tenant has, with the key that sealed it.
     pub async fn erase_payloads(&mut self, tenant: &TenantId, call: Option<CallId>) -> Result<()> {
         if call.is_none() {
