@@ -17,7 +17,7 @@ use futures::future::BoxFuture;
 use semver::Version;
 
 use self::compare::{Ran, Verdict, compare};
-use self::recall::Recalled;
+use self::recall::{Recalled, Unknown};
 use super::{Router, digest};
 use crate::access::Action;
 use crate::audit::entry::{CallReplayed, Outcome, ReplayOutcome};
@@ -46,8 +46,8 @@ pub struct Replayed {
     pub tool: ToolName,
     /// The version that was to run again.
     pub version: Version,
-    /// The component that was to.
-    pub component: Digest,
+    /// The component that was to; absent where there is no such version.
+    pub component: Option<Digest>,
     /// Whether it did the same.
     pub outcome: ReplayOutcome,
     /// The first difference, or why nothing can be said. Nothing of a payload is in it.
@@ -98,8 +98,11 @@ impl Router {
         let decided = &past.decided;
         let version = request.version.as_ref().unwrap_or(&decided.version).clone();
         let found = match self.recall(caller, past, &version).await? {
-            Ok(recalled) => self.run_again(caller, past, recalled, request.arguments).await?,
-            Err(why) => (decided.component, Verdict::unknown(why), None),
+            Ok(recalled) => {
+                let (component, verdict, fuel) = self.run_again(caller, past, recalled, request.arguments).await?;
+                (Some(component), verdict, fuel)
+            }
+            Err(Unknown { component, why }) => (component, Verdict::unknown(why), None),
         };
         let (component, Verdict { outcome, difference }, fuel) = found;
         Ok(Replayed { call: decided.call, tool: decided.tool.clone(), version, component, outcome, difference, fuel })

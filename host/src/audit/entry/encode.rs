@@ -3,12 +3,12 @@
 use std::io::Write as _;
 use std::time::SystemTime;
 
+/// An entry's JSON, in bytes. It bounds what a tile can be asked to hold, and lets a length stand in 16 bits.
+pub use cofferdam_auditor::tile::ENTRY_BYTES_MAX;
+
 use super::{Content, Event};
 use crate::error::{Error, Result};
 use crate::id::{PrincipalId, TenantId};
-
-/// An entry's JSON, in bytes. It bounds what a tile can be asked to hold, and lets a length stand in 16 bits.
-pub const ENTRY_BYTES_MAX: usize = 65_535;
 
 /// What an index can add to the bytes: 20 digits.
 const INDEX_BYTES_MAX: usize = 20;

@@ -139,9 +139,16 @@ pub(crate) fn every_event() -> Vec<Event> {
             version: None,
         }
         .into(),
-        CallReplayed { call, component, difference: Some(text()), fuel: Some(1), outcome: ReplayOutcome::Differs }
+        CallReplayed {
+            call,
+            component: Some(component),
+            difference: Some(text()),
+            fuel: Some(1),
+            outcome: ReplayOutcome::Differs,
+        }
+        .into(),
+        CallReplayed { call, component: None, difference: None, fuel: None, outcome: ReplayOutcome::NotComparable }
             .into(),
-        CallReplayed { call, component, difference: None, fuel: None, outcome: ReplayOutcome::NotComparable }.into(),
         PayloadErased { call: Some(call), change }.into(),
         PayloadErased { call: None, change }.into(),
         CapabilityDenied { action: text(), call, capability: "http".to_owned(), nearest: Some(text()), rule: text() }

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use crate::audit::Entry;
-use crate::audit::entry::{CallEnded, CallRefused, CapabilityDenied, Event, Outcome};
+use crate::audit::entry::{CallEnded, CallRefused, CallReplayed, CapabilityDenied, Event, Outcome, ReplayOutcome};
 
 /// The version of the schema.
 const SCHEMA: &str = "1.8.0";
@@ -126,6 +126,9 @@ fn status(event: &Event) -> (Status, Option<String>) {
         Event::CapabilityDenied(_) | Event::RequestRefused(_) => (Status::Failure, Some("denied".to_owned())),
         Event::LoginFailed(_) => (Status::Failure, Some("unauthenticated".to_owned())),
         Event::ComponentRejected(_) => (Status::Failure, Some("component-rejected".to_owned())),
+        Event::CallReplayed(CallReplayed { outcome, .. }) if *outcome != ReplayOutcome::Same => {
+            (Status::Failure, Some(outcome.as_str().to_owned()))
+        }
         _ => (Status::Success, None),
     }
 }
@@ -149,5 +152,27 @@ fn resource(event: &Event) -> Option<String> {
         Event::SecretRemoved(event) => Some(event.name.to_string()),
         Event::RequestRefused(event) => Some(event.operation.clone()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Filter;
+    use crate::audit::tests::samples::{every_event, micros_time};
+
+    /// What `--failed` shows is what a security team's store takes for a failure.
+    #[test]
+    fn events_fail_where_the_filter_says_that_they_did() {
+        let failed = Filter { failed: true, ..Filter::default() };
+        let mut replayed = 0;
+        for event in every_event() {
+            replayed += usize::from(matches!(event, Event::CallReplayed(_)));
+            let entry =
+                Entry { event, index: 0, principal: None, tenant: "acme".parse().unwrap(), time: micros_time() };
+            let status = if failed.admits(&entry) { Status::Failure } else { Status::Success } as u32;
+            assert_eq!(of(&entry)["status_id"], status, "{}", entry.event.kind());
+        }
+        assert!(replayed >= 2, "no replay that differs was looked at");
     }
 }

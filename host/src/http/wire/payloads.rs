@@ -83,8 +83,9 @@ pub struct Replayed {
     /// The version that was to run again.
     #[schema(value_type = String)]
     pub version: Version,
-    /// The component that was to.
-    pub component: Digest,
+    /// The component that was to; absent where there is no such version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<Digest>,
     /// Whether it did the same: host calls, outcome, result and fuel; of another version not the fuel.
     pub outcome: ReplayOutcome,
     /// The first difference, or why nothing can be said.

@@ -32,6 +32,13 @@ pub(super) struct Recalled {
     pub(super) allowed: Allowed,
 }
 
+/// Why a call cannot be run again so, and of which component that is said, where there is one.
+#[derive(Debug)]
+pub(super) struct Unknown {
+    pub(super) component: Option<Digest>,
+    pub(super) why: String,
+}
+
 /// The arguments, and what the host answered, where that was recorded.
 pub(super) type Kept = (String, Option<Recording>);
 
@@ -66,53 +73,54 @@ impl Router {
         caller: &Caller,
         past: &Past,
         version: &Version,
-    ) -> Result<Result<Recalled, String>> {
-        let decided = &past.decided;
+    ) -> Result<Result<Recalled, Unknown>> {
+        let (decided, package) = (&past.decided, &past.decided.tool.package);
+        let found = caller.package(package).ok().and_then(|found| found.versions.get(version).cloned());
+        let component = found.as_ref().map(|found| *found.component());
+        let unknown = |why: String| Ok(Err(Unknown { component, why }));
         if let Some(code) = by_chance(past.ended.outcome) {
-            return Ok(Err(format!("it ended as {code}, which does not follow from what it ran with")));
+            return unknown(format!("it ended as {code}, which does not follow from what it ran with"));
         }
         let engines = Class::ALL.map(|class| self.0.engine.compatibility(class));
         if !engines.contains(&decided.engine.as_str()) {
-            return Ok(Err(format!(
+            return unknown(format!(
                 "it ran on another engine, {}: a host of that version can replay it",
                 decided.engine
-            )));
+            ));
         }
-        let package = &decided.tool.package;
-        let found = caller.package(package).ok().and_then(|found| found.versions.get(version).cloned());
-        let Some(found) = found else { return Ok(Err(format!("there is no version {version} of {package}"))) };
+        let Some(found) = found else { return unknown(format!("there is no version {version} of {package}")) };
         let Some(tool) = found.tools.get(&decided.tool.definition).cloned() else {
-            return Ok(Err(format!("version {version} of {package} has no tool {}", decided.tool.definition)));
+            return unknown(format!("version {version} of {package} has no tool {}", decided.tool.definition));
         };
         let is_same = *version == decided.version;
         if is_same && *found.component() != decided.component {
-            return Ok(Err(format!("version {version} of {package} is another component than it was")));
+            return unknown(format!("version {version} of {package} is another component than it was"));
         }
         if found.admission.inspection.class == Class::Async {
             let what =
                 "it is a component of WASI 0.3, in which several things go on at once: in which order is not recorded";
-            return Ok(Err(what.to_owned()));
+            return unknown(what.to_owned());
         }
         let tenant = &caller.tenant.id;
         let Some(policy) = self.text_of(tenant, &decided.policy, Policy::default().digest()).await? else {
-            return Ok(Err(format!("the text of its policy, {}, is not kept", decided.policy)));
+            return unknown(format!("the text of its policy, {}, is not kept", decided.policy));
         };
         let builtin = Ceiling::builtin();
         let Some(ceiling) = self.text_of(&TenantId::platform(), &decided.ceiling, builtin.digest()).await? else {
-            return Ok(Err(format!("the text of its ceiling, {}, is not kept", decided.ceiling)));
+            return unknown(format!("the text of its ceiling, {}, is not kept", decided.ceiling));
         };
         let policy = policy.map_or_else(|| Ok(Policy::default()), |text| Policy::parse(&text));
         let ceiling = ceiling.map_or_else(|| Ok(builtin), |text| Ceiling::parse(&text));
         let (Ok(policy), Ok(ceiling)) = (policy, ceiling) else {
-            return Ok(Err("this host does not read the policy that was in force".to_owned()));
+            return unknown("this host does not read the policy that was in force".to_owned());
         };
         let subject = Subject { package, needs: &found.needs, limits: &found.limits };
         let allowed = match policy::decide(&ceiling, &policy, &subject) {
             Decision::Allowed(allowed) if !is_same || DecidedLimits::from(&*allowed.limits) == decided.limits => {
                 allowed
             }
-            Decision::Allowed(_) => return Ok(Err("this host gives it other limits than it had".to_owned())),
-            Decision::Denied(denied) => return Ok(Err(format!("it would not be let in: {}", denied.reason))),
+            Decision::Allowed(_) => return unknown("this host gives it other limits than it had".to_owned()),
+            Decision::Denied(denied) => return unknown(format!("it would not be let in: {}", denied.reason)),
         };
         let resolved = Resolved { package: package.clone(), version: found, tool };
         Ok(Ok(Recalled { resolved, allowed }))

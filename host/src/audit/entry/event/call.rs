@@ -86,8 +86,9 @@ content! {
     CallReplayed {
         /// The call.
         call: CallId,
-        /// The component that was to run again.
-        component: Digest,
+        /// The component that was to run again; absent where there is none of the version that was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        component: Option<Digest>,
         /// The first difference, or why nothing can be said; nothing of a payload.
         #[serde(skip_serializing_if = "Option::is_none")]
         difference: Option<String>,
