@@ -4,6 +4,7 @@
 
 use cofferdam::Code;
 use cofferdam_auditor::checkpoint::Checkpoint;
+use cofferdam_auditor::cosign::CosigningKey;
 use cofferdam_auditor::key::VerifierKey;
 use cofferdam_auditor::receipt::Receipt;
 use cofferdam_auditor::source::Url;
@@ -227,5 +228,31 @@ fn a_witness_cosigns_and_one_that_fails_or_forgets_holds_nothing_up() {
         cosigned(unsigned.size()).await;
         let key = keys(&acme).await.remove(0);
         assert!(verified(&acme.auditor, &key, vec![first, second]).await.is_ok());
+    });
+}
+
+/// One that takes a request and never answers keeps nothing from the others.
+#[test]
+fn a_witness_that_is_silent_keeps_no_other_from_signing() {
+    run(async {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let key = CosigningKey::from_seed("witness.example/silent", &[8; 32]).unwrap().vkey();
+        let (good, begun) = (Witness::start().await, std::time::Instant::now());
+        let silent = format!("{key} http://{}/", silent.local_addr().unwrap());
+        let arguments = ["--witness", &silent, "--witness", &good.option()].map(str::to_owned).to_vec();
+        let server = Server::start(Options { arguments, ..Options::default() }).await;
+        for name in ["acme", "globex", "initech"] {
+            let tenant = server.tenant(name).await;
+            tenant.push("noop", guest("noop")).await;
+            tenant.agent.call("noop.noop", json!({})).await.ok();
+            eventually("a cosigned checkpoint", async || {
+                let checkpoint = checkpoint(&tenant).await;
+                let signatures = checkpoint.cosignatures(std::slice::from_ref(&good.key)).unwrap();
+                (!signatures.is_empty()).then_some(())
+            })
+            .await;
+        }
+        // The silent one is given ten seconds for each.
+        assert!(begun.elapsed().as_secs() < 25, "{:?}", begun.elapsed());
     });
 }

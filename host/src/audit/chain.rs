@@ -1,6 +1,6 @@
 //! The hash chain of one tenant's log: each head commits to every entry up to it, so that one changed byte shows.
 //!
-//! A leaf is hashed as RFC 6962 does, so that the same leaves can stand in a Merkle tree later.
+//! A leaf is hashed as RFC 6962 does: it is the same leaf that stands in the tenant's log.
 
 use std::fmt;
 

@@ -82,7 +82,7 @@ pub struct Recovered {
     pub open_calls: Vec<OpenCall>,
     /// Whether a torn tail was cut off: a write that no sync had covered, so that nobody relied on it.
     pub cut: bool,
-    /// The administrative changes that are recorded, the last 1,024 at least: do not append these again.
+    /// The administrative changes that are recorded, the last 1,024 at most: do not append these again.
     pub changes: HashSet<ChangeId>,
     /// Whether the journal was empty, and so was begun.
     pub begun: bool,
@@ -349,11 +349,6 @@ impl Audit {
         if state.room.has(RECORD_BYTES_MAX as u64 + OUTCOME_BYTES, spare) { Ok(()) } else { Err(state.full()) }
     }
 
-    /// How many entries the tenant's log has: the next one's index. Some of them may not be durable yet.
-    pub fn next_index(&self, tenant: &TenantId) -> u64 {
-        self.0.shared.state.lock().next.get(tenant).copied().unwrap_or(0)
-    }
-
     /// The last place that is durable.
     pub fn position(&self) -> Position {
         Position(self.0.shared.durable.load(Ordering::Acquire))
@@ -378,9 +373,10 @@ impl Audit {
         &self.0.shared.dir
     }
 
-    /// [`fold`](read::fold) over this journal, as far as it is durable. Reads files: not on an async thread.
+    /// Calls `each` with every entry of every tenant behind `from`, in order, as far as it is durable; the place it came to.
+    /// Reads files: not on an async thread.
     pub fn fold(&self, from: Position, each: impl FnMut(Position, Entry) -> Result<()>) -> Result<Position> {
-        read::fold_until(self.dir(), from, Some(self.position()), each)
+        read::fold(self.dir(), from, self.position(), each)
     }
 
     /// Bytes of the disk that are promised to entries, and kept for outcomes.

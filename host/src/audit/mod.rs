@@ -29,8 +29,9 @@ pub use entry::{Entry, Event};
 pub use filter::Filter;
 pub use format::{OpenCall, Position, Tip};
 pub use journal::{Audit, Recovered, STALL_MAX, SYNC_DELAY, Settings};
-pub use read::{fold, read};
+#[cfg(test)]
+pub(crate) use read::read;
 pub use verify::{Fault, Finding, Place, Report, verify, verify_with_progress};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

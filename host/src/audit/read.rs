@@ -1,8 +1,6 @@
-//! Reading a journal: everything behind a place, or what there is of one tenant's. Works on files that are being written.
+//! Reading a journal behind a place, in the writer's own process: as far as it is durable, while it is being written.
 //!
-//! A reader holds one group in memory, whatever the segments' length. In the writer's own process it stops at what is
-//! durable ([`super::Audit::fold`]); elsewhere it syncs what it read before it hands it out, so that it never shows
-//! what a crash could still undo.
+//! A reader holds one group in memory, whatever the segments' length.
 
 use std::path::Path;
 
@@ -10,13 +8,34 @@ use super::entry::Entry;
 use super::format::{Position, Record, SegmentHeader};
 use super::segment::{self, Groups, Segment, Step, corrupt};
 use crate::error::Result;
-use crate::id::TenantId;
+
+/// Calls `each` with every entry of every tenant behind `from`, up to `until`, in the order of the journal; the place it
+/// came to.
+pub(super) fn fold(
+    dir: &Path,
+    from: Position,
+    until: Position,
+    mut each: impl FnMut(Position, Entry) -> Result<()>,
+) -> Result<Position> {
+    let mut reader = Reader::open(dir, until, |header| header.first <= from)?;
+    let mut came_to = from;
+    while let Some((position, entry)) = reader.find(|position, _| position > from)? {
+        each(position, entry)?;
+        came_to = position;
+    }
+    Ok(came_to)
+}
 
 /// A tenant's entries from index `from` on, in order, as far as segments that hold them were not let go. The iterator ends
 /// after the first error.
-pub fn read(dir: &Path, tenant: &TenantId, from: u64) -> Result<impl Iterator<Item = Result<Entry>> + use<>> {
+#[cfg(test)]
+pub(crate) fn read(
+    audit: &super::Audit,
+    tenant: &crate::id::TenantId,
+    from: u64,
+) -> Result<impl Iterator<Item = Result<Entry>> + use<>> {
     let begins = |header: &SegmentHeader| header.tenants.get(tenant.as_str()).is_none_or(|tip| tip.next <= from);
-    let mut reader = Reader::open(dir, None, begins)?;
+    let mut reader = Reader::open(audit.dir(), audit.position(), begins)?;
     let tenant = tenant.clone();
     let mut done = false;
     Ok(std::iter::from_fn(move || {
@@ -29,32 +48,12 @@ pub fn read(dir: &Path, tenant: &TenantId, from: u64) -> Result<impl Iterator<It
     }))
 }
 
-/// Calls `each` with every entry of every tenant behind `from`, in the order of the journal; the place it came to.
-pub fn fold(dir: &Path, from: Position, each: impl FnMut(Position, Entry) -> Result<()>) -> Result<Position> {
-    fold_until(dir, from, None, each)
-}
-
-pub(super) fn fold_until(
-    dir: &Path,
-    from: Position,
-    until: Option<Position>,
-    mut each: impl FnMut(Position, Entry) -> Result<()>,
-) -> Result<Position> {
-    let mut reader = Reader::open(dir, until, |header| header.first <= from)?;
-    let mut came_to = from;
-    while let Some((position, entry)) = reader.find(|position, _| position > from)? {
-        each(position, entry)?;
-        came_to = position;
-    }
-    Ok(came_to)
-}
-
 /// Goes through records across segments.
 struct Reader {
     /// Nothing where there is no segment.
     groups: Option<Groups>,
     dir: std::path::PathBuf,
-    until: Option<Position>,
+    until: Position,
     /// Where in the present group the next record begins.
     at: usize,
     /// Entries before the next record.
@@ -63,7 +62,7 @@ struct Reader {
 
 impl Reader {
     /// Starts with the newest segment that `fits` says all sought is in or behind, else with the oldest.
-    fn open(dir: &Path, until: Option<Position>, fits: impl Fn(&SegmentHeader) -> bool) -> Result<Self> {
+    fn open(dir: &Path, until: Position, fits: impl Fn(&SegmentHeader) -> bool) -> Result<Self> {
         let mut chosen = None;
         for sequence in segment::list(dir)?.into_iter().rev() {
             let segment = Segment::open(dir, sequence)?;
@@ -74,7 +73,7 @@ impl Reader {
             }
         }
         let passed = chosen.as_ref().map_or(0, |segment| segment.header.first.0);
-        let groups = chosen.map(|segment| Groups::new(segment, until.is_none()));
+        let groups = chosen.map(|segment| Groups::new(segment, false));
         Ok(Self { groups, dir: dir.to_owned(), until, at: 0, passed })
     }
 
@@ -85,7 +84,7 @@ impl Reader {
             let offset = groups.records_offset();
             let bytes = groups.records();
             while self.at < bytes.len() {
-                if self.until.is_some_and(|until| self.passed >= until.0) {
+                if self.passed >= self.until.0 {
                     return Ok(None);
                 }
                 let here = offset + self.at as u64;
@@ -110,7 +109,7 @@ impl Reader {
 
     /// Goes on to the next group, in the next segment if need be; false at the journal's end.
     fn next_group(&mut self) -> Result<bool> {
-        if self.until.is_some_and(|until| self.passed >= until.0) {
+        if self.passed >= self.until.0 {
             return Ok(false);
         }
         // Once more when the present place turned out to be no end after all: a writer was quicker.
@@ -146,7 +145,7 @@ impl Reader {
             if segment.header.first.0 != self.passed {
                 return Err(corrupt(&groups.segment.path, offset, "the segment's end is missing"));
             }
-            *groups = Groups::new(segment, self.until.is_none());
+            *groups = Groups::new(segment, false);
             self.at = 0;
             refreshed = false;
         }

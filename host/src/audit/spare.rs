@@ -8,7 +8,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::format::SegmentHeader;
+use parking_lot::MutexGuard;
+
+use super::format::{RECORD_BYTES_MAX, SegmentHeader};
 use super::journal::{Settings, Shared, unavailable};
 use super::segment;
 use crate::error::{Error, Result};
@@ -47,6 +49,19 @@ pub(super) fn remove(dir: &Path) -> Result<()> {
 /// How long a spare must be for a header of this length: headers grow with the number of tenants.
 pub(super) fn bytes(settings: &Settings, header_bytes: u64) -> u64 {
     settings.segment_bytes.max(4 * header_bytes)
+}
+
+/// How long a spare must be to be of use: the longest record fits behind a header of so many tenants and open calls.
+pub(super) fn needed(tenants: usize, open: usize) -> u64 {
+    SegmentHeader::bytes_max(tenants, open) + RECORD_BYTES_MAX as u64
+}
+
+/// Removes a spare that is of no use.
+pub(super) fn discard(spare: &Spare) {
+    if let Err(error) = std::fs::remove_file(&spare.path) {
+        // The next start removes it.
+        tracing::warn!(%error, path = %spare.path.display(), "a spare segment stays");
+    }
 }
 
 /// Makes the spare of this number, or says why the disk does not take it.
@@ -121,24 +136,33 @@ pub(super) fn refused(path: &Path, error: &io::Error) -> Error {
 pub(super) fn keep(shared: &Shared) {
     let mut state = shared.state.lock();
     loop {
-        while state.ready.len() >= SPARES && !state.closing && state.failure.is_none() {
-            shared.spare.wait(&mut state);
-        }
         if state.closing || state.failure.is_some() {
             return;
         }
+        // Headers grow with tenants and open calls: one that is too short for them now would only stand in the way.
+        let needed = needed(state.next.len(), state.open.len());
+        if let Some(at) = state.ready.iter().position(|spare| spare.bytes < needed)
+            && let Some(short) = state.ready.remove(at)
+        {
+            MutexGuard::unlocked(&mut state, || discard(&short));
+            continue;
+        }
+        if state.ready.len() >= SPARES {
+            // Nobody says that headers have grown.
+            shared.spare.wait_for(&mut state, RETRY);
+            continue;
+        }
         let bytes = bytes(&shared.settings, SegmentHeader::bytes_max(state.next.len(), state.open.len()));
-        // One that is too short for a header that has grown is let go.
         if let Some(used) = state.used.pop_front() {
             match used.bytes >= bytes {
                 true => state.ready.push_back(used),
-                false => drop(std::fs::remove_file(&used.path)),
+                false => MutexGuard::unlocked(&mut state, || discard(&used)),
             }
             shared.spare.notify_all();
             continue;
         }
         let number = state.next_spare();
-        match parking_lot::MutexGuard::unlocked(&mut state, || make(&shared.dir, number, bytes)) {
+        match MutexGuard::unlocked(&mut state, || make(&shared.dir, number, bytes)) {
             Ok(spare) => {
                 state.ready.push_back(spare);
                 state.spare_failure = None;

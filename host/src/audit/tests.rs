@@ -51,18 +51,19 @@ async fn what_is_appended_is_read_back_in_order_over_segments_and_restarts() {
         audit.close().unwrap();
     }
     assert!(segment::list(dir.path()).unwrap().len() > 3);
+    let (audit, _) = Audit::open(dir.path(), small()).unwrap();
     for name in ["acme", "globex"] {
         for from in [0, 1, 700, 1_499, 1_500] {
-            let entries: Vec<_> = read(dir.path(), &tenant(name), from).unwrap().map(Result::unwrap).collect();
+            let entries: Vec<_> = read(&audit, &tenant(name), from).unwrap().map(Result::unwrap).collect();
             assert!(entries.iter().map(|entry| entry.index).eq(from..1_500), "{name} from {from}");
             assert!(entries.iter().all(|entry| entry.tenant.as_str() == name));
         }
     }
     let report = verify(dir.path()).unwrap();
-    assert!(report.ok() && report.torn_tail.is_none(), "{report}");
+    assert!(report.ok() && report.torn_tail.is_none(), "{report:?}");
     assert_eq!((report.entries, report.tenants.len(), report.open_calls), (3_000, 2, 0));
     let mut places = Vec::new();
-    let end = fold(dir.path(), Position(1_234), |position, _| {
+    let end = audit.fold(Position(1_234), |position, _| {
         places.push(position.0);
         Ok(())
     });
@@ -81,6 +82,81 @@ async fn what_was_promised_to_entries_is_free_again_once_they_are_written() {
         audit.durable(position).await.unwrap();
     }
     assert_eq!(audit.promised(), (0, 0));
+}
+
+/// Headers grow with the number of tenants, and spares that were made before are too short for them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_goes_on_however_many_tenants_come_after_its_spares_were_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let (audit, _) = Audit::open(dir.path(), small()).unwrap();
+    let appended = async {
+        let mut last = Position::START;
+        for number in 0..2_500 {
+            let name = format!("a-tenant-with-a-name-of-length-{number:09}");
+            last = append(&audit, &name, &ended(CallId::new())).await;
+        }
+        audit.durable(last).await.unwrap();
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(120), appended).await.expect("no room comes any more");
+    audit.close().unwrap();
+    let report = verify(dir.path()).unwrap();
+    assert!(report.ok() && report.segments > 3, "{report:?}");
+    assert_eq!((report.entries, report.tenants.len()), (2_500, 2_500));
+}
+
+/// What does not fit was promised room all the same: then the host ends, and nobody is told that it is durable.
+#[test]
+fn a_group_that_does_not_fit_is_an_error_and_no_loss() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut writer, _) = recover::open(dir.path(), &small()).unwrap();
+    let mut group = vec![0; format::GROUP_HEADER_BYTES + 100];
+    writer.end = writer.offset + 100;
+    let error = writer.put(&mut group, 1).unwrap_err();
+    assert!(error.operator_detail().unwrap().contains("does not fit"), "{error:?}");
+    // The closing mark is nothing that anyone relies on.
+    writer.put(&mut group, 0).unwrap();
+    assert_eq!(writer.written, 0);
+}
+
+/// A disk whose driver panics, in place of whatever else in the journal's thread could.
+#[derive(Debug)]
+struct PanickingDisk(std::sync::atomic::AtomicBool);
+
+impl disk::Disk for PanickingDisk {
+    fn write(&self, file: &std::fs::File, bytes: &[u8], offset: u64) -> std::io::Result<()> {
+        assert!(!self.0.load(std::sync::atomic::Ordering::Relaxed), "a test asked for it");
+        disk::SystemDisk.write(file, bytes, offset)
+    }
+
+    fn sync(&self, file: &std::fs::File) -> std::io::Result<()> {
+        disk::SystemDisk.sync(file)
+    }
+
+    fn rename(&self, from: &std::path::Path, to: &std::path::Path) -> std::io::Result<()> {
+        disk::SystemDisk.rename(from, to)
+    }
+
+    fn sync_dir(&self, dir: &std::path::Path) -> std::io::Result<()> {
+        disk::SystemDisk.sync_dir(dir)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_whose_thread_panics_says_so_to_all_that_wait() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = std::sync::Arc::new(PanickingDisk(false.into()));
+    let (tell, told) = std::sync::mpsc::channel();
+    let on_failure = move |error: &crate::error::Error| tell.send(error.clone()).unwrap();
+    let settings = Settings { disk: disk.clone(), on_failure: Some(std::sync::Arc::new(on_failure)), ..small() };
+    let (audit, _) = Audit::open(dir.path(), settings).unwrap();
+    disk.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    let position = append(&audit, "acme", &ended(CallId::new())).await;
+    let waits = tokio::time::timeout(std::time::Duration::from_secs(60), audit.durable(position));
+    let error = waits.await.expect("nobody is told").unwrap_err();
+    assert!(error.operator_detail().unwrap().contains("panicked"), "{error:?}");
+    assert_eq!(audit.health().unwrap_err().operator_detail(), error.operator_detail());
+    assert_eq!(told.recv().unwrap().operator_detail(), error.operator_detail());
+    assert!(audit.append(&tenant("acme"), None, &ended(CallId::new())).is_err());
 }
 
 /// What is kept for the outcome of a call is enough for the longest, so that a disk that is full never keeps one out.

@@ -195,10 +195,14 @@ impl Verifier {
         };
         self.header(&segment);
         let mut groups = Groups::new(segment, true);
+        let mut again = false;
         loop {
             let offset = groups.offset;
             match groups.step()? {
-                Step::Group(group) => self.group(&groups, &group, offset),
+                Step::Group(group) => {
+                    self.group(&groups, &group, offset);
+                    again = false;
+                }
                 step => {
                     // A writer may have been at it just then: look twice.
                     groups.refresh();
@@ -211,7 +215,11 @@ impl Verifier {
                         _ => "a group is blank",
                     };
                     match groups.find_later(offset)? {
-                        Some((later, _)) if later == offset && matches!(step, Step::End) => groups.refresh(),
+                        // It became whole while it was looked for.
+                        Some((later, _)) if later == offset && !again => {
+                            groups.refresh();
+                            again = true;
+                        }
                         Some((later, number)) => {
                             self.damaged(offset, format!("{what}; the next whole group is at byte {later}"));
                             groups.seek(later, number);
@@ -341,31 +349,6 @@ impl Report {
     /// Whether nothing is wrong.
     pub fn ok(&self) -> bool {
         self.findings.is_empty()
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} entries of {} tenants in {} segments", self.entries, self.tenants.len(), self.segments)?;
-        for (tenant, tip) in &self.tenants {
-            writeln!(f, "  {tenant}: {} entries, head {}", tip.next, tip.head)?;
-        }
-        if self.open_calls > 0 {
-            writeln!(f, "{} calls have not ended: running, or to be closed by the next start", self.open_calls)?;
-        }
-        if let Some(tail) = &self.torn_tail {
-            writeln!(f, "{tail}: a write that was never acknowledged was torn; the next start cuts it off")?;
-        }
-        for finding in &self.findings {
-            writeln!(f, "{finding}")?;
-        }
-        if self.more_findings > 0 {
-            writeln!(f, "and {} more", self.more_findings)?;
-        }
-        match self.findings.len() as u64 + self.more_findings {
-            0 => f.write_str("the record is whole: no entry is missing, out of order or altered"),
-            n => write!(f, "the record is NOT whole: {n} findings"),
-        }
     }
 }
 

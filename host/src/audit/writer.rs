@@ -48,6 +48,7 @@ pub(super) struct Writer {
 
 /// Runs until the journal closes or fails.
 pub(super) fn run(shared: &Shared, mut writer: Writer) {
+    let mut ending = Ending { shared, error: None };
     let mut batch = Batch::new();
     let ended = loop {
         match take(shared, &mut batch) {
@@ -62,21 +63,35 @@ pub(super) fn run(shared: &Shared, mut writer: Writer) {
             false => break writer.put(&mut [0; GROUP_HEADER_BYTES], 0),
         }
     };
-    let waiters = {
-        let mut state = shared.state.lock();
-        if let Err(error) = &ended {
-            state.failure = Some(error.clone());
+    ending.error = ended.err();
+}
+
+/// What is told when the thread ends, also where it panicked: else all would wait for it.
+struct Ending<'a> {
+    shared: &'a Shared,
+    error: Option<Error>,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.error = Some(Error::internal("the journal's thread panicked"));
         }
-        std::mem::take(&mut state.waiters)
-    };
-    shared.spare.notify_all();
-    if let Err(error) = ended {
+        let waiters = {
+            let mut state = self.shared.state.lock();
+            if let Some(error) = &self.error {
+                state.failure = Some(error.clone());
+            }
+            std::mem::take(&mut state.waiters)
+        };
+        self.shared.spare.notify_all();
+        let Some(error) = &self.error else { return };
         tracing::error!(%error, detail = error.operator_detail(), "the record failed; the host must end");
         for (_, waiter) in waiters {
             let _ = waiter.send(Err(error.clone()));
         }
-        if let Some(on_failure) = &shared.settings.on_failure {
-            on_failure(&error);
+        if let Some(on_failure) = &self.shared.settings.on_failure {
+            on_failure(error);
         }
     }
 }
@@ -206,7 +221,7 @@ impl Writer {
     }
 
     /// Writes and syncs a group, header first, whose records are in their place.
-    fn put(&mut self, group: &mut [u8], records: u32) -> Result<()> {
+    pub(super) fn put(&mut self, group: &mut [u8], records: u32) -> Result<()> {
         let header = GroupHeader {
             salt: self.salt,
             number: self.number,
@@ -218,8 +233,11 @@ impl Writer {
         };
         header.seal(group);
         if group.len() as u64 > self.remaining() {
-            // Only the closing mark can meet this; it is not needed for what is recorded.
-            return Ok(());
+            // The closing mark is not needed for what is recorded.
+            return match records {
+                0 => Ok(()),
+                _ => Err(Error::internal("a group does not fit its segment although room was promised")),
+            };
         }
         self.disk
             .write(&self.file, group, self.offset)
@@ -231,15 +249,19 @@ impl Writer {
         Ok(())
     }
 
-    /// Goes on in the spare segment.
+    /// Goes on in a spare segment.
     fn roll(&mut self, shared: &Shared) -> Result<()> {
-        let spare = {
-            let mut state = shared.state.lock();
-            // Entries are accepted only where the spare is there for them.
-            let Some(spare) = state.ready.pop_front() else {
+        let needed = spare::needed(self.tips.len(), self.open.len());
+        let spare = loop {
+            // Entries are accepted only where a spare is there for them.
+            let Some(spare) = shared.state.lock().ready.pop_front() else {
                 return Err(Error::internal("no segment is ready although room was promised"));
             };
-            spare
+            // One that was made when headers were shorter was promised to nothing.
+            if spare.bytes >= needed {
+                break spare;
+            }
+            spare::discard(&spare);
         };
         self.begin(spare)?;
         shared.sequence.store(self.sequence, Ordering::Release);

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io;
 
-use cofferdam_auditor::checkpoint::Checkpoint;
+use cofferdam_auditor::checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint};
 use cofferdam_auditor::entry::bundle_entries;
 use cofferdam_auditor::key::{Origin, SigningKey};
 use cofferdam_auditor::proof::Tiles;
-use cofferdam_auditor::source::{Folder, Source};
+use cofferdam_auditor::source::{Folder, Source, handover_path};
 use cofferdam_auditor::tile::{TILE_WIDTH, TilePath};
 use cofferdam_auditor::tree::Frontier;
 use cofferdam_auditor::verify::{Options, verify};
@@ -21,8 +21,9 @@ use serde::Serialize;
 use super::keeper;
 use crate::audit::follow::Follower;
 use crate::audit::format::{Position, Tip};
+use crate::audit::segment;
 use crate::audit::verify::{Report, verify_with_progress};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::storage::{DataFolder, KeptLogs, LogRow, Store};
 
 /// What checking a data folder found.
@@ -57,32 +58,90 @@ impl FolderReport {
     }
 }
 
+/// How often a check begins again because the journal let go of what was being read.
+const TRIES: u32 = 20;
+
 /// Checks a data folder; a host may be writing to it. Faults are findings of the report; an error means that it could not
 /// be checked.
 ///
 /// # Errors
-/// When something cannot be read.
-pub async fn check(folder: &DataFolder, progress: impl FnMut(u64, u64)) -> Result<FolderReport> {
-    // First: what is kept now, the journal need not hold any more.
+/// When something cannot be read; `unavailable` when a host lets go of segments faster than they are read.
+pub async fn check(folder: &DataFolder, mut progress: impl FnMut(u64, u64)) -> Result<FolderReport> {
+    let front = || Ok::<_, Error>(segment::list(&folder.journal())?.first().copied());
+    for _ in 0..TRIES {
+        let before = front()?;
+        let looked = look(folder, &mut progress).await;
+        let is_sound = looked.as_ref().is_ok_and(FolderReport::ok);
+        // What was let go of meanwhile looks like a part that is missing.
+        if is_sound || front()? == before {
+            return looked;
+        }
+    }
+    Err(Error::new(Code::Unavailable, "the host lets go of segments of its journal faster than they are read")
+        .next("check again when it is less busy, or check a copy of its data folder"))
+}
+
+async fn look(folder: &DataFolder, progress: impl FnMut(u64, u64)) -> Result<FolderReport> {
     let store = Store::open_to_read(&folder.database()).await?;
+    let incarnation = store.incarnation().await?;
+    // Before the journal, which then has all that they are of; and before what is kept, which then has all their keys.
+    let signed = incarnation.as_deref().map_or(Ok(BTreeMap::new()), |incarnation| signed(folder, incarnation))?;
+    // Before the journal, too: what is kept now, it need not hold any more.
     let kept = store.kept_logs().await?;
     store.close().await;
     let journal = verify_with_progress(&folder.journal(), progress)?;
     let Some(kept) = kept else { return Ok(FolderReport { journal, logs: BTreeMap::new() }) };
-    let logs = Logs::read(folder, &kept, &journal)?.checked(&journal)?;
+    let logs = Logs::read(folder, &kept, signed, &journal)?.checked(&journal)?;
     Ok(FolderReport { journal, logs })
+}
+
+/// What was signed of a log by the time that was looked.
+#[derive(Debug, Default)]
+struct Signed {
+    /// The checkpoint that was handed out last.
+    checkpoint: Option<Vec<u8>>,
+    /// How often its key was handed over.
+    handovers: u32,
+}
+
+/// What was signed of each log.
+fn signed(folder: &DataFolder, incarnation: &str) -> Result<BTreeMap<String, Signed>> {
+    let logs = folder.blobs().join("logs");
+    let tenants = match std::fs::read_dir(&logs) {
+        Ok(tenants) => tenants,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(Error::internal(error)),
+    };
+    let mut signed = BTreeMap::new();
+    for tenant in tenants {
+        let name = tenant.map_err(Error::internal)?.file_name();
+        let files = Folder::new(logs.join(&name).join(incarnation));
+        let checkpoint = match files.file("checkpoint", CHECKPOINT_BYTES_MAX) {
+            // What is too long to be one does not parse either.
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Some(Vec::new()),
+            read => read.map_err(Error::internal)?,
+        };
+        // Behind the checkpoint: the key that signed it is the one of the last handover then.
+        let is_there = |number: &u32| files.path().join(handover_path(*number)).is_file();
+        let handovers = (1..).take_while(is_there).last().unwrap_or(0);
+        signed.insert(name.to_string_lossy().into_owned(), Signed { checkpoint, handovers });
+    }
+    Ok(signed)
 }
 
 /// All logs of a journal, each up to the journal's end.
 struct Logs<'a> {
     folder: &'a DataFolder,
     kept: &'a KeptLogs,
+    /// Of logs that are not among these yet.
+    signed: BTreeMap<String, Signed>,
     logs: BTreeMap<String, Log>,
 }
 
 /// One log as files and journal have it together.
 struct Log {
     files: Folder,
+    signed: Signed,
     frontier: Frontier,
     /// Full ones that may not be files yet.
     closed: HashMap<TilePath, Vec<u8>>,
@@ -92,8 +151,13 @@ struct Log {
 }
 
 impl<'a> Logs<'a> {
-    fn read(folder: &'a DataFolder, kept: &'a KeptLogs, journal: &Report) -> Result<Self> {
-        let mut logs = Self { folder, kept, logs: BTreeMap::new() };
+    fn read(
+        folder: &'a DataFolder,
+        kept: &'a KeptLogs,
+        signed: BTreeMap<String, Signed>,
+        journal: &Report,
+    ) -> Result<Self> {
+        let mut logs = Self { folder, kept, signed, logs: BTreeMap::new() };
         for LogRow { tenant, frontier, .. } in &kept.rows {
             let log = logs.log(tenant.as_str());
             match Frontier::load(frontier) {
@@ -102,19 +166,25 @@ impl<'a> Logs<'a> {
             }
         }
         let from = Position(kept.position.min(journal.position.0));
-        // Where the journal is damaged its own report says so; the logs are checked as far as it can be read.
-        if let Ok(mut follower) = Follower::open(&folder.journal(), from) {
-            let _ = follower.follow(journal.position, |record| {
+        let followed = Follower::open(&folder.journal(), from).and_then(|mut follower| {
+            follower.follow(journal.position, |record| {
                 logs.log(record.tenant).push(record.index, record.entry);
                 Ok(())
-            });
+            })
+        });
+        match followed {
+            // Where the journal is damaged its own report says so; the logs are checked as far as it can be read.
+            Err(error) if journal.ok() => Err(error),
+            _ => Ok(logs),
         }
-        Ok(logs)
     }
 
     fn log(&mut self, tenant: &str) -> &mut Log {
         let files = || Folder::new(self.folder.blobs().join("logs").join(tenant).join(&self.kept.incarnation));
-        self.logs.entry(tenant.to_owned()).or_insert_with(|| Log::new(files()))
+        let signed = &mut self.signed;
+        self.logs
+            .entry(tenant.to_owned())
+            .or_insert_with(|| Log::new(files(), signed.remove(tenant).unwrap_or_default()))
     }
 
     fn checked(mut self, journal: &Report) -> Result<BTreeMap<String, LogReport>> {
@@ -135,8 +205,9 @@ impl<'a> Logs<'a> {
 }
 
 impl Log {
-    fn new(files: Folder) -> Self {
-        Self { files, frontier: Frontier::new(), closed: HashMap::new(), checkpoint: Vec::new(), findings: Vec::new() }
+    fn new(files: Folder, signed: Signed) -> Self {
+        let (frontier, closed) = (Frontier::new(), HashMap::new());
+        Self { files, signed, frontier, closed, checkpoint: Vec::new(), findings: Vec::new() }
     }
 
     fn found(&mut self, what: impl fmt::Display) {
@@ -169,7 +240,7 @@ impl Log {
     /// Every file, as an auditor would, and that the log goes on from the checkpoint that was handed out last.
     fn check_files(&mut self, tenant: &str, kept: &KeptLogs) -> Result<()> {
         let mut held = Vec::new();
-        if let Some(bytes) = self.files.file("checkpoint", usize::MAX >> 1).map_err(Error::internal)? {
+        if let Some(bytes) = self.signed.checkpoint.take() {
             match Checkpoint::parse(&bytes) {
                 Ok(checkpoint) => held.push(checkpoint),
                 Err(error) => self.found(format_args!("its checkpoint: {error}")),
@@ -190,7 +261,9 @@ impl Log {
             // Nothing of it was ever signed.
             keys.push(SigningKey::from_seed(origin, &keeper::seed()?));
         }
-        let last = self.handed_over(generation as usize).min(keys.len() - 1);
+        // At least as often as was kept.
+        self.signed.handovers = self.signed.handovers.max(generation);
+        let last = (self.signed.handovers as usize).min(keys.len() - 1);
         self.checkpoint = Checkpoint::sign(&keys[last], self.frontier.head()).to_string().into_bytes();
         let options = Options { held, ..Options::new(keys[0].vkey()) };
         match verify(&*self, &options, &mut |_| {}) {
@@ -203,12 +276,6 @@ impl Log {
             Err(error) => self.found(error),
         }
         Ok(())
-    }
-
-    /// How often the log's key was handed over, as its files say: at least as often as was kept.
-    fn handed_over(&self, kept: usize) -> usize {
-        let is_there = |number: usize| self.files.path().join(format!("handover/{number}")).is_file();
-        (kept + 1..).take_while(|number| is_there(*number)).last().unwrap_or(kept)
     }
 
     /// The journal's chain, computed from the log's entries.
@@ -259,6 +326,8 @@ impl Source for Log {
     fn file(&self, path: &str, bytes_max: usize) -> io::Result<Option<Vec<u8>>> {
         match path {
             "checkpoint" => Ok(Some(self.checkpoint.clone())),
+            // One that came after what was signed is not of the log as it was then.
+            _ if handover_number(path).is_some_and(|number| number > self.signed.handovers) => Ok(None),
             _ => self.files.file(path, bytes_max),
         }
     }
@@ -266,4 +335,9 @@ impl Source for Log {
     fn name(&self) -> String {
         self.files.name()
     }
+}
+
+/// Which handover's the file is.
+fn handover_number(path: &str) -> Option<u32> {
+    path.strip_prefix("handover/")?.parse().ok()
 }

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cofferdam_auditor::tile::BUNDLE_BYTES_MAX;
 use object_store::path::Path as Location;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 
 use super::Stop;
 use crate::error::{Code, Error, Result};
 use crate::id::TenantId;
-
-/// The longest file that is read: an entry bundle of 256 entries, each with its length.
-const FILE_BYTES_MAX: u64 = 256 * (65_535 + 2);
 
 /// The files of all logs of one journal. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -37,7 +35,8 @@ impl Files {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
-        if found.meta.size > FILE_BYTES_MAX {
+        // No file of a log is longer than a bundle.
+        if found.meta.size > BUNDLE_BYTES_MAX as u64 {
             return Err(failed(format_args!("{} is longer than a log's files are", found.meta.location)));
         }
         found.bytes().await.map(Some).map_err(failed)
@@ -46,7 +45,7 @@ impl Files {
     /// Creates a file that never changes. Creating it again with the same bytes changes nothing.
     ///
     /// # Errors
-    /// [`Stop::Fork`] when other bytes are there: then there are two logs of the same name, and none is to grow.
+    /// [`Stop::Final`] when other bytes are there: then there are two logs of the same name, and none is to grow.
     pub(super) async fn create(&self, tenant: &TenantId, name: &str, bytes: Vec<u8>) -> Result<(), Stop> {
         let at = self.location(tenant, name);
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };

@@ -17,8 +17,9 @@ use crate::id::{CallId, TenantId};
 
 /// How far the clock is taken to have stepped between two entries, or a call's id and its entries.
 const CLOCK_STEP: Duration = Duration::from_secs(60);
-/// From a call's id to its decision at most: the longest that a call can wait and run, with much to spare.
-const CALL_SPAN: Duration = Duration::from_secs(3_600);
+/// From a call's id to its decision, or to its refusal, at most: it waits for room for some seconds, and its component is
+/// loaded.
+const DECISION_SPAN: Duration = Duration::from_secs(30);
 /// Entries in a full bundle.
 const WIDTH: u64 = TILE_WIDTH as u64;
 
@@ -40,9 +41,8 @@ impl LogReader {
     /// Everything that is recorded of a call, in order: its decision, denials, its end; nothing when it is not this
     /// tenant's. Reads what was recorded about the time that is in the id.
     pub fn find_call(&self, call: CallId) -> Result<Vec<Entry>> {
-        let made_ms = call.as_bytes()[..6].iter().fold(0, |ms, byte| ms << 8 | u64::from(*byte));
-        let made = SystemTime::UNIX_EPOCH + Duration::from_millis(made_ms);
-        let over = made + CALL_SPAN + CLOCK_STEP;
+        let made = call.made();
+        let over = made + DECISION_SPAN + CLOCK_STEP;
         let text = call.to_string();
         let history = self.history()?;
         let mut entries = Vec::new();

@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 
 use cofferdam_auditor::checkpoint::Checkpoint;
 use cofferdam_auditor::key::SigningKey;
-use tokio::sync::mpsc::Sender;
 
+use super::due::Due;
 use super::keeper::Keeper;
 use super::live::Live;
-use super::witness::Unwitnessed;
+use super::witness::{Unwitnessed, Witnesses};
 use super::{Ask, Shared, Stop, Tiles, View};
 use crate::audit::Audit;
 use crate::audit::follow::Follower;
@@ -43,17 +43,21 @@ pub(super) struct Integrator {
     kept: Instant,
     /// The journal's segment that it was in then.
     kept_in: u64,
-    /// Where checkpoints go to be witnessed, if to anyone.
-    unwitnessed: Option<Sender<Unwitnessed>>,
+    /// Those that are to be signed, once they are kept.
+    due: Due,
+    /// Where checkpoints go to be witnessed.
+    witnesses: Witnesses,
 }
 
 impl Integrator {
-    pub(super) fn new(audit: Audit, keeper: Keeper, unwitnessed: Option<Sender<Unwitnessed>>) -> Self {
-        Self { audit, keeper, follower: None, live: HashMap::new(), kept: Instant::now(), kept_in: 0, unwitnessed }
+    pub(super) fn new(audit: Audit, keeper: Keeper, witnesses: Witnesses) -> Self {
+        let (live, kept, due) = (HashMap::new(), Instant::now(), Due::default());
+        Self { audit, keeper, follower: None, live, kept, kept_in: 0, due, witnesses }
     }
 
     /// Runs until it is told to close, then keeps what there is.
     pub(super) fn run(mut self, shared: &Shared, asks: &Receiver<Ask>) {
+        let _ending = Ending { shared, audit: self.audit.clone() };
         let mut pause = Duration::ZERO;
         let keeps = loop {
             let ask = match asks.recv_timeout(pause) {
@@ -70,20 +74,30 @@ impl Integrator {
             };
             let stop = done.err();
             shared.tell(stop.clone());
-            if let Some(Stop::Fork(error)) = stop {
+            if let Some(Stop::Final(error)) = stop {
                 return refuse(asks, &error);
             }
         };
         if !keeps {
             return;
         }
-        if let Err(stop) = self.integrate(shared, u64::MAX).and_then(|_| self.keep(shared, false)) {
+        if let Err(stop) = self.close(shared) {
             let error = stop.error();
             tracing::warn!(%error, detail = error.operator_detail(), "the logs are not kept; the next start makes them");
         }
     }
 
-    /// Takes in what is new, answers, and keeps what is due. Whether there is more to take in.
+    /// Takes in what is left, and keeps it; whoever reads the files alone finds all of it signed.
+    fn close(&mut self, shared: &Shared) -> Result<(), Stop> {
+        self.integrate(shared, u64::MAX)?;
+        self.keep(shared, false)?;
+        while let Some(tenant) = self.due.take_any() {
+            self.sign(&tenant)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what is new, answers, and keeps or signs what is due. Whether there is more to do.
     fn turn(&mut self, ask: Option<Ask>, shared: &Shared) -> Result<bool, Stop> {
         // Who asks gets all that was durable when it asked.
         let most = if ask.is_some() { u64::MAX } else { ENTRIES_AT_ONCE };
@@ -99,7 +113,18 @@ impl Integrator {
         if moved || self.kept.elapsed() >= KEEP_EVERY {
             self.keep(shared, more).inspect_err(|_| self.forget())?;
         }
-        Ok(more)
+        // What was published before a start may be of entries that are still to come.
+        if !more && let Some(tenant) = self.due.take(Instant::now()) {
+            self.sign(&tenant).inspect_err(|_| {
+                self.due.add(&tenant, Instant::now());
+                self.forget();
+            })?;
+        }
+        Ok(more || self.due.is_any(Instant::now()))
+    }
+
+    fn sign(&mut self, tenant: &str) -> Result<(), Stop> {
+        signed(log(&mut self.live, &self.keeper, tenant)?, &self.keeper, &self.witnesses, true).map(drop)
     }
 
     /// Adds what is durable in the journal, at most `most` entries. Whether there is more.
@@ -137,7 +162,7 @@ impl Integrator {
         match ask {
             Ask::View(tenant, reply) => {
                 let viewed = log(&mut self.live, keeper, tenant.as_str()).and_then(|log| {
-                    let checkpoint = signed(log, keeper, &self.unwitnessed, false)?;
+                    let checkpoint = signed(log, keeper, &self.witnesses, false)?;
                     Ok(View { checkpoint, frontier: log.frontier().clone() })
                 });
                 answer(reply, viewed)
@@ -156,38 +181,60 @@ impl Integrator {
             }
             Ask::Checkpoint(tenant, reply) => {
                 let log = log(&mut self.live, keeper, tenant.as_str());
-                answer(reply, log.and_then(|log| signed(log, keeper, &self.unwitnessed, false)))
+                answer(reply, log.and_then(|log| signed(log, keeper, &self.witnesses, false)))
             }
             Ask::Keys(tenant, reply) => {
                 let keys = log(&mut self.live, keeper, tenant.as_str())
-                    .map(|log| (log.keys().iter().map(SigningKey::vkey).collect(), log.frontier().size()));
+                    .and_then(|log| Ok((log.keys()?.iter().map(SigningKey::vkey).collect(), log.frontier().size())));
                 answer(reply, keys)
             }
+            #[cfg(test)]
+            Ask::Panic => panic!("a test asked for it"),
         }
     }
 
-    /// Keeps the frontiers, and lets go of those that nothing happened to since the last time. Where there is `more` to take
-    /// in, nothing is signed: what was published before the start may be of entries that are still to come.
+    /// Keeps the frontiers. Where there is no `more` to take in, it says by when those that grew are to be signed, and lets
+    /// go of those that nothing happened to since the last time.
     fn keep(&mut self, shared: &Shared, more: bool) -> Result<(), Stop> {
         let Some(follower) = &self.follower else { return Ok(()) };
-        for log in self.live.values_mut().filter(|log| log.grew && !more) {
-            // Whoever reads the files alone finds them signed.
-            signed(log, &self.keeper, &self.unwitnessed, true)?;
-        }
         let grown = self.live.values().filter(|log| log.grew).map(|log| (&log.tenant, &log.kept));
         self.keeper.save(follower.position(), grown)?;
         shared.kept.store(follower.position().0, Ordering::Release);
         (self.kept, self.kept_in) = (Instant::now(), follower.segment());
-        if !more {
-            self.live.retain(|_, log| std::mem::take(&mut log.used));
-            self.live.values_mut().for_each(|log| log.grew = false);
+        if more {
+            return Ok(());
         }
+        for log in self.live.values_mut().filter(|log| log.grew) {
+            log.grew = false;
+            let at = log.due();
+            self.due.add(log.tenant.as_str(), at);
+        }
+        self.live.retain(|_, log| std::mem::take(&mut log.used));
         Ok(())
     }
 
     fn forget(&mut self) {
         self.follower = None;
         self.live.clear();
+    }
+}
+
+/// Tells when the thread panics: else calls would be let in until the logs are far behind.
+struct Ending<'a> {
+    shared: &'a Shared,
+    audit: Audit,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let stop = Stop::panicked();
+        self.shared.tell(Some(stop.clone()));
+        if let Some(on_failure) = &self.audit.shared().settings.on_failure {
+            on_failure(stop.error());
+        }
     }
 }
 
@@ -210,18 +257,12 @@ fn log<'a>(live: &'a mut HashMap<String, Live>, keeper: &Keeper, tenant: &str) -
 }
 
 /// The log's newest checkpoint; a new one is sent to be witnessed.
-fn signed(
-    log: &mut Live,
-    keeper: &Keeper,
-    unwitnessed: &Option<Sender<Unwitnessed>>,
-    at_once: bool,
-) -> Result<Checkpoint, Stop> {
+fn signed(log: &mut Live, keeper: &Keeper, witnesses: &Witnesses, at_once: bool) -> Result<Checkpoint, Stop> {
     let (checkpoint, new) = log.checkpoint(keeper, at_once)?;
-    if let Some(unwitnessed) = unwitnessed.as_ref().filter(|_| new) {
+    if new && !witnesses.is_empty() {
         let tiles = Tiles { keeper: keeper.clone(), tenant: log.tenant.clone(), frontier: log.frontier().clone() };
         let (tenant, checkpoint) = (log.tenant.clone(), checkpoint.clone());
-        // What finds no room is part of the next one.
-        let _ = unwitnessed.try_send(Unwitnessed { tenant, checkpoint, tiles });
+        witnesses.send(Unwitnessed { tenant, checkpoint, tiles });
     }
     Ok(checkpoint)
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cofferdam_auditor::checkpoint::Checkpoint;
-use cofferdam_auditor::entry::Entry;
+use cofferdam_auditor::handover;
 use cofferdam_auditor::key::SigningKey;
 use cofferdam_auditor::tree::Frontier;
 
@@ -14,8 +14,10 @@ use crate::id::TenantId;
 
 /// From one checkpoint of a log to the next at least: each is a signature and a write.
 pub(super) const CHECKPOINT_PAUSE: Duration = Duration::from_millis(100);
-/// The kind of the entry that hands the log over to another key.
-const KEY_ROTATED: &str = "log.key-rotated";
+
+/// From one checkpoint of a log to the next that nobody asks for: a log that nobody follows is signed so often while it
+/// grows.
+const PUBLISH_EVERY: Duration = Duration::from_secs(600);
 
 /// A log that is in memory because something came to it, or was asked of it, lately.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(super) struct Live {
     pub(super) grew: bool,
     /// Whether anything happened to it since the logs were kept.
     pub(super) used: bool,
+    /// Whether somebody asked for a checkpoint since it was last due.
+    followed: bool,
     keys: Vec<SigningKey>,
     published: Option<(Checkpoint, Instant)>,
 }
@@ -37,7 +41,7 @@ impl Live {
         let kept = keeper.kept(&tenant)?;
         let keys = keeper.keys(&tenant)?;
         let published = keeper.published(&tenant)?.map(|checkpoint| (checkpoint, Instant::now()));
-        let live = Self { tenant, kept, grew: false, used: true, keys, published };
+        let live = Self { tenant, kept, grew: false, used: true, followed: false, keys, published };
         live.agrees()?;
         Ok(live)
     }
@@ -47,8 +51,11 @@ impl Live {
     }
 
     /// The keys so far, oldest first; the last one signs.
-    pub(super) fn keys(&self) -> &[SigningKey] {
-        &self.keys[..=self.kept.generation]
+    pub(super) fn keys(&self) -> Result<&[SigningKey], Stop> {
+        self.keys.get(..=self.kept.generation).ok_or_else(|| {
+            let (tenant, before) = (&self.tenant, self.kept.generation);
+            Stop::fork(format_args!("{tenant}: its key was handed over {before} times, and the last one is gone"))
+        })
     }
 
     /// Adds the entry at `index`, which is the next one: a log and its place in the journal are kept together.
@@ -68,7 +75,7 @@ impl Live {
             keeper.create(&self.tenant, &path.to_string(), bytes)?;
         }
         self.agrees()?;
-        if hands_over(entry) {
+        if handover::rotation(entry).is_some() {
             self.hand_over(keeper)?;
         }
         Ok(())
@@ -101,10 +108,20 @@ impl Live {
         Ok(())
     }
 
+    /// By when it is to be signed though nobody asks: at once where somebody did lately, or it never was.
+    pub(super) fn due(&mut self) -> Instant {
+        let followed = std::mem::take(&mut self.followed);
+        match &self.published {
+            Some((_, at)) if !followed => *at + PUBLISH_EVERY,
+            _ => Instant::now(),
+        }
+    }
+
     /// The newest checkpoint: signed anew where the log grew, unless the last one is only just signed and this need not be
     /// at once. And whether it was.
     pub(super) fn checkpoint(&mut self, keeper: &Keeper, at_once: bool) -> Result<(Checkpoint, bool), Stop> {
         self.used = true;
+        self.followed |= !at_once;
         let size = self.frontier().size();
         if let Some((checkpoint, at)) = &self.published {
             let signed = checkpoint.head().size;
@@ -116,7 +133,7 @@ impl Live {
                 return Ok((checkpoint.clone(), false));
             }
         }
-        let key = self.keys.get(self.kept.generation).ok_or_else(|| Error::internal("a log has no key"))?;
+        let key = self.keys()?.last().ok_or_else(|| Error::internal("a log has no key"))?;
         let checkpoint = Checkpoint::sign(key, self.frontier().head());
         // What is handed out is durable first, so that a start finds what was promised.
         keeper.publish(&self.tenant, &checkpoint)?;
@@ -142,10 +159,4 @@ impl Live {
         }
         Ok(())
     }
-}
-
-/// Whether an entry is of the kind that hands the log over. Few are, so that they are looked for before they are parsed.
-fn hands_over(entry: &[u8]) -> bool {
-    let named = entry.windows(KEY_ROTATED.len()).any(|part| part == KEY_ROTATED.as_bytes());
-    named && Entry::parse(entry).is_ok_and(|entry| entry.kind == KEY_ROTATED)
 }

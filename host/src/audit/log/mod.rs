@@ -5,6 +5,7 @@
 //! writer; whoever asks gets full tiles from the files and the rest from the integrator.
 
 mod check;
+mod due;
 mod files;
 mod history;
 mod integrator;
@@ -40,6 +41,7 @@ use self::live::CHECKPOINT_PAUSE;
 pub use self::reading::LogReader;
 use self::reading::Readers;
 pub use self::witness::Witness;
+use self::witness::Witnesses;
 use super::{Audit, Entry, Position};
 use crate::error::{Code, Error, Result};
 use crate::id::{CallId, TenantId};
@@ -57,7 +59,8 @@ pub struct LogSettings {
     /// The first part of every log's origin; default `cofferdam`. Whoever compares logs of several hosts gives each a
     /// name of its own, such as the host's domain.
     pub name: String,
-    /// Who is asked to cosign checkpoints, once a minute for logs that grew; default nobody.
+    /// Who is asked to cosign each checkpoint that is signed; of those of one log the newest, when its turn comes. Default
+    /// nobody.
     pub witnesses: Vec<Witness>,
 }
 
@@ -121,29 +124,35 @@ struct Shared {
 enum Stop {
     /// Something failed that may not fail again.
     Retry(Error),
-    /// The log would fork: it is never to grow.
-    Fork(Error),
+    /// The log would fork, or nobody is left who makes it: it is never to grow.
+    Final(Error),
 }
 
 impl Stop {
     /// What was signed and what the journal holds are not the same log.
     fn fork(what: impl std::fmt::Display) -> Self {
         let message = format!("a log does not go on from what was published: {what}");
-        Self::Fork(Error::new(Code::AuditUnavailable, message).next(
+        Self::Final(Error::new(Code::AuditUnavailable, message).next(
             "stop the host and keep a copy of its data folder: the journal or the log was altered, or put back from an \
              older copy; `cofferdam audit verify` says which",
         ))
     }
 
+    /// The thread that makes the logs ended in the middle of it.
+    fn panicked() -> Self {
+        let error = Error::new(Code::AuditUnavailable, "the thread that makes the logs has ended");
+        Self::Final(error.next("start the host again; its log says where it ended"))
+    }
+
     fn error(&self) -> &Error {
         match self {
-            Self::Retry(error) | Self::Fork(error) => error,
+            Self::Retry(error) | Self::Final(error) => error,
         }
     }
 
     fn into_error(self) -> Error {
         match self {
-            Self::Retry(error) | Self::Fork(error) => error,
+            Self::Retry(error) | Self::Final(error) => error,
         }
     }
 }
@@ -168,6 +177,9 @@ enum Ask {
     Frontier(TenantId, Reply<Frontier>),
     Partial(TenantId, TilePath, Reply<Option<Vec<u8>>>),
     Keys(TenantId, Reply<(Vec<VerifierKey>, u64)>),
+    /// What no question should do.
+    #[cfg(test)]
+    Panic,
 }
 
 impl Ask {
@@ -175,6 +187,8 @@ impl Ask {
         // Who asked may have left.
         match self {
             Self::Cosigned(..) | Self::Close(_) => {}
+            #[cfg(test)]
+            Self::Panic => {}
             Self::Checkpoint(_, reply) => drop(reply.send(Err(error.clone()))),
             Self::View(_, reply) => drop(reply.send(Err(error.clone()))),
             Self::Frontier(_, reply) => drop(reply.send(Err(error.clone()))),
@@ -246,12 +260,8 @@ impl Logs {
         // Names that no log can have are found here, not by the first call.
         keeper.origin(&TenantId::platform())?;
         let (asks, asked) = mpsc::channel();
-        let unwitnessed = (!witnesses.is_empty()).then(|| {
-            let (unwitnessed, waiting) = tokio::sync::mpsc::channel(witness::WAITING_MAX);
-            tokio::spawn(witness::run(witnesses, waiting, asks.clone()));
-            unwitnessed
-        });
-        let integrator = Integrator::new(audit.clone(), keeper.clone(), unwitnessed);
+        let witnesses = Witnesses::start(witnesses, &asks);
+        let integrator = Integrator::new(audit.clone(), keeper.clone(), witnesses);
         let shared = Arc::<Shared>::default();
         let told = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("integrator".to_owned());
@@ -267,7 +277,7 @@ impl Logs {
     /// `audit-unavailable` when a log would fork, or the logs are far behind the journal.
     pub fn health(&self) -> Result<()> {
         let stopped = self.0.shared.stopped.lock();
-        if let Some(Stop::Fork(error)) = &*stopped {
+        if let Some(Stop::Final(error)) = &*stopped {
             return Err(error.clone());
         }
         let behind = self.0.audit.position().0.saturating_sub(self.0.shared.integrated.load(Ordering::Acquire));
@@ -417,7 +427,7 @@ impl Shared {
     fn tell(&self, stop: Option<Stop>) {
         let mut stopped = self.stopped.lock();
         // What the journal and the log say does not agree again by itself.
-        if matches!(*stopped, Some(Stop::Fork(_))) {
+        if matches!(*stopped, Some(Stop::Final(_))) {
             return;
         }
         if let Some(stop) = stop.as_ref().filter(|_| stopped.is_none()) {

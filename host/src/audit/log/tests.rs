@@ -1,6 +1,8 @@
 //! Logs over restarts of their host: read, kept, signed, and held to what was promised.
 
+mod busy;
 mod hostile;
+mod signing;
 mod start;
 
 use std::path::Path;
@@ -147,17 +149,22 @@ async fn tampering_with_a_data_folder_is_found() {
     world.close().await;
     let incarnation = Store::open_to_read(&folder.database()).await.unwrap().incarnation().await.unwrap().unwrap();
     let log = folder.blobs().join("logs/acme").join(incarnation);
-    for (file, what) in [
-        ("tile/entries/000", "entry-edited"),
-        ("tile/entries/002", "entr"),
-        ("tile/0/001", "tile/0/001"),
-        ("checkpoint", "checkpoint"),
-    ] {
+    let middle = |bytes: &[u8]| bytes.len() / 2;
+    // In an entry's text, and in the length before the first.
+    let in_text = |bytes: &[u8]| memchr::memmem::find(bytes, b"catalogue").unwrap();
+    let in_length = |_: &[u8]| 0;
+    let files: [(_, &dyn Fn(&[u8]) -> usize, _); 5] = [
+        ("tile/entries/000", &in_text, "entry-edited"),
+        ("tile/entries/002", &in_text, "entry-edited"),
+        ("tile/entries/003", &in_length, "bundle-malformed"),
+        ("tile/0/001", &middle, "tile/0/001"),
+        ("checkpoint", &middle, "checkpoint"),
+    ];
+    for (file, place, what) in files {
         let path = log.join(file);
         let before = std::fs::read(&path).unwrap();
         let mut altered = before.clone();
-        let at = altered.len() / 2;
-        altered[at] ^= 1;
+        altered[place(&before)] ^= 1;
         std::fs::write(&path, altered).unwrap();
         let report = check(&folder, |_, _| {}).await.unwrap();
         let findings = report.logs["acme"].findings.join("; ");
@@ -169,4 +176,24 @@ async fn tampering_with_a_data_folder_is_found() {
         std::fs::write(&path, before).unwrap();
         assert!(check(&folder, |_, _| {}).await.unwrap().ok());
     }
+}
+
+/// Whoever asks for calls that never were does not have the log read from there to its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_not_there_is_looked_for_about_its_time_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::open(dir.path()).await;
+    let calls = world.calls("acme", 700).await;
+    world.integrated().await;
+    let incarnation = world.store.incarnation().await.unwrap().unwrap();
+    std::fs::remove_file(world.folder.blobs().join("logs/acme").join(incarnation).join("tile/entries/002")).unwrap();
+    let made = SystemTime::now() - Duration::from_secs(600);
+    let milliseconds = made.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64;
+    let never = uuid::Builder::from_unix_timestamp_millis(milliseconds, &[7; 10]).into_uuid().to_string();
+    // Would all that came since be looked through, the file that is gone were missed.
+    assert!(world.find("acme", never.parse().unwrap()).await.is_empty());
+    assert_eq!(world.find("acme", calls[0]).await.len(), 2);
+    let late = world.read("acme", move |log| log.find_call(*calls.last().unwrap())).await;
+    assert!(late.unwrap_err().message().contains("tile/entries/002 is missing"));
+    world.crash().await;
 }

@@ -11,7 +11,7 @@ use parking_lot::{Condvar, Mutex};
 use super::samples::{decided, ended};
 use super::{append, small, tenant};
 use crate::audit::disk::{Disk, SystemDisk};
-use crate::audit::{Audit, Position, STALL_MAX, Settings, fold, segment, verify};
+use crate::audit::{Audit, Position, STALL_MAX, Settings, segment, verify};
 use crate::error::Code;
 use crate::id::CallId;
 
@@ -50,7 +50,7 @@ async fn segments_go_when_all_in_them_is_kept_elsewhere_and_their_files_are_used
     assert_eq!(seen, 2_000);
     audit.close().unwrap();
     let report = verify(dir.path()).unwrap();
-    assert!(report.ok() && report.torn_tail.is_none(), "{report}");
+    assert!(report.ok() && report.torn_tail.is_none(), "{report:?}");
     assert_eq!(report.tenants.values().map(|tip| tip.next).sum::<u64>(), 4_000);
     let (audit, recovered) = Audit::open(dir.path(), small()).unwrap();
     assert_eq!((recovered.position, recovered.cut), (last, false));
@@ -97,8 +97,8 @@ async fn a_torn_tail_over_an_older_segment_is_cut_and_nothing_else() {
     assert!(verify(dir.path()).unwrap().torn_tail.is_some());
     let (audit, recovered) = Audit::open(dir.path(), small()).unwrap();
     assert_eq!((recovered.position, recovered.cut), (last, true));
+    assert_eq!(audit.fold(last, |position, _| panic!("an entry at {position:?}")).unwrap(), last);
     audit.close().unwrap();
-    assert_eq!(fold(dir.path(), last, |position, _| panic!("an entry at {position:?}")).unwrap(), last);
     assert!(verify(dir.path()).unwrap().ok());
 }
 

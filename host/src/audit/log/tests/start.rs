@@ -2,12 +2,17 @@
 
 use super::*;
 
-/// Has the store say that nothing was kept of the logs, or, with their rows, that they are at the journal's beginning.
-async fn unkeep(folder: &DataFolder, rows: &'static str) {
+/// Has the store say that the logs are kept up to the journal's beginning.
+pub(super) async fn unkeep(folder: &DataFolder, rows: &'static str) {
+    alter(folder, rows).await;
+    alter(folder, "update marks set value = '0' where name = 'logs-position'").await;
+}
+
+/// Changes what is kept.
+async fn alter(folder: &DataFolder, sql: &'static str) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.database());
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-    let sql = format!("{rows}; update marks set value = '0' where name = 'logs-position'");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+    sqlx::raw_sql(sql).execute(&pool).await.unwrap();
     pool.close().await;
 }
 
@@ -85,5 +90,21 @@ async fn a_fork_is_told_until_the_host_ends_whatever_is_asked_then() {
         assert_eq!(world.logs.health().unwrap_err().message(), error.message());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    world.crash().await;
+}
+
+/// One that it was handed over to and that is gone is an error in words, and no end of the thread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_whose_key_is_gone_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::open(dir.path()).await;
+    world.calls("acme", 1).await;
+    let folder = world.folder.clone();
+    world.close().await;
+    alter(&folder, "update logs set generation = 7").await;
+    let world = World::open(dir.path()).await;
+    let error = world.logs.keys(&"acme".parse().unwrap()).await.unwrap_err();
+    assert!(error.message().contains("acme: its key was handed over 7 times, and the last one is gone"), "{error:?}");
+    assert_eq!(world.logs.health().unwrap_err().message(), error.message());
     world.crash().await;
 }

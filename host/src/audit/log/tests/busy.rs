@@ -1,0 +1,97 @@
+//! A data folder that is looked at while its host is busy with it.
+
+use std::sync::atomic::AtomicBool;
+
+use super::*;
+use crate::audit::entry::LogKeyRotated;
+use crate::id::ChangeId;
+
+impl World {
+    /// Hands the log of `name` over to a new key.
+    async fn rotate(&self, name: &str) {
+        let next = self.logs.next_key(&name.parse().unwrap()).await.unwrap();
+        let mut change = self.store.change().await.unwrap();
+        change.add_log_key(next.origin.as_str(), &next.row).await.unwrap();
+        change.commit().await.unwrap();
+        let (after, before) = (next.after.to_string(), next.before.to_string());
+        let event = LogKeyRotated { after, before, change: ChangeId::new() }.into();
+        let position = self.append(name, &event).await;
+        self.audit.durable(position).await.unwrap();
+    }
+}
+
+/// A host that appends, signs, hands over and lets go of segments all the while is no tamperer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_folder_verifies_while_its_host_is_busy() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::open(dir.path()).await);
+    let over = Arc::new(AtomicBool::new(false));
+    let busy: Vec<_> = ["acme", "globex", "initech"]
+        .map(|name| {
+            let (world, over) = (Arc::clone(&world), Arc::clone(&over));
+            tokio::spawn(async move {
+                let (mut calls, mut retired) = (0, 0);
+                while !over.load(Ordering::Relaxed) {
+                    calls += world.calls(name, 20).await.len();
+                    world.logs.checkpoint(&name.parse().unwrap()).await.unwrap();
+                    if calls % 200 == 0 {
+                        world.rotate(name).await;
+                    }
+                    // One of them does, as in a host.
+                    if name == "acme" {
+                        retired += world.audit.retire(world.logs.kept()).unwrap();
+                    }
+                }
+                (calls, retired)
+            })
+        })
+        .into();
+    let mut last = 0;
+    for round in 0..15 {
+        let report = check(&world.folder, |_, _| {}).await.unwrap();
+        assert!(report.ok(), "{round}: {report:?}");
+        assert!(report.journal.position.0 > last, "{round}: nothing happened");
+        last = report.journal.position.0;
+    }
+    over.store(true, Ordering::Relaxed);
+    let mut retired = 0;
+    for task in busy {
+        retired += task.await.unwrap().1;
+    }
+    assert!(retired > 3, "only {retired} segments were let go");
+    Arc::into_inner(world).unwrap().close().await;
+}
+
+/// What is missing is told where it is the journal's fault, and not a look's at the wrong moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_whose_journal_does_not_begin_where_its_logs_end_is_not_taken_for_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::open(dir.path()).await;
+    world.calls("acme", 900).await;
+    let folder = world.folder.clone();
+    world.crash().await;
+    start::unkeep(&folder, "delete from logs").await;
+    let first = std::fs::read_dir(folder.journal()).unwrap().map(|file| file.unwrap().path());
+    std::fs::remove_file(first.filter(|path| path.extension().is_some()).min().unwrap()).unwrap();
+    let error = check(&folder, |_, _| {}).await.unwrap_err();
+    assert!(error.message().contains("entries behind the 0th are missing"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thread_that_panics_is_told_at_once_and_for_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = Arc::new(Mutex::new(None));
+    let tell = Arc::clone(&told);
+    let on_failure = move |error: &Error| *tell.lock() = Some(error.clone());
+    let settings = Settings { on_failure: Some(Arc::new(on_failure)), ..small() };
+    let world = World::open_with(dir.path(), settings).await.unwrap();
+    world.calls("acme", 3).await;
+    world.logs.health().unwrap();
+    world.logs.0.asks.lock().as_ref().unwrap().send(Ask::Panic).unwrap();
+    let thread = world.logs.0.thread.lock().take().unwrap();
+    tokio::task::spawn_blocking(move || thread.join()).await.unwrap().unwrap_err();
+    let error = world.logs.health().unwrap_err();
+    assert!(error.message().contains("has ended"), "{error:?}");
+    assert_eq!(told.lock().as_ref().map(Error::message), Some(error.message()));
+    world.logs.checkpoint(&"acme".parse().unwrap()).await.unwrap_err();
+}
