@@ -105,6 +105,8 @@ async fn a_log_whose_key_is_gone_says_so() {
     let world = World::open(dir.path()).await;
     let error = world.logs.keys(&"acme".parse().unwrap()).await.unwrap_err();
     assert!(error.message().contains("acme: its key was handed over 7 times, and the last one is gone"), "{error:?}");
+    // Whoever asks next is told the same; by then so is the host.
+    world.logs.keys(&"globex".parse().unwrap()).await.unwrap_err();
     assert_eq!(world.logs.health().unwrap_err().message(), error.message());
     world.crash().await;
 }
