@@ -275,6 +275,10 @@ fn shown(checked: &wire::PolicyChecked) -> String {
             paint(QUIET, kinds(explanation.withheld.iter().map(|withheld| withheld.kind).collect())),
         ]);
     }
+    if checked.tools_left_out > 0 {
+        let left_out = checked.tools_left_out;
+        text += &format!("{} there was no time for {left_out} further packages\n", paint(CARE, "warning:"));
+    }
     if table.is_empty() { text } else { format!("{text}\n{table}") }
 }
 
@@ -338,6 +342,8 @@ mod tests {
         let digest = crate::id::Digest::of(b"x");
         let text = shown(&wire::PolicyChecked { digest, warnings: Vec::new(), tools: Vec::new(), tools_left_out: 0 });
         let text: String = anstream::adapter::strip_str(&text).collect();
+        let cut = shown(&wire::PolicyChecked { digest, warnings: Vec::new(), tools: Vec::new(), tools_left_out: 3 });
+        assert!(cut.contains("no time for 3 further packages"), "{cut}");
         expect![[r#"
             ✓ the policy is valid sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881
         "#]]

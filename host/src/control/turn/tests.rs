@@ -61,9 +61,14 @@ impl World {
 
     /// Entries of the kind that a revocation has.
     async fn revocations(&self) -> usize {
-        let count = |log: &crate::audit::log::LogReader| {
+        self.count(|event| matches!(event, Event::KeyRevoked(_))).await
+    }
+
+    /// Entries of the tenant's with such an event.
+    async fn count(&self, is: fn(&Event) -> bool) -> usize {
+        let count = move |log: &crate::audit::log::LogReader| {
             let entries = log.read(0)?.map(|entry| entry.unwrap());
-            Ok(entries.filter(|entry| matches!(entry.event, Event::KeyRevoked(_))).count())
+            Ok(entries.filter(|entry| is(&entry.event)).count())
         };
         self.control().0.logs.reading(&self.all.tenant.id, count).await.unwrap()
     }
@@ -158,6 +163,23 @@ async fn hostile_a_caller_of_before_changes_nothing() {
         assert_eq!(change.unwrap_err().code(), Code::Unauthenticated);
     }
     assert!(!control.keys(&world.all).await.unwrap().iter().any(|key| key.name == "more"));
+}
+
+/// Recorded once: whether there is something to change is looked at when the turn has come.
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_suspending_by_the_dozen_at_once_is_one_change() {
+    let world = World::new().await;
+    let (control, snapshot) = (world.control(), world.host.snapshot());
+    let platform = snapshot.tenant(&TenantId::platform()).unwrap();
+    let first = platform.keyring.principals().next().unwrap().id;
+    let key = control.replace_secret(control.turn().await.unwrap(), &platform.id, first, None).await.unwrap();
+    let platform = world.host.router.authenticate(key.text.expose()).unwrap();
+    let suspend = |_| control.suspend_tenant(&platform, &world.all.tenant.id, None);
+    for suspended in futures::future::join_all((0..12).map(suspend)).await {
+        assert!(suspended.unwrap().suspended);
+    }
+    assert_eq!(world.count(|event| matches!(event, Event::TenantSuspended(_))).await, 1);
+    assert!(!world.is_valid(&world.leaked));
 }
 
 /// `conflict`: what components say of themselves is bounded together.
