@@ -57,6 +57,9 @@ macro_rules! textual {
     };
 }
 
+mod session;
+pub use self::session::SessionId;
+
 macro_rules! slug {
     ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal) => {
         $(#[$doc])*

@@ -17,16 +17,23 @@ const EDGES: &[(&str, &str)] = &[
         "cli",
         "http host control what_if router snapshot access identity registry engine capability policy storage admission audit",
     ),
-    ("http", "host control what_if router snapshot access identity registry engine capability policy admission audit"),
-    ("host", "control router snapshot access identity registry engine capability policy storage admission audit"),
-    ("control", "what_if snapshot access identity registry capability policy storage admission audit"),
+    (
+        "http",
+        "host control what_if router sessions snapshot access identity registry engine capability policy admission audit",
+    ),
+    (
+        "host",
+        "control router sessions snapshot access identity registry engine capability policy storage admission audit",
+    ),
+    ("control", "what_if sessions snapshot access identity registry capability policy storage admission audit"),
     ("what_if", "snapshot access identity policy audit"),
-    ("router", "snapshot access identity registry engine capability policy admission audit storage"),
+    ("router", "sessions snapshot access identity registry engine capability policy admission audit storage"),
     ("snapshot", "access identity registry policy storage audit"),
     ("registry", "engine capability policy storage"),
     ("engine", "capability policy"),
     ("capability", "policy storage"),
-    ("admission", "audit"),
+    ("admission", "sessions audit"),
+    ("sessions", "audit"),
     ("access", "identity policy"),
     ("identity", ""),
     ("policy", ""),
@@ -35,7 +42,7 @@ const EDGES: &[(&str, &str)] = &[
 ];
 
 /// What any module may name: words without behaviour, the one error among them.
-const GROUND: [&str; 6] = ["descriptors", "error", "id", "limits", "shares", "uses"];
+const GROUND: [&str; 7] = ["descriptors", "error", "id", "labels", "limits", "shares", "uses"];
 
 /// Names that only these places may use, with what that keeps true.
 const ONLY: &[(&str, &[&str], &str)] = &[

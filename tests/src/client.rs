@@ -138,6 +138,12 @@ impl Client {
         self.send(self.calling(tool, &arguments)).await
     }
 
+    /// Calls a tool in a session.
+    pub async fn call_in(&self, session: &str, tool: &str, arguments: Value) -> Answer {
+        let call = json!({"tool": tool, "arguments": arguments, "session": session});
+        self.post("/v1/calls", &call).await
+    }
+
     /// Calls a tool and watches it to its end.
     ///
     /// # Panics

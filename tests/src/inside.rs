@@ -113,7 +113,7 @@ impl Inside {
     ///
     /// When `tool` is no tool's name.
     pub async fn call(&self, key: &str, tool: &str, arguments: &Value) -> Result<Reply, Failed> {
-        let request = CallRequest { tool: tool.parse().unwrap(), arguments: arguments.to_string() };
+        let request = CallRequest { tool: tool.parse().unwrap(), arguments: arguments.to_string(), session: None };
         self.host.router.call(&self.caller(key), request, None).await
     }
 

@@ -104,6 +104,10 @@ actions! {
     Approve = "approve", Package, [Operator];
     /// To recall a component, and to lift that.
     Recall = "recall", Tenant, [Operator];
+    /// To read what sessions of all keys have touched.
+    ReadSessions = "read-sessions", Tenant, [Operator, Auditor];
+    /// To take the labels of a session away.
+    ClearSession = "clear-session", Tenant, [Operator];
     /// To submit a version to the catalogue.
     Submit = "submit", Package, [Publisher];
     /// To decide on submissions to the catalogue; the platform's alone.

@@ -41,7 +41,7 @@ pub const STALL_MAX: Duration = Duration::from_secs(5);
 
 /// Kept for the outcome of each call that was decided upon: more than the longest record of one, of which what the call
 /// used takes the most.
-pub(super) const OUTCOME_BYTES: u64 = 4_096;
+pub(super) const OUTCOME_BYTES: u64 = 5_120;
 
 /// What is done when the journal has failed.
 pub(super) type OnFailure = Arc<dyn Fn(&Error) + Send + Sync>;

@@ -48,6 +48,7 @@ fn event() -> Event {
         http_requests: 0,
         http_sent_bytes: 0,
         kv_operations: 1,
+        labels: None,
         memory_bytes: 1 << 20,
         outcome: Outcome::Ok,
         result: None,

@@ -177,6 +177,11 @@ fn the_longest_outcome_fits_what_is_kept_for_it() {
         http_requests: u64::MAX,
         http_sent_bytes: u64::MAX,
         kv_operations: u64::MAX,
+        labels: Some(
+            crate::labels::Label::ALL
+                .map(|label| crate::labels::Brought { by: "b".repeat(200), call: CallId::new(), label })
+                .to_vec(),
+        ),
         memory_bytes: u64::MAX,
         outcome: Outcome::Failed(*Code::ALL.iter().max_by_key(|code| code.as_str().len()).unwrap()),
         result: Some(Mac::from_bytes([9; 32])),

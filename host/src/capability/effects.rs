@@ -4,14 +4,15 @@
 //! call, a line that the agent is shown while the tool runs. None of it happens before the call's decision is durable.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use futures::future::BoxFuture;
 
 use super::uses::{UsedInCall, Uses};
 use crate::error::{Error, Result};
-use crate::policy::{Clock, LogLevel};
+use crate::labels::Brought;
+use crate::policy::{Clock, GrantKind, LogLevel};
 use crate::uses::CapabilityUse;
 
 /// Denials of one call that are recorded; a guest that goes on trying is only counted. Bounds how much of the record
@@ -32,6 +33,35 @@ pub trait Witness: Send + Sync {
     fn event(&self, event: GuestEvent) {
         drop(event);
     }
+}
+
+/// What the rules of flow say of a call's uses, by what its session has touched.
+pub trait Flow: Send + Sync {
+    /// That a use may happen. What it brings to the session it has brought once this returns, before anything of it happens.
+    ///
+    /// # Errors
+    ///
+    /// With the rule that is against it, and the calls that brought what it is about.
+    fn pass(&self, used: &CapabilityUse) -> Result<(), FlowDenied>;
+
+    /// That what is under way through `kind` may go on: what it sends from here on can be of what was read meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Flow::pass`].
+    fn go_on(&self, kind: GrantKind) -> Result<(), FlowDenied>;
+
+    /// The labels that the call itself brought, each by its first use.
+    fn brought(&self) -> Vec<Brought>;
+}
+
+/// Why the rules of flow are against a use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowDenied {
+    /// The rule.
+    pub rule: String,
+    /// What brought the labels that it is about.
+    pub brought: Vec<Brought>,
 }
 
 /// A use of a capability that was denied, for the record: names and rules, never the content of what the guest sent.
@@ -97,6 +127,10 @@ pub struct EffectUsage {
 /// The gate of one call: shared by its capabilities and by whoever settles the call afterwards.
 pub struct Effects {
     witness: Arc<dyn Witness>,
+    /// Where the tenant's policy has rules of flow.
+    flow: Option<Arc<dyn Flow>>,
+    /// The first use that those were against.
+    flow_denied: OnceLock<FlowDenied>,
     decided: AtomicBool,
     http_requests: AtomicU64,
     http_sent_bytes: AtomicU64,
@@ -119,6 +153,8 @@ impl Effects {
     pub fn new(witness: Arc<dyn Witness>) -> Self {
         Self {
             witness,
+            flow: None,
+            flow_denied: OnceLock::new(),
             decided: AtomicBool::new(false),
             http_requests: AtomicU64::new(0),
             http_sent_bytes: AtomicU64::new(0),
@@ -129,6 +165,49 @@ impl Effects {
             denials: AtomicU64::new(0),
             uses: Uses::default(),
         }
+    }
+
+    /// The same, under rules of flow.
+    #[must_use]
+    pub fn under(self, flow: Option<Arc<dyn Flow>>) -> Self {
+        Self { flow, ..self }
+    }
+
+    /// That the rules of flow let a use happen: asked before anything of it does, and once its session has the labels that
+    /// it brings. A denial is recorded.
+    ///
+    /// # Errors
+    ///
+    /// Where they do not.
+    pub(super) fn pass(&self, used: impl FnOnce() -> CapabilityUse) -> std::result::Result<(), Against> {
+        let Some(flow) = &self.flow else { return Ok(()) };
+        let used = used();
+        flow.pass(&used).map_err(|denied| self.against(GrantKind::of(&used), used.to_string(), denied))
+    }
+
+    /// The same for what is under way through `kind`, `doing` what.
+    pub(super) fn go_on(&self, kind: GrantKind, doing: impl FnOnce() -> String) -> std::result::Result<(), Against> {
+        let Some(flow) = &self.flow else { return Ok(()) };
+        flow.go_on(kind).map_err(|denied| self.against(kind, doing(), denied))
+    }
+
+    fn against(&self, kind: GrantKind, action: String, denied: FlowDenied) -> Against {
+        let brought: Vec<String> = denied.brought.iter().map(ToString::to_string).collect();
+        let rule = format!("{}: {}", denied.rule, brought.join(", "));
+        self.deny(DeniedUse { capability: kind.as_str(), action, rule, nearest: None });
+        // Of several the first: what came after it follows from it.
+        let _ = self.flow_denied.set(denied);
+        Against
+    }
+
+    /// The first use that rules of flow were against.
+    pub fn flow_denied(&self) -> Option<&FlowDenied> {
+        self.flow_denied.get()
+    }
+
+    /// The labels that the call brought to its session; absent where nothing asks for them.
+    pub fn brought(&self) -> Option<Vec<Brought>> {
+        self.flow.as_ref().map(|flow| flow.brought())
     }
 
     /// Awaited before any effect: comes back once the decision is durable. Costs one load after the first time.
@@ -238,6 +317,10 @@ impl Effects {
         }
     }
 }
+
+/// The rules of flow are against it, and that is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Against;
 
 /// Why a capability stopped the call: the error of the trap where the interface has no error of its own for it.
 #[derive(Debug, thiserror::Error)]

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use serde::{Deserialize, Serialize};
 
 use super::StorageQuotas;
-use super::effects::{DeniedUse, Effects, Stop};
+use super::effects::{Against, DeniedUse, Effects, Stop};
 use crate::id::TenantId;
 use crate::limits::CallLimits;
 use crate::policy::{Access, Grants};
@@ -298,9 +298,16 @@ impl KvCall {
         self.operations_left = left;
         let store = self.store.clone().ok_or_else(|| KvFault::Failed("this host has no key-value store".to_owned()))?;
         self.effects.before_effect().await.map_err(Stop::AuditUnavailable)?;
+        self.pass(&bucket.bucket.name, access)?;
         self.effects.add_kv_operations(operations);
         self.used(&bucket.bucket.name, access);
         Ok(store)
+    }
+
+    /// That the rules of flow let a bucket be used.
+    fn pass(&self, name: &str, access: Touch) -> Result<(), KvFault> {
+        let used = || CapabilityUse::Kv { access, bucket: name.to_owned() };
+        self.effects.pass(used).map_err(|Against| KvFault::Denied)
     }
 
     /// Notes a use of a bucket.

@@ -14,7 +14,7 @@ use super::style::{CARE, QUIET, paint, plain};
 use super::{Exit, Output, Result, tools};
 use crate::error::Error;
 use crate::http::wire;
-use crate::id::ToolRequest;
+use crate::id::{SessionId, ToolRequest};
 
 pub(super) mod answer;
 
@@ -34,6 +34,9 @@ pub(super) struct Call {
     tool: ToolRequest,
     #[command(flatten)]
     arguments: Arguments,
+    /// The session that the call belongs to, by a name of your own: what its calls touch, rules of flow ask for
+    #[arg(long, value_name = "NAME")]
+    session: Option<SessionId>,
     /// Show progress and log lines while the call runs (with --json: one event a line)
     #[arg(long)]
     stream: bool,
@@ -54,7 +57,8 @@ impl Call {
             true => tools::one(&client, &self.tool.name)?.input_schema,
             false => Value::Null,
         };
-        let request = wire::CallRequest { tool: self.tool, arguments: self.arguments.resolve(&schema)? };
+        let request =
+            wire::CallRequest { tool: self.tool, arguments: self.arguments.resolve(&schema)?, session: self.session };
         let path = ["v1", "calls"];
         let result = if self.stream {
             stream(&client, &path, &request, output)?

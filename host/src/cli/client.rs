@@ -80,6 +80,12 @@ impl Client {
         self.answer(self.http.request(Method::POST, self.url(path)))
     }
 
+    /// Posts a JSON body, for an answer that has none.
+    pub(super) fn post_nothing(&self, path: &[&str], body: &impl Serialize) -> Result<()> {
+        let request = self.http.request(Method::POST, self.url(path)).json(body);
+        self.runtime.block_on(async { self.send(request).await.map(drop) })
+    }
+
     /// Posts or puts a text.
     pub(super) fn send_text<T: DeserializeOwned>(
         &self,

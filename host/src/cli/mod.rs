@@ -40,6 +40,7 @@ mod push;
 mod run;
 mod secret;
 mod serve;
+mod sessions;
 mod tenants;
 mod tools;
 mod usage;
@@ -89,6 +90,7 @@ enum Command {
     Whoami(whoami::Whoami),
     Keys(keys::Keys),
     Secret(secret::Secret),
+    Sessions(sessions::Sessions),
     Tenants(tenants::Tenants),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
@@ -119,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Whoami(command) => command.run(output),
         Command::Keys(command) => command.run(output),
         Command::Secret(command) => command.run(output),
+        Command::Sessions(command) => command.run(output),
         Command::Tenants(command) => command.run(output),
         Command::Doctor(command) => command.run(output),
         Command::Completions(command) => command.run(output),

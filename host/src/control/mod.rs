@@ -15,6 +15,7 @@ mod policies;
 mod read;
 mod recalls;
 mod secrets;
+mod sessions;
 mod submissions;
 mod tenants;
 mod turn;
@@ -45,6 +46,7 @@ use crate::capability::StorageQuotas;
 use crate::error::{Code, Error, Result};
 use crate::id::TenantId;
 use crate::registry::Registry;
+use crate::sessions::Sessions;
 use crate::shares::Desk;
 use crate::snapshot::{Caller, Snapshot, Tenant, build_tenant};
 use crate::storage::{Payloads, Store, Vault};
@@ -64,6 +66,7 @@ struct Inner {
     registry: Registry,
     quotas: Arc<StorageQuotas>,
     ledger: Arc<Mutex<Ledger>>,
+    sessions: Arc<Sessions>,
     /// One change at a time, with what those before still owe: entries stand in the log in the order in which changes came into force.
     turn: Arc<tokio::sync::Mutex<turn::Owed>>,
     readers: what_if::Readers,
@@ -84,6 +87,7 @@ impl Control {
         registry: Registry,
         quotas: Arc<StorageQuotas>,
         ledger: Arc<Mutex<Ledger>>,
+        sessions: Arc<Sessions>,
     ) -> Self {
         let (turn, readers, desk) = (Arc::default(), what_if::Readers::default(), Desk::new(bounds::DESK_MAX));
         Self(Arc::new(Inner {
@@ -96,6 +100,7 @@ impl Control {
             registry,
             quotas,
             ledger,
+            sessions,
             turn,
             readers,
             desk,

@@ -23,6 +23,7 @@ use crate::id::TenantId;
 use crate::policy::Ceiling;
 use crate::registry::Registry;
 use crate::router::{Kept, Router};
+use crate::sessions::Sessions;
 use crate::snapshot::{Snapshot, build_tenant};
 use crate::storage::kv::KvStore;
 use crate::storage::{Blobs, DataFolder, Payloads, PolicyKind, Store, Vault, Volumes};
@@ -78,6 +79,7 @@ impl Host {
         let snapshot = Arc::new(Snapshot::new(in_force.clone(), access.clone()));
         fill(&snapshot, &store).await?;
         let ledger = Arc::new(Mutex::new(load_ledger(&store).await?));
+        let sessions = Arc::new(Sessions::default());
         let control = Control::new(
             store.clone(),
             payloads.clone(),
@@ -88,16 +90,18 @@ impl Host {
             registry.clone(),
             Arc::clone(&quotas),
             Arc::clone(&ledger),
+            Arc::clone(&sessions),
         );
         let first_key = first_key::ensure(&control, &snapshot, &store).await?;
         close_open_calls(&audit, &recovered.open_calls).await?;
+        fill_sessions(&sessions, &ledger, &audit).await?;
         control.set_ceiling(in_force).await?;
         control.set_platform_access(access).await?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let started = HostStarted { engine: engine.compatibility(Class::Small).to_owned(), version };
         audit.durable(audit.append(&TenantId::platform(), None, &started.into())?).await?;
 
-        let kept = Kept { store: store.clone(), payloads: payloads.clone(), quotas };
+        let kept = Kept { store: store.clone(), payloads: payloads.clone(), quotas, sessions };
         let router = Router::new(Arc::clone(&snapshot), registry, engine, admission, audit.clone(), logs.clone(), kept);
         let upkeep = vec![
             tokio::spawn(files::watch::<Ceiling>(folder.ceiling(), control.clone())),
@@ -144,6 +148,8 @@ async fn close_open_calls(audit: &Audit, open: &[OpenCall]) -> Result<()> {
             http_requests: 0,
             http_sent_bytes: 0,
             kv_operations: 0,
+            // Of a call in a session that is told as both.
+            labels: None,
             memory_bytes: 0,
             outcome: Outcome::Failed(Code::Interrupted),
             result: None,
@@ -175,6 +181,18 @@ async fn fill(snapshot: &Snapshot, store: &Store) -> Result<()> {
     }
     snapshot.fill(tenants);
     Ok(())
+}
+
+/// What sessions have touched, by all that is in the record: before anyone may call.
+async fn fill_sessions(sessions: &Arc<Sessions>, ledger: &Arc<Mutex<Ledger>>, audit: &Audit) -> Result<()> {
+    let (sessions, ledger, audit) = (Arc::clone(sessions), Arc::clone(ledger), audit.clone());
+    let fill = move || {
+        let mut ledger = ledger.lock();
+        ledger.catch_up(&audit)?;
+        sessions.fill(ledger.sessions());
+        Ok(())
+    };
+    tokio::task::spawn_blocking(fill).await.map_err(Error::internal)?
 }
 
 async fn load_ledger(store: &Store) -> Result<Ledger> {

@@ -12,7 +12,7 @@ use super::problem::Problem;
 use super::request::{JsonBody, Named};
 use super::{events, wire};
 use crate::error::{Code, Error, Result};
-use crate::id::{CallId, ToolRequest};
+use crate::id::{CallId, SessionId, ToolRequest};
 use crate::router::{CallRequest, CallUsage, Failed, Reply};
 use crate::snapshot::Caller;
 
@@ -29,6 +29,8 @@ pub(super) struct CallBody {
     tool: ToolRequest,
     #[serde(default)]
     arguments: Option<Box<RawValue>>,
+    #[serde(default)]
+    session: Option<SessionId>,
 }
 
 impl CallBody {
@@ -55,11 +57,11 @@ pub(super) async fn call(
     body: JsonBody<CallBody>,
 ) -> Response {
     let JsonBody { value, room } = body;
-    let (tool, arguments) = (value.tool.clone(), value.arguments());
+    let (tool, session, arguments) = (value.tool.clone(), value.session.clone(), value.arguments());
     if let Err(error) = bounded_depth(&arguments) {
         return error.into_response();
     }
-    let request = CallRequest { tool, arguments };
+    let request = CallRequest { tool, arguments, session };
     if wants_events(&headers) {
         return events::watch(&door, caller, request, room).await;
     }
@@ -199,7 +201,11 @@ mod tests {
 
     #[test]
     fn a_body_is_read_as_the_wire_says() {
-        let written = wire::CallRequest { tool: "notes.add@1".parse().unwrap(), arguments: serde_json::Map::new() };
+        let written = wire::CallRequest {
+            tool: "notes.add@1".parse().unwrap(),
+            arguments: serde_json::Map::new(),
+            session: None,
+        };
         let read: CallBody = serde_json::from_str(&serde_json::to_string(&written).unwrap()).unwrap();
         assert_eq!((read.tool.clone(), read.arguments()), (written.tool, "{}".to_owned()));
         let short: CallBody = serde_json::from_str(r#"{"tool":"notes"}"#).unwrap();

@@ -14,7 +14,7 @@ use super::room::{RoomSettings, Rooms};
 use super::server::Drain;
 use super::{
     access, answer, audit, auth, calls, components, identity, keys, log, openapi, packages, payloads, policy, secrets,
-    submissions, tenants, tools, usage,
+    sessions, submissions, tenants, tools, usage,
 };
 use crate::control::Control;
 use crate::host::Host;
@@ -120,6 +120,8 @@ pub(super) fn operations() -> OpenApiRouter<Door> {
         .routes(routes!(policy::explain))
         .routes(routes!(secrets::put, secrets::remove))
         .routes(routes!(secrets::list))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::clear))
         .routes(routes!(access::show_access, access::put_access))
         .routes(routes!(access::check_access))
         .routes(routes!(usage::report))

@@ -28,6 +28,7 @@ mod request;
 mod room;
 mod secrets;
 mod server;
+mod sessions;
 mod socket;
 mod submissions;
 mod tenants;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::flow::FlowRules;
 use super::grant::GrantKind;
 use super::http::{CredentialCap, EgressQuotas};
 use super::limits::{LIMITS, LimitsPatch};
@@ -14,6 +15,7 @@ use super::pattern::Pattern;
 use super::rows::{At, AuditCap, AuditRules, CeilingGives, EgressRules, Quota, Row, Rows, Store, TenantGives, Tools};
 use super::{Ceiling, Policy, words};
 use crate::id::{Origin, PackageRef, SecretName};
+use crate::labels::Label;
 use crate::limits::CallLimits;
 
 /// The warnings that are told. Bounds the answer to a hostile file.
@@ -53,6 +55,7 @@ pub fn check(ceiling: &Ceiling, policy: &Policy) -> Vec<Warning> {
         warnings.row(row, &covers);
     }
     warnings.egress(&rules.egress, &ceiling.rules().host.egress);
+    warnings.flow(&rules.flow);
     warnings.audit(&rules.audit, &ceiling.rules().host.audit);
     warnings.sorted()
 }
@@ -174,6 +177,18 @@ impl Warnings {
                 let message = format!("{} is cut to the ceiling's {}", words::count(stated), words::count(most));
                 self.add(line, format!("egress.{key}"), message);
             }
+        }
+    }
+
+    /// Rules of flow that no session ever meets, and labels that nothing asks for.
+    fn flow(&mut self, flow: &FlowRules) {
+        let labels = &flow.labels;
+        if flow.rows.is_empty() && labels.bring_any() {
+            self.add(labels.line, "labels", "no [[flow]] asks for a label, so none is kept".to_owned());
+        }
+        for row in flow.rows.iter().filter(|row| row.when.has(Label::Private) && !labels.bring_private()) {
+            let message = "[labels] calls nothing private, so no session ever meets this".to_owned();
+            self.add(row.line, format!("flow[{}].when", row.number), message);
         }
     }
 

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use self::held::Side;
 use super::decide::{Needs, Subject};
+use super::flow::FlowRules;
 use super::grant::GrantKind;
 use super::limits::LimitsPatch;
 use super::pattern::Pattern;
@@ -173,11 +174,33 @@ fn general(ceiling: &Ceiling, before: &Policy, after: &Policy) -> Vec<Effect> {
             format!("payloads of calls are kept for {time}{record}")
         }
     };
-    let (before, after) = (words(before), words(after));
-    match before == after {
-        true => Vec::new(),
-        false => vec![Effect::new(EffectKind::Changes, format!("{after}; before: {before}"), Vec::new())],
+    let (kept_before, kept_after) = (words(before), words(after));
+    let mut effects = flow(before, after);
+    if kept_before != kept_after {
+        effects.push(Effect::new(EffectKind::Changes, format!("{kept_after}; before: {kept_before}"), Vec::new()));
     }
+    effects
+}
+
+/// What labelled sessions may not do. A rule more takes something away.
+fn flow(before: &Policy, after: &Policy) -> Vec<Effect> {
+    let (before, after) = (&before.rules().flow, &after.rules().flow);
+    let words = |rules: &FlowRules| rules.rows.iter().map(|row| (row.words(), row.to_string())).collect::<Vec<_>>();
+    let (old, new) = (words(before), words(after));
+    let missing = |from: &[(String, String)], (words, _): &&(String, String)| !from.iter().any(|(own, _)| own == words);
+    let effect = |kind, (words, rule): &(String, String)| Effect::new(kind, words, vec![rule.clone()]);
+    let mut effects: Vec<Effect> =
+        old.iter().filter(|row| missing(&new, row)).map(|row| effect(EffectKind::Gains, row)).collect();
+    effects.extend(new.iter().filter(|row| missing(&old, row)).map(|row| effect(EffectKind::Loses, row)));
+    if !(old.is_empty() && new.is_empty()) && before.labels.differ(&after.labels) {
+        effects.push(Effect::new(EffectKind::Changes, "what brings labels to a session is another", Vec::new()));
+    }
+    match (before.labels.sessions_required, after.labels.sessions_required) {
+        (false, true) => effects.push(Effect::new(EffectKind::Loses, "being made without a session", Vec::new())),
+        (true, false) => effects.push(Effect::new(EffectKind::Gains, "being made without a session", Vec::new())),
+        _ => {}
+    }
+    effects
 }
 
 impl fmt::Display for Effects {

@@ -21,7 +21,7 @@ pub use self::credential::{Credential, CredentialPlace};
 pub use self::header::{HOSTS_FIELDS, HeaderFields};
 pub(super) use self::header::{HeaderRules, Wanted};
 pub use self::quota::EgressQuotas;
-pub(super) use self::rule::Coverage;
+pub(super) use self::rule::{Coverage, HostPattern};
 pub use self::rule::{HttpRule, InvalidRule};
 pub use self::target::{HttpTarget, Scheme};
 

@@ -7,6 +7,7 @@ mod check;
 mod decide;
 mod diff;
 mod explain;
+mod flow;
 pub mod grant;
 pub mod http;
 mod keeping;
@@ -33,6 +34,7 @@ pub use self::check::{Warning, check, check_ceiling, unset};
 pub use self::decide::{Allowed, Decision, Denied, Layer, Needs, Subject, Withheld, decide};
 pub use self::diff::{Effect, EffectKind, Effects, PackageEffects, diff, diff_offline};
 pub use self::explain::{AskedKey, Explanation, Held, InForce, Lost, Use, UseAnswer, explain, lost};
+pub use self::flow::{Flow, FlowRefusal, way_out};
 pub use self::grant::{Access, Clock, FilesGrant, Grant, GrantKind, Grants, KvGrant, LogLevel, Random, SCRATCH};
 pub use self::http::{
     Credential, CredentialPlace, EgressQuotas, HOSTS_FIELDS, HeaderFields, HttpGrant, HttpRule, HttpTarget,

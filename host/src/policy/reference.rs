@@ -7,7 +7,7 @@ use super::BUILT_IN;
 use super::limits::{LIMITS, Limit};
 use super::parse::keys::{
     AUDIT, AUDIT_CAP, BUCKET, BUCKET_CAP, CATALOGUE_TRUST, CEILING, CEILING_GRANT, CREDENTIAL, EGRESS, EGRESS_CAP,
-    GRANT, HTTP, Key, LIMITS_SECTION, STORAGE, Section, TENANT, TOOLS, TRUST, VOLUME, VOLUME_CAP,
+    FLOW, GRANT, HTTP, Key, LABELS, LIMITS_SECTION, STORAGE, Section, TENANT, TOOLS, TRUST, VOLUME, VOLUME_CAP,
 };
 use crate::limits::CallLimits;
 
@@ -62,6 +62,14 @@ config = { greeting = "hello" }
 [egress]
 requests_per_minute = 600
 
+[labels]
+private_buckets = ["notes"]
+trusted_hosts = ["api.github.com"]
+
+[[flow]]
+when = ["private", "untrusted"]
+deny = ["http"]
+
 [audit]
 payloads = "7d"
 record = true
@@ -85,6 +93,8 @@ pub fn reference() -> String {
     section(&mut page, "#### `http`: rules for requests", &HTTP);
     section(&mut page, "##### `credential`: what a rule's requests leave with", &CREDENTIAL);
     section(&mut page, "### `[egress]`", &EGRESS);
+    section(&mut page, "### `[labels]`", &LABELS);
+    section(&mut page, "### `[[flow]]`", &FLOW);
     section(&mut page, "### `[audit]`", &AUDIT);
     section(&mut page, "### `[trust]`", &TRUST);
     page.push_str("\n## The platform's ceiling\n");

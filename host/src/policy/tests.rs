@@ -5,6 +5,7 @@ mod decide;
 mod diff;
 mod egress;
 mod explain;
+mod flow;
 mod hostile;
 mod layers;
 mod problems;

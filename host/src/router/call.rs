@@ -6,16 +6,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use semver::Version;
 
 use super::checks::{Checks, Effort, Unchecked};
+use super::flow::{self, Gate, NotThrough};
 use super::payload::Keeper;
 use super::record::Record;
 use super::watch::Watcher;
 use super::{Refused, Router, arguments, digest};
 use crate::audit::entry::{CallDecided, DecidedAccess, Outcome};
-use crate::capability::effects::{EffectUsage, GuestEvent};
+use crate::capability::effects::{EffectUsage, Flow, GuestEvent};
 use crate::engine::output::{Content, ToolOutput};
 use crate::engine::{Class, Run, Usage};
 use crate::error::{Code, Error, Result};
-use crate::id::{CallId, Digest, TenantId, ToolName, ToolRequest};
+use crate::id::{CallId, Digest, SessionId, TenantId, ToolName, ToolRequest};
 use crate::policy::Clock;
 use crate::snapshot::{Admitted, CallDecision, Caller, Resolved, ToolDefinition};
 
@@ -26,6 +27,8 @@ pub struct CallRequest {
     pub tool: ToolRequest,
     /// The arguments: the text of a JSON object.
     pub arguments: String,
+    /// The session that it belongs to; without one it stands alone.
+    pub session: Option<SessionId>,
 }
 
 /// What a call came to.
@@ -94,6 +97,9 @@ struct Ready {
     tool: ToolName,
     decision: Arc<CallDecision>,
     arguments: Arguments,
+    session: Option<SessionId>,
+    /// Where the tenant has rules of flow.
+    gate: Option<Arc<Gate>>,
 }
 
 /// What a call is given.
@@ -139,6 +145,15 @@ impl Router {
                 return Err(Failed { call: Some(id), error });
             }
         };
+        let gate = match self.gate(caller, &resolved, id, request.session.as_ref()) {
+            Ok(gate) => gate,
+            Err(NotThrough::Refused(error)) => return Err(refused(error, Some(&tool))),
+            Err(NotThrough::HeldBack(held)) => {
+                let error = held.error.clone().fact("decision", id.to_string());
+                self.0.refusals.held_back(caller, id, &resolved, &decision, *held).await?;
+                return Err(Failed { call: Some(id), error });
+            }
+        };
         let bytes_max = admitted.allowed.limits.arguments_bytes;
         arguments::within(&request.arguments, bytes_max).map_err(|error| refused(error, Some(&tool)))?;
         let text = request.arguments;
@@ -148,12 +163,12 @@ impl Router {
             Err(Unchecked::TooLarge) => Arguments::Large(text),
             Err(Unchecked::Fault(error)) => return Err(refused(error, Some(&tool))),
         };
-        Ok(Ready { id, resolved, tool, decision, arguments })
+        Ok(Ready { id, resolved, tool, decision, arguments, session: request.session, gate })
     }
 
     async fn run(&self, caller: &Caller, ready: Ready, watcher: Option<Watcher>) -> Result<Reply> {
         let inner = &self.0;
-        let Ready { id, resolved, tool, decision, arguments } = ready;
+        let Ready { id, resolved, tool, decision, arguments, session, gate } = ready;
         let Ok(admitted) = &decision.outcome else {
             return Err(Error::internal("a denied call came as far as running"));
         };
@@ -175,12 +190,17 @@ impl Router {
         let loaded = inner.registry.load(&version.owner, version.component()).await.map_err(count)?;
 
         let frozen_time = now_in_microseconds();
-        let decided = self.decided(caller, id, &resolved, &tool, (admitted, &decision), &arguments, frozen_time);
+        let mut decided = self.decided(caller, id, &resolved, &tool, (admitted, &decision), &arguments, frozen_time);
+        decided.labels = gate.as_ref().map(|gate| gate.touched().to_vec()).unwrap_or_default();
+        decided.session = session;
         let keeper = Keeper::of(&inner.payloads, &inner.quotas, caller, id, &arguments);
         // What goes on at once has no order that could be given again: see `replay/recall.rs`.
         let is_taped = version.admission.inspection.class != Class::Async;
         let tape = keeper.as_ref().filter(|_| is_taped).and_then(|keeper| keeper.tape().cloned());
-        let mut record = Record::begin(&inner.audit, &inner.tasks, caller, decided, watcher.clone(), pass, keeper)?;
+        let flow = gate.map(|gate| gate as Arc<dyn Flow>);
+        let mut record =
+            Record::begin(&inner.audit, &inner.tasks, caller, decided, watcher.clone(), pass, keeper, flow)?;
+        let effects = Arc::clone(record.effects());
         if let Some(watcher) = watcher {
             record.durable().await?;
             let (tool, version) = (tool.clone(), version.version.clone());
@@ -211,9 +231,11 @@ impl Router {
             Ok(output) => (Outcome::Ok, Some(digest::output(&caller.tenant.digest_key, output))),
             Err(error) => (Outcome::Failed(error.code()), None),
         };
+        let held = effects.flow_denied().cloned();
         let effects = record.end(ended.usage, outcome, kept).await?;
         let usage = CallUsage { engine: ended.usage, effects };
         let component = *version.component();
+        let result = result.map_err(|error| flow::explain(error, held.as_ref()));
         result.map(|output| Reply { call: id, tool, version: version.version.clone(), component, output, usage })
     }
 
@@ -258,10 +280,12 @@ impl Router {
             component: *version.component(),
             engine: self.0.engine.compatibility(version.admission.inspection.class).to_owned(),
             frozen_time: (*allowed.grants.clock == Clock::Frozen).then_some(frozen_time),
+            labels: Vec::new(),
             limits: (&*allowed.limits).into(),
             parent: None,
             policy: caller.tenant.policy.digest(),
             rule: allowed.rule.clone(),
+            session: None,
             tool: tool.clone(),
             version: version.version.clone(),
         }

@@ -7,6 +7,7 @@ mod arguments;
 mod call;
 mod checks;
 mod digest;
+mod flow;
 mod list;
 mod payload;
 mod record;
@@ -40,6 +41,7 @@ use crate::error::{Code, Error, Result};
 use crate::id::{PrincipalId, TenantId, ToolRequest};
 use crate::policy::{self, AskedKey, Explanation, Use};
 use crate::registry::Registry;
+use crate::sessions::Sessions;
 use crate::shares::Desk;
 use crate::snapshot::{Caller, Refused as SnapshotRefused, Snapshot};
 use crate::storage::{Payloads, Store};
@@ -64,6 +66,7 @@ struct Inner {
     payloads: Payloads,
     quotas: Arc<StorageQuotas>,
     checks: Checks,
+    sessions: Arc<Sessions>,
     /// What outlives the request that it belongs to: outcomes of calls that were given up.
     tasks: TaskTracker,
     draining: AtomicBool,
@@ -80,6 +83,8 @@ pub struct Kept {
     pub payloads: Payloads,
     /// How much of them.
     pub quotas: Arc<StorageQuotas>,
+    /// What sessions have touched.
+    pub sessions: Arc<Sessions>,
 }
 
 impl Router {
@@ -93,7 +98,7 @@ impl Router {
         logs: Logs,
         kept: Kept,
     ) -> Self {
-        let Kept { store, payloads, quotas } = kept;
+        let Kept { store, payloads, quotas, sessions } = kept;
         let inner = Inner {
             snapshot,
             registry,
@@ -106,6 +111,7 @@ impl Router {
             payloads,
             quotas,
             checks: Checks::default(),
+            sessions,
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
             desk: Desk::new(LISTINGS_MAX),

@@ -12,7 +12,7 @@ use super::watch::Watcher;
 use crate::admission::Pass;
 use crate::audit::entry::{CallDecided, CallEnded, CapabilityDenied, Mac, Outcome};
 use crate::audit::{Audit, Event, Position};
-use crate::capability::effects::{DeniedUse, EffectUsage, Effects, GuestEvent, Witness};
+use crate::capability::effects::{DeniedUse, EffectUsage, Effects, Flow, GuestEvent, Witness};
 use crate::engine::output::ToolOutput;
 use crate::engine::{Meter, MeterHold, Usage};
 use crate::error::{Code, Result};
@@ -48,6 +48,7 @@ struct Entries {
 
 impl Record {
     /// Puts the decision into the journal. It is durable once [`Record::durable`] says so.
+    #[expect(clippy::too_many_arguments, reason = "it surrounds all of a call")]
     pub(super) fn begin(
         audit: &Audit,
         tasks: &TaskTracker,
@@ -56,11 +57,12 @@ impl Record {
         watcher: Option<Watcher>,
         pass: Pass,
         keeper: Option<Box<Keeper>>,
+        flow: Option<Arc<dyn Flow>>,
     ) -> Result<Self> {
         let (tenant, principal, call) = (caller.tenant.id.clone(), caller.principal.id, decided.call);
         let position = audit.append(&tenant, Some(principal), &decided.into())?;
         let entries = Arc::new(Entries { audit: audit.clone(), tenant, principal, call, decided: position, watcher });
-        let effects = Arc::new(Effects::new(Arc::clone(&entries) as Arc<dyn Witness>));
+        let effects = Arc::new(Effects::new(Arc::clone(&entries) as Arc<dyn Witness>).under(flow));
         let meter = Arc::new(Meter::default());
         Ok(Self { entries, effects, meter, started: Instant::now(), tasks: tasks.clone(), pass: Some(pass), keeper })
     }
@@ -150,6 +152,7 @@ impl Entries {
             http_requests: done.http_requests,
             http_sent_bytes: done.http_sent_bytes,
             kv_operations: done.kv_operations,
+            labels: effects.brought(),
             memory_bytes: usage.memory_bytes,
             outcome,
             result: result.map(|(mac, _)| mac),

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::Failed;
 use super::call::access_of;
+use super::flow::HeldBack;
 use crate::audit::entry::{CallRefused, DecidedAccess, LoginFailed, RequestRefused};
 use crate::audit::{Audit, Event};
 use crate::error::{Code, Error};
@@ -144,20 +145,55 @@ impl Refusals {
         };
         let awaits = matches!(decision.outcome, Err(SnapshotRefused::Awaits(_)));
         // With what it takes to decide the same again.
-        let event = Event::from(CallRefused {
+        let event = CallRefused {
             access: Some(DecidedAccess { awaits, recalled, ..access_of(caller, decision, by) }),
             call: Some(call),
             ceiling: Some(caller.platform.ceiling.digest()),
             code: error.code(),
             count: 1,
             decisions: Vec::new(),
+            labels: Vec::new(),
             policy: Some(caller.tenant.policy.digest()),
             reason: error.message().to_owned(),
             rule: Some(rule),
+            session: None,
             tool: Some(resolved.name()),
             version: Some(resolved.version.version.clone()),
-        });
-        let position = self.audit.append(&caller.tenant.id, Some(caller.principal.id), &event)?;
+        };
+        self.durable(caller, event).await
+    }
+
+    /// Records, durably, that rules of flow were against a call that may be made otherwise.
+    pub(super) async fn held_back(
+        &self,
+        caller: &Caller,
+        call: CallId,
+        resolved: &Resolved,
+        decision: &CallDecision,
+        held: HeldBack,
+    ) -> Result<(), Failed> {
+        let by = decision.outcome.as_ref().map(|admitted| admitted.by.as_slice()).unwrap_or_default();
+        let HeldBack { error, rule, labels, session } = held;
+        let event = CallRefused {
+            access: Some(access_of(caller, decision, by)),
+            call: Some(call),
+            ceiling: Some(caller.platform.ceiling.digest()),
+            code: error.code(),
+            count: 1,
+            decisions: Vec::new(),
+            labels,
+            policy: Some(caller.tenant.policy.digest()),
+            reason: error.message().to_owned(),
+            rule: Some(rule),
+            session,
+            tool: Some(resolved.name()),
+            version: Some(resolved.version.version.clone()),
+        };
+        self.durable(caller, event).await
+    }
+
+    async fn durable(&self, caller: &Caller, event: CallRefused) -> Result<(), Failed> {
+        let position = self.audit.append(&caller.tenant.id, Some(caller.principal.id), &event.into())?;
         Ok(self.audit.durable(position).await?)
     }
 
@@ -207,9 +243,11 @@ fn counted(
         code,
         count,
         decisions,
+        labels: Vec::new(),
         policy: None,
         reason,
         rule,
+        session: None,
         tool,
         version: None,
     }

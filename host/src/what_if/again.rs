@@ -10,8 +10,9 @@ use utoipa::ToSchema;
 use super::history::{Decided, Inputs, Recorded};
 use crate::access::{Rules, Side, Who};
 use crate::error::Result;
-use crate::id::{Digest, PrincipalId, ToolName};
+use crate::id::{Digest, PackageRef, PrincipalId, ToolName};
 use crate::identity::Principal;
+use crate::labels::Labels;
 use crate::policy::{Ceiling, Decision, Policy};
 use crate::snapshot::{Admitted, Awaiting, CallDecision, Caller, Laws, PackageVersion, Recall, decide};
 
@@ -140,8 +141,11 @@ impl<'a> Again<'a> {
             Ok(texts(Kept::Policy, &inputs.policy)?.and_then(|text| Policy::parse(&text).ok()))
         })?;
         let Some(policy) = policy else { return Ok(Err(Incomparable::PolicyGone)) };
+        let (package, labels) = (&recorded.tool.package, inputs.labels);
         let Some(access) = inputs.access else {
-            return Ok(Ok(decide(&ceiling, &policy, &recorded.tool.package, version).into()));
+            return Ok(Ok(
+                Decided::from(decide(&ceiling, &policy, package, version)).under(&policy, package, version, labels)
+            ));
         };
         let Some(key) = recorded.principal.and_then(|id| self.keys.get(&id)) else {
             return Ok(Err(Incomparable::NotRecorded));
@@ -157,7 +161,8 @@ impl<'a> Again<'a> {
         let tenant = self.rules(Side::Tenant, &access.tenant)?;
         let (Some(platform), Some(tenant)) = (platform, tenant) else { return Ok(Err(Incomparable::AccessGone)) };
         let laws = Laws { ceiling: &ceiling, policy: &policy, platform: &platform, tenant: &tenant };
-        Ok(Ok(laws.decide(&Who::from(key), &recorded.tool, version, access.moment).into()))
+        let decided = Decided::from(laws.decide(&Who::from(key), &recorded.tool, version, access.moment));
+        Ok(Ok(decided.under(&policy, package, version, labels)))
     }
 
     fn rules(&mut self, side: Side, digest: &Digest) -> Result<Option<Rules>> {
@@ -172,6 +177,17 @@ impl<'a> Again<'a> {
             Side::Platform => (Kept::PlatformAccess, Digest::of(digest.as_bytes())),
         };
         self.rules.get(&key, || Ok(texts(kept, digest)?.map(|text| Rules::kept(side, &text))))
+    }
+}
+
+impl Decided {
+    /// The same under the policy's rules of flow, in a session that has `labels`.
+    pub(super) fn under(self, policy: &Policy, package: &PackageRef, version: &PackageVersion, labels: Labels) -> Self {
+        let flow = if labels.is_empty() { None } else { policy.flow(package) };
+        match (&self, flow.map(|flow| flow.may_start(&version.needs, labels))) {
+            (Self::Allowed { .. }, Some(Err((_, refusal)))) => Self::Denied { rule: refusal.rule },
+            _ => self,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::audit::Entry;
 use crate::audit::entry::{CallDecided, CallEnded, CallRefused, DecidedAccess, DecidedLimits, Event};
 use crate::error::{Code, Result};
 use crate::id::{CallId, Digest, PrincipalId, ToolName};
+use crate::labels::{self, Labels};
 use crate::uses::CapabilityUse;
 
 /// How far clocks are taken to step back within a span.
@@ -76,6 +77,8 @@ pub struct Inputs {
     pub policy: Digest,
     /// What access rules followed from; absent where an earlier host wrote the entry, which asked scopes alone.
     pub access: Option<AccessInputs>,
+    /// The labels that the call's session had.
+    pub labels: Labels,
 }
 
 /// What access rules follow from, beside the key.
@@ -206,21 +209,23 @@ pub fn calls(
 
 impl Recorded {
     fn allowed(decided: CallDecided, time: SystemTime, principal: Option<PrincipalId>) -> Self {
-        let CallDecided { access, call, ceiling, limits, policy, rule, tool, version, .. } = decided;
+        let CallDecided { access, call, ceiling, labels, limits, policy, rule, tool, version, .. } = decided;
+        let labels = labels::labels(&labels);
         let by = access.as_ref().map(|access| access.by.clone()).unwrap_or_default();
-        let inputs = Some(Inputs { version, ceiling, policy, access: access.as_ref().and_then(access_inputs) });
+        let inputs = Some(Inputs { version, ceiling, policy, access: access.as_ref().and_then(access_inputs), labels });
         let decided = Decided::Allowed { rule, limits, by };
         Self { call, principal, time, tool, inputs, decided, ended: None, denials: 0 }
     }
 
     /// A call that policy denied; nothing for other refusals, which are no decisions.
     fn denied(refused: CallRefused, time: SystemTime, principal: Option<PrincipalId>) -> Option<Self> {
-        let CallRefused { access, call, ceiling, code, policy, rule, tool, version, .. } = refused;
+        let CallRefused { access, call, ceiling, code, labels, policy, rule, tool, version, .. } = refused;
         if code != Code::Denied {
             return None;
         }
         let access = access.as_ref().and_then(access_inputs);
-        let inputs = (|| Some(Inputs { version: version?, ceiling: ceiling?, policy: policy?, access }))();
+        let labels = labels::labels(&labels);
+        let inputs = (|| Some(Inputs { version: version?, ceiling: ceiling?, policy: policy?, access, labels }))();
         let decided = Decided::Denied { rule: rule? };
         Some(Self { call: call?, principal, time, tool: tool?, inputs, decided, ended: None, denials: 0 })
     }

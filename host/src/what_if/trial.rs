@@ -14,6 +14,7 @@ use crate::audit::Entry;
 use crate::audit::entry::DecidedLimits;
 use crate::error::Result;
 use crate::id::{CallId, Digest, PackageRef, PrincipalId, ToolName};
+use crate::labels::Labels;
 use crate::policy::{self, Lost, Policy};
 use crate::snapshot::{Caller, Laws, PackageVersion, decide};
 use crate::uses::CapabilityUse;
@@ -316,8 +317,8 @@ struct Next<'a> {
     caller: &'a Caller,
     laws: Laws<'a>,
     keys: &'a Keys,
-    /// What is decided of calls, by the key, the tool, its version and the moment.
-    calls: HashMap<(Option<PrincipalId>, ToolName, Version, Moment), Arc<Decided>>,
+    /// What is decided of calls, by the key, the tool, its version, the moment and its session's labels.
+    calls: HashMap<(Option<PrincipalId>, ToolName, Version, Moment, Labels), Arc<Decided>>,
     versions: HashMap<(PackageRef, Version), Said>,
     answers: usize,
 }
@@ -339,7 +340,9 @@ impl Next<'_> {
         let key = recorded.principal.and_then(|id| self.keys.get(&id));
         let access = recorded.inputs.as_ref().and_then(|inputs| inputs.access);
         let moment = access.map_or_else(|| Moment::of(recorded.time), |access| access.moment);
-        let asked = (key.map(|key| key.id), recorded.tool.clone(), version.version.clone(), moment);
+        // As they were: what brought them is not looked for again under other rules.
+        let labels = recorded.inputs.as_ref().map(|inputs| inputs.labels).unwrap_or_default();
+        let asked = (key.map(|key| key.id), recorded.tool.clone(), version.version.clone(), moment, labels);
         if let Some(decided) = self.calls.get(&asked) {
             return Arc::clone(decided);
         }
@@ -350,8 +353,15 @@ impl Next<'_> {
         let decided = Arc::new(match (held_back, key) {
             // As things are now, whatever the policy.
             (Some(refused), _) => Decided::Denied { rule: refused.rule() },
-            (None, Some(key)) => self.laws.decide(&Who::from(key), &recorded.tool, version, moment).into(),
-            (None, None) => decide(self.laws.ceiling, self.laws.policy, &recorded.tool.package, version).into(),
+            (None, Some(key)) => {
+                let decided = self.laws.decide(&Who::from(key), &recorded.tool, version, moment);
+                Decided::from(decided).under(self.laws.policy, &recorded.tool.package, version, labels)
+            }
+            (None, None) => {
+                let package = &recorded.tool.package;
+                let decided = decide(self.laws.ceiling, self.laws.policy, package, version);
+                Decided::from(decided).under(self.laws.policy, package, version, labels)
+            }
         });
         self.calls.insert(asked, Arc::clone(&decided));
         decided

@@ -127,6 +127,8 @@ kinds! {
     "key.rotated" KeyRotated
     /// A key stopped being valid.
     "key.revoked" KeyRevoked
+    /// The labels of a session were taken away.
+    "session.cleared" SessionCleared
     /// A secret got a value; nothing of that is here.
     "secret.set" SecretSet
     /// A secret's value was removed.
@@ -188,6 +190,7 @@ impl Event {
             | Self::KeyCreated(KeyCreated { change, .. })
             | Self::KeyRotated(KeyRotated { change, .. })
             | Self::KeyRevoked(KeyRevoked { change, .. })
+            | Self::SessionCleared(SessionCleared { change, .. })
             | Self::SecretSet(SecretSet { change, .. })
             | Self::SecretRemoved(SecretRemoved { change, .. })
             | Self::LogKeyRotated(LogKeyRotated { change, .. })
@@ -227,6 +230,7 @@ impl Event {
             Self::ToolPublished(event) => (event.signer.as_mut().into_iter().collect(), None),
             Self::TenantSuspended(event) => (event.reason.as_mut().into_iter().collect(), None),
             Self::KeyCreated(event) => (vec![&mut event.name], Some(&mut event.scopes)),
+            Self::SessionCleared(event) => (vec![&mut event.reason], None),
             Self::LoginFailed(event) => (vec![&mut event.reason], None),
             Self::RequestRefused(event) => (vec![&mut event.operation, &mut event.reason], Some(&mut event.rules)),
             Self::HostStarted(event) => (vec![&mut event.engine, &mut event.version], None),

@@ -6,7 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{Entry, Mac, Outcome};
 use crate::id::{
-    CallId, ChangeId, DecisionId, Digest, PackageName, PrincipalId, SecretName, SubmissionId, TenantId, ToolName,
+    CallId, ChangeId, DecisionId, Digest, PackageName, PrincipalId, SecretName, SessionId, SubmissionId, TenantId,
+    ToolName,
 };
 
 /// The schema as it stands in `entry.schema.json`.
@@ -59,6 +60,7 @@ text_schemas! {
     DecisionId, "DecisionId", "A decision that refused something: a UUID of version 7.", UUID;
     ChangeId, "ChangeId", "An administrative change: a UUID of version 7.", UUID;
     PrincipalId, "PrincipalId", "A principal: a UUID of version 7.", UUID;
+    SessionId, "SessionId", "A session of a principal, by the name that its agent gave it.", "^[0-9A-Za-z._:-]{1,128}$";
     SecretName, "SecretName", "A secret, by its name.", "^[a-z0-9][a-z0-9_-]{0,63}$";
     Digest, "Digest", "The SHA-256 digest of a component or of a policy's text.", "^sha256:[0-9a-f]{64}$";
     Mac, "Mac", "The HMAC-SHA-256 of arguments or a result, under a key of the tenant that can be erased.", "^[0-9a-f]{64}$";

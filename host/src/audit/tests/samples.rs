@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::audit::entry::*;
 use crate::error::Code;
 use crate::id::{CallId, ChangeId, DecisionId, Digest, PrincipalId, SubmissionId};
+use crate::labels::{Brought, Label};
 use crate::uses::{CapabilityUse, Clock, LogLevel, Scheme, Touch};
 
 /// A time that microseconds spell exactly.
@@ -24,6 +25,10 @@ fn access() -> DecidedAccess {
     }
 }
 
+fn brought() -> Brought {
+    Brought { by: "read bucket \"notes\"".to_owned(), call: CallId::new(), label: Label::Private }
+}
+
 pub(crate) fn decided(call: CallId) -> Event {
     CallDecided {
         access: Some(access()),
@@ -34,10 +39,12 @@ pub(crate) fn decided(call: CallId) -> Event {
         component: Digest::of(b"component"),
         engine: "48.0.8-small-0f3a".to_owned(),
         frozen_time: Some(micros_time()),
+        labels: vec![brought()],
         limits: (&crate::limits::CallLimits::default()).into(),
         parent: None,
         policy: Digest::of(b"policy"),
         rule: "tools.\"catalogue/text\"".to_owned(),
+        session: Some("chat-7".parse().unwrap()),
         tool: "catalogue/text.count".parse().unwrap(),
         version: "1.2.0".parse().unwrap(),
     }
@@ -54,6 +61,7 @@ pub(crate) fn ended(call: CallId) -> Event {
         http_requests: 0,
         http_sent_bytes: 0,
         kv_operations: 1,
+        labels: None,
         memory_bytes: 1 << 20,
         outcome: Outcome::Ok,
         result: Some(Mac::from_bytes([9; 32])),
@@ -103,6 +111,7 @@ pub(crate) fn every_event() -> Vec<Event> {
             http_requests: u64::MAX,
             http_sent_bytes: u64::MAX,
             kv_operations: u64::MAX,
+            labels: Some(vec![brought()]),
             memory_bytes: u64::MAX,
             outcome: Outcome::Failed(Code::DeadlineExceeded),
             result: None,
@@ -118,9 +127,11 @@ pub(crate) fn every_event() -> Vec<Event> {
             code: Code::Denied,
             count: 1,
             decisions: vec![],
+            labels: Vec::new(),
             policy: Some(Digest::of(b"policy")),
             reason: text(),
             rule: Some(text()),
+            session: None,
             tool: Some(tool),
             version: Some(version.clone()),
         }
@@ -132,9 +143,11 @@ pub(crate) fn every_event() -> Vec<Event> {
             code: Code::Throttled,
             count: 31,
             decisions: vec![DecisionId::new()],
+            labels: Vec::new(),
             policy: None,
             reason: text(),
             rule: None,
+            session: None,
             tool: None,
             version: None,
         }
@@ -197,6 +210,13 @@ pub(crate) fn every_event() -> Vec<Event> {
         KeyCreated { change, key, name: text(), scopes: vec!["agent".to_owned()] }.into(),
         KeyRotated { change, key }.into(),
         KeyRevoked { change, key }.into(),
+        SessionCleared {
+            change: ChangeId::new(),
+            principal: PrincipalId::new(),
+            reason: "read through".to_owned(),
+            session: "chat-7".parse().unwrap(),
+        }
+        .into(),
         SecretSet { change, name: "github".parse().unwrap(), version: 2 }.into(),
         SecretRemoved { change, name: "github".parse().unwrap(), version: 2 }.into(),
         LogKeyRotated { after: "log.example/acme+1d2c3b4a+AXyz".to_owned(), before: text(), change }.into(),

@@ -141,6 +141,7 @@ impl OpenFile {
         if !self.write {
             return Err(Fault::BadDescriptor);
         }
+        self.mount.pass(Touch::Write)?;
         let turn = self.held.space.turn().await;
         let (file, quota) = (self.clone(), self.mount.quota());
         self.held
@@ -176,6 +177,7 @@ impl OpenFile {
         if !self.write {
             return Err(Fault::BadDescriptor);
         }
+        self.mount.pass(Touch::Write)?;
         let turn = self.held.space.turn().await;
         let (file, quota) = (self.clone(), self.mount.quota());
         self.held.space.blocking(move || file.resize(&turn, &quota, bytes)).await
@@ -216,6 +218,7 @@ impl OpenFile {
     pub async fn set_times(&self, accessed: NewTime, modified: NewTime) -> Result<(), Fault> {
         let set = async {
             self.mount.check_writable()?;
+            self.mount.pass(Touch::Write)?;
             self.mount.used(Touch::Write);
             let times = timestamps(accessed, modified)?;
             let held = Arc::clone(&self.held);

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use super::scratch::Scratch;
 use super::space::{Quota, Space};
 use super::{Facts, Fault, Files, Handles};
-use crate::capability::effects::{DeniedUse, Effects, Stop};
+use crate::capability::effects::{Against, DeniedUse, Effects, Stop};
 use crate::id::TenantId;
 use crate::policy::{Access, FilesGrant, Grant};
 use crate::uses::{CapabilityUse, Touch};
@@ -67,6 +67,7 @@ impl Mount {
 
     /// The volume, for a use of it; waits for the decision, so nothing that comes from here is touched before it.
     pub(super) async fn opened(&self, access: Touch) -> Result<Arc<Opened>, Fault> {
+        self.pass(access)?;
         let opened = self
             .opened
             .get_or_try_init(|| async {
@@ -84,6 +85,17 @@ impl Mount {
             .await?;
         self.used(access);
         Ok(Arc::clone(opened))
+    }
+
+    /// That the rules of flow let the volume be used.
+    pub(super) fn pass(&self, access: Touch) -> Result<(), Fault> {
+        // A folder of the call's own is nobody else's to read.
+        if self.grant.access == Access::Scratch {
+            return Ok(());
+        }
+        let (mount, volume) = (&self.grant.mount, &self.grant.volume);
+        let used = || CapabilityUse::Files { access, mount: mount.clone(), volume: volume.clone() };
+        self.effects.pass(used).map_err(|Against| Fault::NotPermitted)
     }
 
     /// Notes a use of the volume, which is open.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fault, Left, deny};
 use crate::capability::effects::Effects;
-use crate::policy::{EgressQuotas, Refusal};
+use crate::policy::{EgressQuotas, GrantKind, Refusal};
 
 /// A quota of a tenant's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +122,7 @@ impl Account {
     }
 
     pub(super) fn send(&self, bytes: u64) -> Result<(), Fault> {
+        self.effects.go_on(GrantKind::Http, || self.action.to_string())?;
         self.left.send(bytes)?;
         self.take(Quota::SentBytes, bytes)?;
         self.effects.add_http_sent_bytes(bytes);

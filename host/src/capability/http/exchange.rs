@@ -49,6 +49,7 @@ impl Exchange {
         let effects = &self.account.effects;
         // A lookup can be noticed too: by whoever answers for the name.
         effects.before_effect().await.map_err(Fault::AuditUnavailable)?;
+        effects.pass(|| self.used.clone())?;
         let watch = self.attach(&mut request)?;
         // What has no room leaves nothing, not even a use in the record.
         let connected = self.account.connection()?;

@@ -6,7 +6,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::Quota;
-use crate::capability::effects::Stop;
+use crate::capability::effects::{Against, Stop};
 use crate::error::Error;
 
 /// Why a request was not sent, or its response not given.
@@ -114,6 +114,12 @@ impl From<Stop> for Fault {
     /// Of a tape, which alone stops a request.
     fn from(_: Stop) -> Self {
         Self::Replay
+    }
+}
+
+impl From<Against> for Fault {
+    fn from(Against: Against) -> Self {
+        Self::Denied
     }
 }
 

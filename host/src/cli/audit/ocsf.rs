@@ -108,6 +108,7 @@ fn activity(event: &Event) -> Activity {
         | Event::TenantResumed(_)
         | Event::KeyRotated(_)
         | Event::SecretSet(_)
+        | Event::SessionCleared(_)
         | Event::LogKeyRotated(_) => Activity::Update,
         Event::KeyRevoked(_) | Event::SecretRemoved(_) | Event::PayloadErased(_) => Activity::Delete,
         Event::ComponentRejected(_)
@@ -149,6 +150,7 @@ fn resource(event: &Event) -> Option<String> {
         Event::KeyRotated(event) => Some(event.key.to_string()),
         Event::KeyRevoked(event) => Some(event.key.to_string()),
         Event::SecretSet(event) => Some(event.name.to_string()),
+        Event::SessionCleared(event) => Some(event.session.to_string()),
         Event::SecretRemoved(event) => Some(event.name.to_string()),
         Event::RequestRefused(event) => Some(event.operation.clone()),
         _ => None,

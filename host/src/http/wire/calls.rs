@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::{Base64, Json, Problem};
 use crate::engine::output;
-use crate::id::{CallId, Digest, ToolName, ToolRequest};
+use crate::id::{CallId, Digest, SessionId, ToolName, ToolRequest};
 use crate::policy::LogLevel;
 
 /// A call to make.
@@ -20,6 +20,10 @@ pub struct CallRequest {
     #[serde(default)]
     #[schema(value_type = Object)]
     pub arguments: Map<String, Value>,
+    /// The session that the call belongs to: a name of the agent's own, 1 to 128 letters, digits, `-`, `_`, `.` and `:`. What
+    /// its calls touch, the tenant's rules of flow ask for. Without one the call stands alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
 }
 
 /// What a call gave.

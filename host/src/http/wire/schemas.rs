@@ -7,8 +7,8 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::audit::entry::ReplayOutcome;
 use crate::engine::Class;
 use crate::id::{
-    CallId, DefinitionName, Digest, PackageName, PackageRef, PrincipalId, SecretName, SubmissionId, TenantId, ToolName,
-    ToolRequest,
+    CallId, DefinitionName, Digest, PackageName, PackageRef, PrincipalId, SecretName, SessionId, SubmissionId,
+    TenantId, ToolName, ToolRequest,
 };
 use crate::identity::Scope;
 use crate::policy::{Access, GrantKind, LimitsPatch, LogLevel};
@@ -58,6 +58,7 @@ macro_rules! schemas {
 }
 
 schemas! {
+    SessionId: text("A session of a key, by a name of the agent's own.").pattern(Some("^[0-9A-Za-z._:-]{1,128}$"));
     SecretName: text("A secret, by its name.").pattern(Some("^[a-z0-9][a-z0-9_-]{0,63}$"));
     ReplayOutcome: one_of("What came of a replay.", ["same", "differs", "not-comparable"]);
     TenantId: slug("A tenant.", 40);

@@ -42,7 +42,7 @@ pub struct InvalidRule {
 
 /// Which hosts a rule is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum HostPattern {
+pub(in crate::policy) enum HostPattern {
     /// `*`
     Any,
     /// `*.example.com`: one or more labels below the name, never the name itself.
@@ -258,7 +258,7 @@ fn read_path(text: &str) -> Result<String, &'static str> {
 }
 
 impl HostPattern {
-    fn read(text: &str) -> Result<Self, &'static str> {
+    pub(in crate::policy) fn read(text: &str) -> Result<Self, &'static str> {
         if text == "*" {
             return Ok(Self::Any);
         }
@@ -274,6 +274,11 @@ impl HostPattern {
             (_, true) => Err("there is nothing below an address"),
             (host, false) => Ok(Self::Exactly(host)),
         }
+    }
+
+    /// The same for a host as the record spells it.
+    pub(in crate::policy) fn covers_text(&self, host: &str) -> bool {
+        read_host(host).is_ok_and(|host| self.covers(&host))
     }
 
     pub(super) fn covers(&self, host: &Host<String>) -> bool {

@@ -1,10 +1,12 @@
 //! Every key that a policy can have: what the parser knows them by, and what the reference page is made from.
 
 mod egress;
+mod flow;
 mod grant;
 mod host;
 
 pub(in crate::policy) use self::egress::{CREDENTIAL, EGRESS, EGRESS_CAP, HTTP};
+pub(in crate::policy) use self::flow::{FLOW, LABELS};
 pub(in crate::policy) use self::grant::{BUCKET, BUCKET_CAP, CEILING_GRANT, GRANT, VOLUME, VOLUME_CAP};
 pub(in crate::policy) use self::host::{AUDIT, AUDIT_CAP, CATALOGUE_TRUST, STORAGE, TRUST};
 
@@ -90,16 +92,20 @@ pub(in crate::policy) static TENANT: Section = Section {
             "What calls of some packages hold.",
         ),
         key("egress", "a table", "as the ceiling says", "What requests of all calls together may take."),
+        key("labels", "a table", "nothing brings a label", "What brings labels to sessions."),
+        key("flow", "any number of tables, 100 at most", "nothing is denied", "What labelled sessions may not do."),
         key("audit", "a table", "nothing is kept", "What of the calls is kept beside the record."),
         key("trust", "a table", "no key is known", "Whose signatures on the tenant's own packages are known."),
     ]),
-    below: &[&AUDIT, &EGRESS, &TRUST],
+    below: &[&AUDIT, &EGRESS, &LABELS, &TRUST],
     renamed: &[
         ("limit", "limits"),
         ("grants", "grant"),
         ("tool", "tools"),
         ("allow", "tools.allow"),
         ("deny", "tools.deny"),
+        ("flows", "flow"),
+        ("label", "labels"),
     ],
 };
 

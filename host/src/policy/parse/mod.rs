@@ -6,6 +6,7 @@ mod audit;
 mod ceiling;
 mod conflicts;
 mod egress;
+mod flow;
 mod grants;
 mod http;
 pub(super) mod keys;

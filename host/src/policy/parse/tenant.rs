@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use super::audit::read_audit;
 use super::conflicts::conflicts;
 use super::egress::read_egress;
+use super::flow::read_flow;
 use super::grants::read_grants;
 use super::keys::{GRANT, LIMITS_SECTION, TENANT, TOOLS, TRUST};
 use super::node::Node;
 use super::reader::Fields;
 use super::trust::read_trust;
 use super::{PATTERNS_MAX, grants};
+use crate::policy::flow::FlowRules;
 use crate::policy::limits::{LIMITS, LimitsPatch, Unit};
 use crate::policy::pattern::Pattern;
 use crate::policy::problem::Problems;
@@ -29,6 +31,7 @@ pub(in crate::policy) struct TenantRules {
     pub(in crate::policy) grants: Rows<TenantGives>,
     pub(in crate::policy) audit: AuditRules,
     pub(in crate::policy) egress: EgressRules,
+    pub(in crate::policy) flow: FlowRules,
     pub(in crate::policy) trust: Trust,
 }
 
@@ -41,8 +44,9 @@ pub(in crate::policy) fn read_tenant(problems: &mut Problems, node: &Node) -> Te
     conflicts(problems, &grants);
     let audit = read_audit(problems, &fields);
     let egress = read_egress(problems, &fields);
+    let flow = read_flow(problems, &fields);
     let trust = read_trust(problems, &fields, &TRUST);
-    TenantRules { tools, limits, limit_lines, grants: Rows::new(grants), audit, egress, trust }
+    TenantRules { tools, limits, limit_lines, grants: Rows::new(grants), audit, egress, flow, trust }
 }
 
 /// `[tools]`, of either file.

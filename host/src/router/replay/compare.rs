@@ -93,6 +93,7 @@ mod tests {
             http_requests: 0,
             http_sent_bytes: 0,
             kv_operations: 1,
+            labels: None,
             memory_bytes: 1 << 20,
             outcome: Outcome::Ok,
             result: Some(Mac::from_bytes([9; 32])),

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{content, is_zero};
 use crate::audit::entry::{Mac, Outcome, schema, time};
 use crate::error::Code;
-use crate::id::{CallId, ChangeId, DecisionId, Digest, ToolName};
+use crate::id::{CallId, ChangeId, DecisionId, Digest, SessionId, ToolName};
+use crate::labels::Brought;
 use crate::limits::CallLimits;
 use crate::uses::CapabilityUse;
 
@@ -34,6 +35,9 @@ content! {
         #[serde(default, skip_serializing_if = "Option::is_none", with = "time::option")]
         #[schemars(schema_with = "schema::time_option")]
         frozen_time: Option<SystemTime>,
+        /// The labels that its session had, where policy has rules of flow.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        labels: Vec<Brought>,
         /// The limits that it runs under.
         limits: DecidedLimits,
         /// The call that made this one.
@@ -43,6 +47,9 @@ content! {
         policy: Digest,
         /// The rule that allowed it.
         rule: String,
+        /// The session that it named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionId>,
         /// The tool.
         tool: ToolName,
         /// Its version.
@@ -66,6 +73,10 @@ content! {
         http_sent_bytes: u64,
         /// Operations on buckets.
         kv_operations: u64,
+        /// The labels that it brought to its session, each by its first use; absent where nothing asks for labels, or where
+        /// nobody knows: a crash ended it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        labels: Option<Vec<Brought>>,
         /// The most linear memory that it held, in bytes.
         memory_bytes: u64,
         /// How it ended.
@@ -123,6 +134,9 @@ content! {
         /// The ids that the answers had, where the calls had none: of many the first ones.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         decisions: Vec<DecisionId>,
+        /// The labels that its session had, where a rule of flow was against it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        labels: Vec<Brought>,
         /// The digest of the tenant's policy that it was decided under, where it was policy that denied it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         policy: Option<Digest>,
@@ -131,6 +145,9 @@ content! {
         /// The rule that refused it.
         #[serde(skip_serializing_if = "Option::is_none")]
         rule: Option<String>,
+        /// The session that it named, where a rule of flow was against it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionId>,
         /// The tool asked for, where one was named.
         #[serde(skip_serializing_if = "Option::is_none")]
         tool: Option<ToolName>,

@@ -1,7 +1,7 @@
 //! A tenant: its policy, its access rules, its keys and secrets, and who tried without.
 
 use super::{content, is_false};
-use crate::id::{ChangeId, DecisionId, Digest, PrincipalId, SecretName};
+use crate::id::{ChangeId, DecisionId, Digest, PrincipalId, SecretName, SessionId};
 
 content! {
     PolicyChanged {
@@ -61,6 +61,16 @@ content! {
         change: ChangeId,
         /// The principal whose key it is.
         key: PrincipalId,
+    }
+    SessionCleared {
+        /// The change, by which it is applied once.
+        change: ChangeId,
+        /// Whose session it is.
+        principal: PrincipalId,
+        /// Why, in the operator's words.
+        reason: String,
+        /// The session.
+        session: SessionId,
     }
     SecretSet {
         /// The change, by which it is applied once.

@@ -1,0 +1,160 @@
+//! What labelled sessions may do.
+
+use super::*;
+use crate::labels::{Label, Labels};
+use crate::uses::{CapabilityUse, Scheme, Touch};
+
+const FLOW: &str = r#"
+[labels]
+private_buckets = ["notes"]
+private_volumes = ["mail"]
+private_hosts = ["crm.example.com"]
+private_tools = ["hr"]
+trusted_hosts = ["*.example.com", "10.0.0.7"]
+untrusted_tools = ["catalogue/*"]
+
+[[flow]]
+when = ["private", "untrusted"]
+deny = ["http", "kv"]
+except = ["reply"]
+
+[[flow]]
+when = ["untrusted"]
+deny = ["files"]
+"#;
+
+const PRIVATE: Labels = Labels::NONE.with(Label::Private);
+const UNTRUSTED: Labels = Labels::NONE.with(Label::Untrusted);
+
+fn flow(package: &str) -> Flow {
+    Policy::parse(FLOW).unwrap().flow(&package.parse().unwrap()).unwrap()
+}
+
+fn http(host: &str) -> CapabilityUse {
+    let (method, path) = ("GET".to_owned(), "/*".to_owned());
+    CapabilityUse::Http { host: host.to_owned(), method, path, port: 443, scheme: Scheme::Https }
+}
+
+fn kv(bucket: &str, access: Touch) -> CapabilityUse {
+    CapabilityUse::Kv { access, bucket: bucket.to_owned() }
+}
+
+fn files(volume: &str, access: Touch) -> CapabilityUse {
+    CapabilityUse::Files { access, mount: "/work".to_owned(), volume: volume.to_owned() }
+}
+
+#[test]
+fn what_a_use_brings_follows_from_the_policy() {
+    let flow = flow("text");
+    for (used, labels) in [
+        (kv("notes", Touch::Read), PRIVATE),
+        (kv("notes", Touch::Write), PRIVATE),
+        (kv("other", Touch::Read), Labels::NONE),
+        (files("mail", Touch::Read), PRIVATE),
+        (files("work", Touch::Read), Labels::NONE),
+        (http("crm.example.com"), PRIVATE),
+        (http("www.example.com"), Labels::NONE),
+        // Below the name, never the name itself.
+        (http("example.com"), UNTRUSTED),
+        (http("www.example.com.evil.test"), UNTRUSTED),
+        (http("10.0.0.7"), Labels::NONE),
+        (http("[::1]"), UNTRUSTED),
+        (CapabilityUse::Random {}, Labels::NONE),
+    ] {
+        assert_eq!(flow.of_use(&used), labels, "{used}");
+    }
+    assert_eq!(flow.of_package(), Labels::NONE);
+    assert_eq!(self::flow("hr").of_package(), PRIVATE);
+    assert_eq!(self::flow("catalogue/text").of_package(), UNTRUSTED);
+}
+
+#[test]
+fn a_rule_is_against_what_it_names_where_all_its_labels_are_and_no_exception() {
+    let both = PRIVATE.and(UNTRUSTED);
+    let denied = |package: &str, kind, labels| flow(package).may_go_out(kind, labels).err().map(|refusal| refusal.rule);
+    let first =
+        Some("policy line 10: [[flow]] 1 (when = [\"private\", \"untrusted\"], deny = [\"http\", \"kv\"])".to_owned());
+    assert_eq!(denied("text", GrantKind::Http, both), first);
+    assert_eq!(denied("text", GrantKind::Kv, both), first);
+    assert_eq!(denied("text", GrantKind::Http, PRIVATE), None);
+    assert_eq!(denied("text", GrantKind::Http, UNTRUSTED), None);
+    assert_eq!(denied("reply", GrantKind::Http, both), None);
+    let second = Some("policy line 15: [[flow]] 2 (when = [\"untrusted\"], deny = [\"files\"])".to_owned());
+    assert_eq!(denied("reply", GrantKind::Files, both), second);
+
+    let needs = |kinds: &[GrantKind]| Needs { required: kinds.iter().copied().collect(), ..Needs::default() };
+    let start = |kinds: &[GrantKind], labels| flow("text").may_start(&needs(kinds), labels).err().map(|(kind, _)| kind);
+    assert_eq!(start(&[GrantKind::Http, GrantKind::Log], both), Some(GrantKind::Http));
+    assert_eq!(start(&[GrantKind::Log], both), None);
+    assert_eq!(start(&[GrantKind::Http], Labels::NONE), None);
+}
+
+#[test]
+fn every_way_out_has_its_kind() {
+    assert_eq!(way_out(&http("a")), Some(GrantKind::Http));
+    assert_eq!(way_out(&kv("a", Touch::Write)), Some(GrantKind::Kv));
+    assert_eq!(way_out(&files("a", Touch::Write)), Some(GrantKind::Files));
+    for used in [kv("a", Touch::Read), files("a", Touch::Read), CapabilityUse::Random {}] {
+        assert_eq!(way_out(&used), None, "{used}");
+    }
+}
+
+#[test]
+fn without_a_rule_nothing_is_asked() {
+    assert!(Policy::parse("[labels]\nprivate_buckets = [\"notes\"]").unwrap().flow(&"a".parse().unwrap()).is_none());
+    assert!(!Policy::parse("").unwrap().sessions_required());
+    assert!(Policy::parse("[labels]\nsessions = \"required\"").unwrap().sessions_required());
+}
+
+#[test]
+fn mistakes_are_told_where_they_are() {
+    let problems = |text: &str| Policy::parse(text).unwrap_err().to_string();
+    for (text, told) in [
+        ("[[flow]]\ndeny = [\"http\"]", "flow[1].when: name some of \"private\", \"untrusted\""),
+        ("[[flow]]\nwhen = []\ndeny = [\"http\"]", "line 2: flow[1].when: name some of"),
+        ("[[flow]]\nwhen = [\"private\"]", "flow[1].deny: name some of \"http\", \"kv\", \"files\""),
+        ("[[flow]]\nwhen = [\"secret\"]\ndeny = [\"http\"]", "\"secret\" is none of \"private\", \"untrusted\""),
+        ("[[flow]]\nwhen = [\"private\"]\ndeny = [\"log\"]", "\"log\" is none of \"http\", \"kv\", \"files\""),
+        ("[flow]\nwhen = [\"private\"]", "write [[flow]] with two brackets"),
+        ("[[flow]]\nif = [\"private\"]\ndeny = [\"http\"]", "\"if\" is called \"when\""),
+        ("[labels]\nprivate = [\"notes\"]", "\"private\" is called \"private_buckets\""),
+        ("[labels]\nprivate_buckets = [\"No\"]", "labels.private_buckets[1]: \"No\" is no name"),
+        ("[labels]\ntrusted_hosts = [\"a*b\"]", "labels.trusted_hosts[1]: \"a*b\""),
+        ("[labels]\nsessions = \"always\"", "\"always\" is none of \"optional\", \"required\""),
+        ("trusted_hosts = []", "it belongs in [labels]"),
+    ] {
+        let problems = problems(text);
+        assert!(problems.contains(told), "{text}\n{problems}");
+    }
+}
+
+#[test]
+fn what_does_nothing_is_warned_of_and_what_changes_is_told() {
+    let warnings = |text: &str| {
+        let found = check(&Ceiling::builtin(), &Policy::parse(text).unwrap());
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        warnings("[labels]\ntrusted_hosts = [\"a.example\"]"),
+        ["line 1: labels: no [[flow]] asks for a label, so none is kept"]
+    );
+    assert_eq!(warnings("[labels]\nsessions = \"required\""), [""; 0]);
+    assert_eq!(
+        warnings("[[flow]]\nwhen = [\"private\"]\ndeny = [\"http\"]"),
+        ["line 1: flow[1].when: [labels] calls nothing private, so no session ever meets this"]
+    );
+    assert_eq!(warnings(FLOW), [""; 0]);
+
+    let (without, with) = (Policy::default(), Policy::parse(FLOW).unwrap());
+    let effects = |before, after| diff(&Ceiling::builtin(), before, after, []).to_string();
+    let more = effects(&without, &with);
+    assert!(
+        more.contains("every call loses http and kv in sessions that are private and untrusted, but by reply"),
+        "{more}"
+    );
+    let less = effects(&with, &without);
+    assert!(less.contains("every call gains files in sessions that are untrusted"), "{less}");
+    let other = Policy::parse(&FLOW.replace("\"notes\"", "\"letters\"")).unwrap();
+    assert_eq!(effects(&with, &other), "every call changes: what brings labels to a session is another");
+    assert_eq!(effects(&with, &with), "nothing changes");
+}

@@ -1,0 +1,187 @@
+//! A call under its tenant's rules of flow: what its session has touched, what it touches itself, and what it may not do
+//! then.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::Router;
+use crate::capability::effects::{Flow as FlowOfCall, FlowDenied};
+use crate::error::{Code, Error, Result};
+use crate::id::{CallId, PackageRef, SessionId};
+use crate::labels::{Brought, Labels, labels};
+use crate::policy::{Flow, FlowRefusal, GrantKind, way_out};
+use crate::sessions::Session;
+use crate::snapshot::{Caller, Resolved};
+use crate::uses::CapabilityUse;
+
+/// How much of a use's words is kept with the label that it brought, in bytes.
+const BY_BYTES_MAX: usize = 200;
+
+/// The rules that one call is under.
+pub(super) struct Gate {
+    flow: Flow,
+    session: Arc<Session>,
+    call: CallId,
+    /// What its session had when it was let in.
+    touched: Vec<Brought>,
+    /// What the call itself brought. It stays the call's, also where its session is cleared meanwhile: the call may hold
+    /// what it read.
+    own: Mutex<Vec<Brought>>,
+}
+
+/// Why a call does not come through its gate.
+pub(super) enum NotThrough {
+    /// It is not as the policy wants calls to be.
+    Refused(Error),
+    /// A rule of flow is against it.
+    HeldBack(Box<HeldBack>),
+}
+
+/// A call that a rule of flow is against before it starts.
+pub(super) struct HeldBack {
+    pub(super) error: Error,
+    pub(super) rule: String,
+    /// What its session had.
+    pub(super) labels: Vec<Brought>,
+    pub(super) session: Option<SessionId>,
+}
+
+impl Router {
+    /// The gate of a call, where the tenant's policy has rules of flow. It is not let through where its package cannot do
+    /// without what its session may not do.
+    pub(super) fn gate(
+        &self,
+        caller: &Caller,
+        resolved: &Resolved,
+        call: CallId,
+        named: Option<&SessionId>,
+    ) -> Result<Option<Arc<Gate>>, NotThrough> {
+        let policy = &caller.tenant.policy;
+        if named.is_none() && policy.sessions_required() {
+            let error = Error::new(Code::InvalidRequest, "the tenant's policy wants each call to name its session")
+                .next("send \"session\": a name of your own for calls that belong together")
+                .fact("rule", "policy: [labels] sessions = \"required\"");
+            return Err(NotThrough::Refused(error));
+        }
+        let Some(flow) = policy.flow(&resolved.package) else { return Ok(None) };
+        let session = match named {
+            Some(named) => {
+                let key = (caller.principal.id, named.clone());
+                self.0.sessions.name(&caller.tenant.id, key).map_err(NotThrough::Refused)?
+            }
+            // Such a call stands alone.
+            None => Arc::new(Session::new()),
+        };
+        let touched = session.brought();
+        if let Err((kind, refusal)) = flow.may_start(&resolved.version.needs, labels(&touched)) {
+            let error = refused(&resolved.package, kind, &refusal, &touched);
+            let held = HeldBack { error, rule: refusal.rule, labels: touched, session: named.cloned() };
+            return Err(NotThrough::HeldBack(Box::new(held)));
+        }
+        let gate = Gate { flow, session, call, touched, own: Mutex::default() };
+        let by_call = gate.all(gate.flow.of_package(), &format!("called {}", resolved.package));
+        gate.bring(&by_call);
+        Ok(Some(Arc::new(gate)))
+    }
+}
+
+/// Why a call is not made at all.
+fn refused(package: &PackageRef, kind: GrantKind, refusal: &FlowRefusal, brought: &[Brought]) -> Error {
+    let brought = about(refusal, brought);
+    let words: Vec<String> = brought.iter().map(ToString::to_string).collect();
+    let message = format!("{package} cannot do without {kind}, which this session may not have: {}", words.join(", "));
+    facts(Error::new(Code::Denied, message), &refusal.rule, &brought)
+}
+
+/// What an error says of rules of flow.
+fn facts(error: Error, rule: &str, brought: &[Brought]) -> Error {
+    error
+        .next("make the call in another session, one that has not touched both; or have an operator clear this one")
+        .fact("rule", rule.to_owned())
+        .fact("rules", vec![rule.to_owned()])
+        .fact("labels", serde_json::to_value(brought).unwrap_or_default())
+}
+
+/// The same of a call that failed, where a rule of flow was against something that it did.
+pub(super) fn explain(error: Error, denied: Option<&FlowDenied>) -> Error {
+    match denied {
+        Some(FlowDenied { rule, brought }) => facts(error, rule, brought),
+        None => error,
+    }
+}
+
+/// Those of `brought` that the refusal is about.
+fn about(refusal: &FlowRefusal, brought: &[Brought]) -> Vec<Brought> {
+    brought.iter().filter(|brought| refusal.when.has(brought.label)).cloned().collect()
+}
+
+impl Gate {
+    /// What its session had when it was let in.
+    pub(super) fn touched(&self) -> &[Brought] {
+        &self.touched
+    }
+
+    fn all(&self, labels: Labels, by: &str) -> Vec<Brought> {
+        let mut by = by.to_owned();
+        by.truncate(by.floor_char_boundary(BY_BYTES_MAX));
+        labels.each().map(|label| Brought { by: by.clone(), call: self.call, label }).collect()
+    }
+
+    fn bring(&self, with: &[Brought]) {
+        if !with.is_empty() {
+            self.note(with);
+            self.session.add(with);
+        }
+    }
+
+    fn note(&self, with: &[Brought]) {
+        let mut own = self.own.lock();
+        for brought in with {
+            if !own.iter().any(|known| known.label == brought.label) {
+                own.push(brought.clone());
+            }
+        }
+    }
+
+    /// That something may go out through `kind`, by what the session has and what the call has.
+    fn may_go_out(&self, kind: GrantKind, session: &[Brought]) -> Result<(), FlowDenied> {
+        let own = self.own.lock();
+        self.flow.may_go_out(kind, labels(session).and(labels(&own))).map_err(|refusal| {
+            let mut brought = about(&refusal, session);
+            let more = about(&refusal, &own);
+            brought.extend(more.into_iter().filter(|more| !session.iter().any(|known| known.label == more.label)));
+            FlowDenied { rule: refusal.rule, brought }
+        })
+    }
+}
+
+impl FlowOfCall for Gate {
+    fn pass(&self, used: &CapabilityUse) -> Result<(), FlowDenied> {
+        let with = self.all(self.flow.of_use(used), &used.to_string());
+        let out = way_out(used);
+        let ask = |session: &[Brought]| out.map_or(Ok(()), |kind| self.may_go_out(kind, session));
+        self.session.pass(ask, &with)?;
+        self.note(&with);
+        Ok(())
+    }
+
+    fn go_on(&self, kind: GrantKind) -> Result<(), FlowDenied> {
+        self.may_go_out(kind, &self.session.brought())
+    }
+
+    fn brought(&self) -> Vec<Brought> {
+        self.own.lock().clone()
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        // What the call gives back can be of what it read, also where its session was cleared while it ran.
+        let own = self.own.lock().clone();
+        self.session.add(&own);
+    }
+}
+
+#[cfg(test)]
+mod tests;

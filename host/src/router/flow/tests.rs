@@ -1,0 +1,143 @@
+//! However calls of a session are mixed, nothing that both labels are in goes out.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::labels::Label;
+use crate::policy::Policy;
+use crate::uses::{Scheme, Touch};
+
+const POLICY: &str = r#"
+[labels]
+private_buckets = ["notes"]
+
+[[flow]]
+when = ["private", "untrusted"]
+deny = ["http"]
+"#;
+
+fn gate(session: &Arc<Session>) -> Gate {
+    let flow = Policy::parse(POLICY).unwrap().flow(&"tool".parse().unwrap()).unwrap();
+    let (touched, call) = (session.brought(), CallId::new());
+    Gate { flow, session: Arc::clone(session), call, touched, own: Mutex::default() }
+}
+
+fn note() -> CapabilityUse {
+    CapabilityUse::Kv { access: Touch::Read, bucket: "notes".to_owned() }
+}
+
+fn page() -> CapabilityUse {
+    let (host, method, path) = ("evil.example".to_owned(), "POST".to_owned(), "/*".to_owned());
+    CapabilityUse::Http { host, method, path, port: 443, scheme: Scheme::Https }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    /// Reads a private note.
+    Note,
+    /// Sends a request, and reads what comes back.
+    Page,
+    /// Sends a further piece of a request that is under way.
+    Piece,
+}
+
+/// What an agent has been told: what the replies of its calls can be made of.
+#[derive(Default)]
+struct Agent(Mutex<Labels>);
+
+impl Agent {
+    /// One call that does `acts`. What goes out can be made of all that the agent knew at its start and the call read.
+    fn call(&self, session: &Arc<Session>, acts: &[Act], out: &AtomicU64) -> Result<(), String> {
+        let mut held = *self.0.lock();
+        let gate = gate(session);
+        let mut is_under_way = false;
+        for act in acts {
+            let goes = match act {
+                Act::Note => {
+                    gate.pass(&note()).map_err(|denied| denied.rule)?;
+                    held = held.with(Label::Private);
+                    continue;
+                }
+                Act::Page => gate.pass(&page()).is_ok(),
+                Act::Piece if is_under_way => gate.go_on(GrantKind::Http).is_ok(),
+                Act::Piece => continue,
+            };
+            if goes && held == Labels::ALL {
+                return Err(format!("{act:?} went out with {held:?}"));
+            }
+            out.fetch_add(u64::from(goes), Ordering::Relaxed);
+            if goes && matches!(act, Act::Page) {
+                is_under_way = true;
+                held = held.with(Label::Untrusted);
+            }
+        }
+        drop(gate);
+        let mut knows = self.0.lock();
+        *knows = knows.and(held);
+        Ok(())
+    }
+}
+
+fn acts() -> impl Strategy<Value = Vec<Vec<Act>>> {
+    let act = prop_oneof![Just(Act::Note), Just(Act::Page), Just(Act::Piece)];
+    prop::collection::vec(prop::collection::vec(act, 0..6), 1..8)
+}
+
+proptest! {
+    #[test]
+    fn flow_one_call_after_the_other(calls in acts()) {
+        let (agent, session, out) = (Agent::default(), Arc::new(Session::new()), AtomicU64::new(0));
+        for call in &calls {
+            agent.call(&session, call, &out).map_err(TestCaseError::fail)?;
+        }
+    }
+
+    #[test]
+    fn flow_many_calls_at_once(calls in acts()) {
+        let (agent, session, out) = (Agent::default(), Arc::new(Session::new()), AtomicU64::new(0));
+        let failed: Vec<String> = thread::scope(|scope| {
+            let (agent, session, out) = (&agent, &session, &out);
+            let threads: Vec<_> = calls.iter().map(|call| scope.spawn(move || agent.call(session, call, out))).collect();
+            threads.into_iter().filter_map(|thread| thread.join().unwrap().err()).collect()
+        });
+        prop_assert!(failed.is_empty(), "{failed:?}");
+    }
+}
+
+#[test]
+fn flow_the_refusal_names_the_calls_that_brought_each_label() {
+    let session = Arc::new(Session::new());
+    let (reads, fetches, posts) = (gate(&session), gate(&session), gate(&session));
+    reads.pass(&note()).unwrap();
+    fetches.pass(&page()).unwrap();
+    let denied = posts.pass(&page()).unwrap_err();
+    let by: Vec<(Label, CallId, &str)> =
+        denied.brought.iter().map(|brought| (brought.label, brought.call, brought.by.as_str())).collect();
+    assert_eq!(
+        by,
+        [
+            (Label::Private, reads.call, "read bucket \"notes\""),
+            (Label::Untrusted, fetches.call, "POST https://evil.example/*"),
+        ]
+    );
+    assert!(denied.rule.contains("[[flow]] 1"), "{}", denied.rule);
+    // What is under way is stopped as well.
+    assert_eq!(fetches.go_on(GrantKind::Http).unwrap_err(), denied);
+}
+
+#[test]
+fn flow_a_cleared_session_gets_back_what_a_running_call_had_read() {
+    let session = Arc::new(Session::new());
+    let (reads, other) = (gate(&session), gate(&session));
+    reads.pass(&note()).unwrap();
+    other.pass(&page()).unwrap();
+    session.clear();
+    assert!(reads.pass(&page()).is_ok());
+    assert!(reads.pass(&page()).is_err(), "it holds both now");
+    assert!(session.labels() == Labels::NONE.with(Label::Untrusted));
+    drop(reads);
+    assert_eq!(session.labels(), Labels::ALL);
+}

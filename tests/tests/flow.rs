@@ -1,0 +1,200 @@
+//! What a session has touched limits what it may do next: a note that is read, a page that says where to send it, and the
+//! way out that is closed then.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use cofferdam::Code;
+use cofferdam_tests::{Answer, Options, Server, Tenant, Upstream, guest, run, shared};
+use serde_json::{Value, json};
+
+/// Notes are private, the server is nobody's that is trusted, and what has touched both sends nothing.
+fn policy(upstream: &Upstream) -> String {
+    let port = upstream.address.port();
+    format!(
+        r#"
+        [[grant]]
+        tools = ["catalogue/notes"]
+        kv = [{{ bucket = "notes", access = "read-write" }}]
+
+        [[grant]]
+        tools = ["catalogue/http-fetch", "limits", "reply"]
+        http = [{{ host = "127.0.0.1", scheme = "http", port = {port}, methods = ["*"] }}]
+        kv = [{{ bucket = "open", access = "read-write" }}]
+
+        [labels]
+        private_buckets = ["notes"]
+
+        [[flow]]
+        when = ["private", "untrusted"]
+        deny = ["http"]
+        except = ["reply"]
+        "#
+    )
+}
+
+struct World {
+    server: &'static Server,
+    tenant: Tenant,
+    note: Value,
+}
+
+impl World {
+    async fn new(name: &str) -> Self {
+        let server = shared().await;
+        server.push(&["http-fetch", "notes"]).await;
+        let tenant = server.tenant(name).await;
+        for package in ["limits", "reply"] {
+            tenant.push(package, guest("limits")).await;
+        }
+        tenant.policy(&policy(&server.upstream)).await;
+        let note = json!({"title": "salaries", "text": "the canary sings at noon"});
+        let note = tenant.agent.call("catalogue/notes.add", note).await.json()["id"].clone();
+        Self { server, tenant, note }
+    }
+
+    async fn read_note(&self, session: &str) -> Answer {
+        self.tenant.agent.call_in(session, "catalogue/notes.get", json!({"id": self.note})).await
+    }
+
+    async fn fetch_page(&self, session: &str) -> Answer {
+        let url = self.server.upstream.url(&self.tenant.name, "/page");
+        self.tenant.agent.call_in(session, "catalogue/http-fetch", json!({"url": url, "as": "text"})).await
+    }
+
+    async fn post(&self, session: &str, package: &str) -> Answer {
+        let url = self.server.upstream.url(&self.tenant.name, "/collect");
+        let ask = json!({"url": url, "method": "POST", "body_bytes": 24});
+        self.tenant.agent.call_in(session, &format!("{package}.http"), ask).await
+    }
+
+    fn posted(&self) -> usize {
+        self.server.upstream.seen(&self.tenant.name).iter().filter(|seen| seen.method == "POST").count()
+    }
+}
+
+#[test]
+fn flow_a_note_and_a_page_together_close_the_way_out() {
+    run(async {
+        let world = World::new("flow-path").await;
+        let noted = world.read_note("chat").await;
+        assert!(noted.text.contains("the canary sings"), "{noted:?}");
+        let fetched = world.fetch_page("chat").await;
+        assert_eq!(fetched.json()["status"], 200, "the page alone is harmless: {fetched:?}");
+
+        let denied = world.post("chat", "limits").await;
+        assert_eq!(denied.json()["denied"], true, "{denied:?}");
+        assert_eq!(world.posted(), 0);
+        // Who did what, and why was that not allowed: the two calls are named.
+        let rule =
+            world.tenant.record(denied.call()).await.into_iter().find(|entry| entry["kind"] == "capability.denied");
+        let rule = rule.unwrap()["event"]["rule"].as_str().unwrap().to_owned();
+        assert!(rule.contains("[[flow]] 1"), "{rule}");
+        for (label, call) in [("private", &noted), ("untrusted", &fetched)] {
+            assert!(rule.contains(&format!("{label} since call {}", call.call())), "{rule}");
+        }
+        // A package that can do nothing else is not even started, and the answer names them too.
+        let refused = world.fetch_page("chat").await;
+        refused.problem(Code::Denied);
+        let labels = refused.body["labels"].as_array().unwrap();
+        let calls: Vec<&str> = labels.iter().map(|label| label["call"].as_str().unwrap()).collect();
+        assert_eq!(calls, [noted.call(), fetched.call()], "{refused:?}");
+        let entry = world.tenant.entry("call.refused", json!({"session": "chat", "code": "denied"})).await;
+        assert_eq!(entry["event"]["labels"], refused.body["labels"]);
+        // An exception is one by name.
+        assert_eq!(world.post("chat", "reply").await.json()["answered"], 1);
+    });
+}
+
+#[test]
+fn flow_the_same_without_the_note_is_allowed() {
+    run(async {
+        let world = World::new("flow-without").await;
+        assert_eq!(world.fetch_page("chat").await.json()["status"], 200);
+        assert_eq!(world.post("chat", "limits").await.json()["answered"], 1);
+        // And what one session read is not held against another, nor against a call of none.
+        world.read_note("other").await.ok();
+        world.fetch_page("other").await.ok();
+        assert_eq!(world.post("other", "limits").await.json()["denied"], true);
+        assert_eq!(world.post("chat", "limits").await.json()["answered"], 1);
+        let url = world.server.upstream.url(&world.tenant.name, "/collect");
+        let alone = world.tenant.agent.call("limits.http", json!({"url": url, "method": "POST"})).await;
+        assert_eq!(alone.json()["answered"], 1);
+        // The same name of another key is another session.
+        let made = json!({"name": "second", "scopes": ["agent"]});
+        let key = world.tenant.operator.post("/v1/keys", &made).await.ok();
+        let second = world.tenant.operator.with_key(key["key"].as_str().unwrap());
+        let posted = second.call_in("other", "limits.http", json!({"url": url, "method": "POST"})).await;
+        assert_eq!(posted.json()["answered"], 1);
+    });
+}
+
+#[test]
+fn flow_a_session_is_cleared_by_somebody_else_and_that_is_in_the_record() {
+    run(async {
+        let world = World::new("flow-clear").await;
+        world.read_note("chat").await.ok();
+        world.fetch_page("chat").await.ok();
+        let sessions = world.tenant.operator.get("/v1/sessions").await.ok();
+        let session = sessions["sessions"][0].clone();
+        assert_eq!((&session["session"], session["labels"].as_array().unwrap().len()), (&json!("chat"), 2));
+        let clear = json!({"principal": session["principal"], "session": "chat", "reason": "read through"});
+        world.tenant.agent.post("/v1/sessions/clear", &clear).await.problem(Code::Denied);
+        world.tenant.auditor.post("/v1/sessions/clear", &clear).await.problem(Code::Denied);
+        let other = json!({"principal": session["principal"], "session": "nobody", "reason": ""});
+        world.tenant.operator.post("/v1/sessions/clear", &other).await.problem(Code::NotFound);
+        assert_eq!(world.tenant.operator.post("/v1/sessions/clear", &clear).await.status, 204);
+        assert_eq!(world.post("chat", "limits").await.json()["answered"], 1);
+        let cleared = json!({"session": "chat", "reason": "read through", "principal": session["principal"]});
+        world.tenant.entry("session.cleared", cleared).await;
+        assert_eq!(
+            world.tenant.agent.get("/v1/sessions").await.ok()["sessions"][0]["labels"].as_array().unwrap().len(),
+            1
+        );
+        // Another tenant sees nothing of it.
+        let other = world.server.tenant("flow-clear-other").await;
+        assert_eq!(other.operator.get("/v1/sessions").await.ok()["sessions"], json!([]));
+        other.operator.post("/v1/sessions/clear", &clear).await.problem(Code::NotFound);
+    });
+}
+
+#[test]
+fn flow_a_policy_can_want_every_call_to_name_its_session() {
+    run(async {
+        let world = World::new("flow-required").await;
+        let text = policy(&world.server.upstream).replace("[labels]", "[labels]\nsessions = \"required\"");
+        world.tenant.policy(&text).await;
+        let url = world.server.upstream.url(&world.tenant.name, "/page");
+        let refused = world.tenant.agent.call("catalogue/http-fetch", json!({"url": url})).await;
+        refused.problem(Code::InvalidRequest);
+        assert_eq!(world.fetch_page("chat").await.json()["status"], 200);
+        for name in ["", "a b", "ä", &"s".repeat(129)] {
+            world.fetch_page(name).await.problem(Code::InvalidRequest);
+        }
+    });
+}
+
+#[test]
+fn flow_what_a_session_touched_survives_kill_9() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { data: Some(folder.path().to_owned()), ..Options::default() };
+        let mut server = Server::start(options.clone()).await;
+        server.push(&["notes"]).await;
+        let tenant = server.tenant("flow-crash").await;
+        tenant.push("limits", guest("limits")).await;
+        tenant.policy(&policy(&server.upstream).replace("\"catalogue/http-fetch\", ", "")).await;
+        let note = json!({"title": "salaries", "text": "the canary sings at noon"});
+        let note = tenant.agent.call("catalogue/notes.add", note).await.json()["id"].clone();
+        let read = tenant.agent.call_in("chat", "catalogue/notes.get", json!({"id": note})).await;
+        read.ok();
+        let url = server.upstream.url("flow-crash", "/page");
+        tenant.agent.call_in("chat", "limits.http", json!({"url": url})).await.ok();
+        server.kill();
+        let server = Server::start(options).await;
+        let tenant = tenant.at(server.platform.base());
+        let url = server.upstream.url("flow-crash", "/collect");
+        let denied = tenant.agent.call_in("chat", "limits.http", json!({"url": url, "method": "POST"})).await;
+        assert_eq!(denied.json()["denied"], true, "{denied:?}");
+        let labels = tenant.agent.get("/v1/sessions").await.ok()["sessions"][0]["labels"].clone();
+        assert_eq!(labels[0]["call"], read.call(), "{labels}");
+    });
+}
