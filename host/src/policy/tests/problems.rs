@@ -76,7 +76,9 @@ fn what_is_not_toml_is_told_with_every_slip() {
 fn keys_that_there_are_not() {
     policy_is(
         "memory = 1",
-        &expect!["line 1: memory: there is no such key; a policy knows tools, limits, grant, egress, labels, flow, audit, trust"],
+        &expect![
+            "line 1: memory: there is no such key; a policy knows tools, limits, grant, egress, labels, flow, audit, trust"
+        ],
     );
     policy_is(
         "[egress]\nprivate_addresses = []",
