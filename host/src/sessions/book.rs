@@ -39,12 +39,12 @@ impl SessionBook {
                 let Some(session) = self.open.remove(&ended.call) else { return };
                 let Some(principal) = entry.principal else { return };
                 match &ended.labels {
-                    Some(brought) => self.add(entry, principal, session, brought.clone()),
+                    Some(brought) => self.add(entry, principal, session, brought),
                     // What it had read when the host stopped, and shown already, nobody knows.
                     None => {
                         let by = || "the host stopped in the middle of it".to_owned();
                         let all = Label::ALL.map(|label| Brought { by: by(), call: ended.call, label });
-                        self.add(entry, principal, session, all.to_vec());
+                        self.add(entry, principal, session, &all);
                     }
                 }
             }
@@ -57,7 +57,7 @@ impl SessionBook {
         }
     }
 
-    fn add(&mut self, entry: &Entry, principal: PrincipalId, session: SessionId, brought: Vec<Brought>) {
+    fn add(&mut self, entry: &Entry, principal: PrincipalId, session: SessionId, brought: &[Brought]) {
         if brought.is_empty() {
             return;
         }
@@ -66,11 +66,11 @@ impl SessionBook {
         match rows.iter_mut().find(|row| row.principal == principal && row.session == session) {
             Some(row) => {
                 row.named = named;
-                super::add(&mut row.brought, &brought);
+                super::add(&mut row.brought, brought);
             }
             None => {
                 let mut row = Row { principal, session, brought: Vec::new(), named };
-                super::add(&mut row.brought, &brought);
+                super::add(&mut row.brought, brought);
                 rows.push(row);
             }
         }

@@ -55,7 +55,7 @@ fn a_label_stays_with_what_brought_it_first() {
     let first = brought(Label::Private, "read bucket \"notes\"");
     session.add(&[first.clone(), brought(Label::Private, "again")]);
     session.add(&[brought(Label::Private, "later")]);
-    assert_eq!(session.brought(), [first.clone()]);
+    assert_eq!(session.brought(), std::slice::from_ref(&first));
     let shown = sessions.labelled(&tenant());
     assert_eq!((shown.len(), &shown[0].brought), (1, &vec![first]));
     // The same name of another key, or of another tenant, is another session.

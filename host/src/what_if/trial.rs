@@ -318,10 +318,13 @@ struct Next<'a> {
     laws: Laws<'a>,
     keys: &'a Keys,
     /// What is decided of calls, by the key, the tool, its version, the moment and its session's labels.
-    calls: HashMap<(Option<PrincipalId>, ToolName, Version, Moment, Labels), Arc<Decided>>,
+    calls: HashMap<Asked, Arc<Decided>>,
     versions: HashMap<(PackageRef, Version), Said>,
     answers: usize,
 }
+
+/// What a decision on a call is asked by.
+type Asked = (Option<PrincipalId>, ToolName, Version, Moment, Labels);
 
 #[derive(Default)]
 struct Said {
