@@ -33,16 +33,18 @@ impl Control {
         session: SessionId,
         reason: String,
     ) -> Result<()> {
-        caller.may(Action::ClearSession)?;
+        let may = |caller: &Caller| caller.may(Action::ClearSession);
+        may(caller)?;
         bounded_message("the reason", &reason)?;
         if principal == caller.principal.id {
             return Err(Error::new(Code::Denied, "a session is not cleared by the key whose it is")
                 .next("have another operator look at what its calls did")
                 .fact("rule", "sessions: another key clears"));
         }
-        let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
+        let (this, caller) = (self.clone(), caller.clone());
         finish(async move {
-            let mut turn = this.turn().await?;
+            let (mut turn, caller) = this.turn_for(&caller, may).await?;
+            let (tenant, by) = (caller.tenant.id.clone(), caller.principal.id);
             let key = (principal, session.clone());
             let labelled = this.0.sessions.labelled(&tenant);
             if !labelled.iter().any(|shown| shown.principal == key.0 && shown.session == key.1) {
