@@ -79,6 +79,10 @@ fn known(operation: &str, of: &Ids) -> Option<Known> {
         "POST /v1/policy/access/check" => with(&[], Value::from("// swept\n")),
         "POST /v1/policy/suggest" => with(&["operator", "auditor"], json!({"tool": of.tool})),
         "POST /v1/explain" => with(&[], json!({"tool": of.tool})),
+        "GET /v1/sessions" => scopes(&[]),
+        "POST /v1/sessions/clear" => {
+            with(&["operator"], json!({"principal": of.key, "session": "swept", "reason": "swept"}))
+        }
         "GET /v1/usage" => scopes(&["operator", "auditor"]),
         "GET /v1/audit" => scopes(&["auditor"]),
         "GET /v1/calls/{call}/receipt" => scopes(&["auditor", "agent"]),
