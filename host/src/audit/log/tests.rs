@@ -137,6 +137,9 @@ async fn a_record_is_read_whole_whatever_the_journal_let_go_of() {
     }
 }
 
+/// Which byte of a file is altered.
+type Place = dyn Fn(&[u8]) -> usize;
+
 /// Whatever file of a tenant's log or of the journal is altered, a look at the folder finds it and says whose.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tampering_with_a_data_folder_is_found() {
@@ -153,7 +156,7 @@ async fn tampering_with_a_data_folder_is_found() {
     // In an entry's text, and in the length before the first.
     let in_text = |bytes: &[u8]| memchr::memmem::find(bytes, b"catalogue").unwrap();
     let in_length = |_: &[u8]| 0;
-    let files: [(_, &dyn Fn(&[u8]) -> usize, _); 5] = [
+    let files: [(&str, &Place, &str); 5] = [
         ("tile/entries/000", &in_text, "entry-edited"),
         ("tile/entries/002", &in_text, "entry-edited"),
         ("tile/entries/003", &in_length, "bundle-malformed"),
