@@ -21,7 +21,7 @@ use crate::id::{CallId, ChangeId};
 macro_rules! content {
     ($( $name:ident { $( $(#[$field_doc:meta])* $field:ident : $type:ty ),* $(,)? } )*) => {
         $(
-            #[doc = concat!("What [`Event::", stringify!($name), "`] says.")]
+            #[doc = concat!("What `Event::", stringify!($name), "` says.")]
             #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
             pub struct $name { $( $(#[$field_doc])* pub $field : $type ),* }
 
