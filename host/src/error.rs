@@ -58,6 +58,8 @@ codes! {
     RequestTimeout = "request-timeout",
     /// The tenant is above a limit of its own.
     Throttled = "throttled",
+    /// A budget has no room for the call.
+    BudgetExceeded = "budget-exceeded",
     /// The host has no room at present.
     Overloaded = "overloaded",
     /// The call used up its fuel.

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod admission;
+pub mod amounts;
 pub mod audit;
 pub mod capability;
 pub mod cli;

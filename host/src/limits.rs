@@ -54,6 +54,8 @@ pub struct CallLimits {
     pub kv_value_bytes: u64,
     /// Files and folders open at once.
     pub files_open: u64,
+    /// Bytes written to volumes, all together.
+    pub files_written_bytes: u64,
 }
 
 impl Default for CallLimits {
@@ -81,6 +83,7 @@ impl Default for CallLimits {
             kv_key_bytes: 512,
             kv_value_bytes: 1 << 20,
             files_open: 64,
+            files_written_bytes: 64 << 20,
         }
     }
 }
@@ -111,6 +114,7 @@ impl CallLimits {
             kv_key_bytes: 2 << 10,
             kv_value_bytes: 16 << 20,
             files_open: 1_000,
+            files_written_bytes: 4 << 30,
         }
     }
 
@@ -142,6 +146,7 @@ impl CallLimits {
             kv_key_bytes,
             kv_value_bytes,
             files_open,
+            files_written_bytes,
         )
     }
 }

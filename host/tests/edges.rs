@@ -32,7 +32,7 @@ const EDGES: &[(&str, &str)] = &[
     ("registry", "engine capability policy storage"),
     ("engine", "capability policy"),
     ("capability", "policy storage"),
-    ("admission", "sessions audit"),
+    ("admission", "sessions policy audit"),
     ("sessions", "audit"),
     ("access", "identity policy"),
     ("identity", ""),
@@ -42,7 +42,7 @@ const EDGES: &[(&str, &str)] = &[
 ];
 
 /// What any module may name: words without behaviour, the one error among them.
-const GROUND: [&str; 7] = ["descriptors", "error", "id", "labels", "limits", "shares", "uses"];
+const GROUND: [&str; 8] = ["amounts", "descriptors", "error", "id", "labels", "limits", "shares", "uses"];
 
 /// Names that only these places may use, with what that keeps true.
 const ONLY: &[(&str, &[&str], &str)] = &[

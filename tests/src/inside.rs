@@ -113,7 +113,12 @@ impl Inside {
     ///
     /// When `tool` is no tool's name.
     pub async fn call(&self, key: &str, tool: &str, arguments: &Value) -> Result<Reply, Failed> {
-        let request = CallRequest { tool: tool.parse().unwrap(), arguments: arguments.to_string(), session: None };
+        let request = CallRequest {
+            tool: tool.parse().unwrap(),
+            arguments: arguments.to_string(),
+            session: None,
+            priority: None,
+        };
         self.host.router.call(&self.caller(key), request, None).await
     }
 

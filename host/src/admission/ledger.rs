@@ -1,34 +1,75 @@
-//! Where the fold over the journal has come to, so that it goes on from there: from a request, or from the last start.
+//! The fold over the journal that reports and budgets come from: exact after a crash, because it has no other source. It
+//! goes on from where it has come to: from a request, or from the last start.
 
-use std::time::SystemTime;
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::usage::UsageBook;
+use super::budget::{Account, Spender, used};
+use super::usage::{UsageBook, UsageKey, day_of};
+use crate::amounts::Amounts;
+use crate::audit::entry::{CallDecided, CallEnded, Entry, Event, Outcome, Reserved};
 use crate::audit::{Audit, Position};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
+use crate::id::{CallId, TenantId, ToolName};
 use crate::sessions::SessionBook;
 
-/// A usage book and the place in the journal that it holds everything up to.
+/// What came of the journal, and the place in it up to which that holds everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
-    book: UsageBook,
-    sessions: SessionBook,
+    folded: Folded,
     position: Position,
 }
 
-/// What is kept of it. A usage book alone is what an earlier host kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Folded {
+    rows: UsageBook,
+    /// Calls that were decided and have not ended.
+    open: BTreeMap<CallId, Open>,
+    #[serde(default)]
+    sessions: SessionBook,
+    #[serde(default)]
+    accounts: BTreeMap<TenantId, Account>,
+}
+
+/// What is kept of it; an earlier host kept sessions beside the rest, or none.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Kept {
-    Both { usage: UsageBook, sessions: SessionBook },
-    Usage(UsageBook),
+    Beside { usage: Folded, sessions: SessionBook },
+    All(Folded),
 }
 
-#[derive(Serialize)]
-struct Keeping<'a> {
-    usage: &'a UsageBook,
-    sessions: &'a SessionBook,
+/// What of a decision its outcome is counted by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "KeptOpen")]
+struct Open {
+    tool: ToolName,
+    /// Whether a tool made the call.
+    is_child: bool,
+    reserved: Reserved,
+}
+
+/// What a host kept of a call before there were budgets: its tool alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum KeptOpen {
+    Tool(ToolName),
+    All { tool: ToolName, is_child: bool, reserved: Reserved },
+}
+
+impl From<KeptOpen> for Open {
+    fn from(kept: KeptOpen) -> Self {
+        match kept {
+            KeptOpen::Tool(tool) => Self { tool, is_child: false, reserved: nothing(UNIX_EPOCH) },
+            KeptOpen::All { tool, is_child, reserved } => Self { tool, is_child, reserved },
+        }
+    }
+}
+
+const fn nothing(at: SystemTime) -> Reserved {
+    Reserved { amounts: Amounts::NONE, at }
 }
 
 impl Ledger {
@@ -36,51 +77,106 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// `internal` when `json` is not a book.
+    /// `internal` when `json` is none.
     pub fn load(position: u64, json: &str) -> Result<Self> {
-        let (book, sessions) = match serde_json::from_str(json).map_err(Error::internal)? {
-            Kept::Both { usage, sessions } => (usage, sessions),
-            Kept::Usage(usage) => (usage, SessionBook::default()),
+        let folded = match serde_json::from_str(json).map_err(Error::internal)? {
+            Kept::Beside { usage, sessions } => Folded { sessions, ..usage },
+            Kept::All(folded) => folded,
         };
-        Ok(Self { book, sessions, position: Position(position) })
+        Ok(Self { folded, position: Position(position) })
     }
 
-    /// The position, and the book as JSON, to be kept.
+    /// The position, and what was folded as JSON, to be kept.
     ///
     /// # Errors
     ///
-    /// `internal`, never for a book that was folded.
+    /// `internal`, never for what was folded.
     pub fn kept(&self) -> Result<(u64, String)> {
-        let keeping = Keeping { usage: &self.book, sessions: &self.sessions };
-        Ok((self.position.0, serde_json::to_string(&keeping).map_err(Error::internal)?))
+        Ok((self.position.0, serde_json::to_string(&self.folded).map_err(Error::internal)?))
     }
 
-    /// Takes in everything that is durable by now, and forgets days that are no longer kept. Reads files: not on an
-    /// async thread.
+    /// Takes in everything that is durable by now, and forgets what is no longer kept. Reads files: not on an async
+    /// thread.
     ///
     /// # Errors
     ///
     /// `audit-unavailable` when the journal cannot be read. What was taken in before that stays.
     pub fn catch_up(&mut self, audit: &Audit) -> Result<()> {
-        let (book, sessions, position) = (&mut self.book, &mut self.sessions, &mut self.position);
+        let (folded, position) = (&mut self.folded, &mut self.position);
         audit.fold(*position, |here, entry| {
-            book.fold(&entry);
-            sessions.fold(&entry);
+            folded.take_in(&entry);
             *position = here;
             Ok(())
         })?;
-        self.book.prune(SystemTime::now());
-        self.sessions.prune(SystemTime::now());
+        self.folded.prune(SystemTime::now());
         Ok(())
     }
 
     /// What sessions have touched.
     pub fn sessions(&self) -> &SessionBook {
-        &self.sessions
+        &self.folded.sessions
     }
 
-    /// The book.
+    /// What was used, for reports.
     pub fn book(&self) -> &UsageBook {
-        &self.book
+        &self.folded.rows
+    }
+
+    /// What was used of budgets.
+    pub fn accounts(&self) -> &BTreeMap<TenantId, Account> {
+        &self.folded.accounts
+    }
+}
+
+impl Folded {
+    /// Takes in the next entry of the journal.
+    fn take_in(&mut self, entry: &Entry) {
+        self.sessions.fold(entry);
+        match &entry.event {
+            Event::CallDecided(decided) => {
+                let CallDecided { call, parent, reserved, tool, .. } = decided;
+                let reserved = reserved.unwrap_or(nothing(entry.time));
+                self.open.insert(*call, Open { tool: tool.clone(), is_child: parent.is_some(), reserved });
+            }
+            Event::CallEnded(ended) => {
+                let Some(open) = self.open.remove(&ended.call) else { return };
+                self.charge(entry, &open, ended);
+                let (tenant, principal, day) = (entry.tenant.clone(), entry.principal, day_of(entry.time));
+                self.rows.add(UsageKey { tenant, day, tool: open.tool, principal }, ended);
+            }
+            _ => {}
+        }
+    }
+
+    /// What a crash interrupted is charged all that was reserved: nobody knows how far it came.
+    fn charge(&mut self, entry: &Entry, open: &Open, ended: &CallEnded) {
+        let used = match ended.outcome {
+            Outcome::Failed(Code::Interrupted) => open.reserved.amounts,
+            _ => used(ended, open.is_child),
+        };
+        let spender = Spender { principal: entry.principal, package: open.tool.package.clone() };
+        let account = self.accounts.entry(entry.tenant.clone()).or_default();
+        account.charge(&spender, open.reserved.at, &used);
+    }
+
+    fn prune(&mut self, now: SystemTime) {
+        self.rows.prune(now);
+        self.sessions.prune(now);
+        self.accounts.retain(|_, account| account.prune(now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_host_kept_before_there_were_budgets_is_read() {
+        let call = CallId::new();
+        let json = format!(r#"{{"rows":[],"open":{{"{call}":"notes.add"}}}}"#);
+        let ledger = Ledger::load(3, &json).unwrap();
+        assert_eq!(ledger.folded.open[&call].tool.to_string(), "notes.add");
+        let (position, kept) = ledger.kept().unwrap();
+        assert_eq!(Ledger::load(position, &kept).unwrap(), ledger);
     }
 }

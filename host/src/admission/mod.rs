@@ -1,37 +1,64 @@
-//! Who may start a call now: room on the host, and each tenant's share of it.
+//! Who may start a call now, who waits, and who is told to come again; and what calls may use together.
 //!
-//! A live call holds a stack and memory whether it computes or waits, so what is counted is live calls. A tenant waits
-//! for its own share first and only then for the host's room: however many calls one tenant sends, the room that the
-//! others' shares add up to stays theirs.
+//! A live call holds a stack and memory whether it computes or waits, so what is counted is live calls: on the host, and
+//! by tenant. A tenant's calls wait in a line of their own. Whose turn it is when the host has room for another one is
+//! decided by `schedule`, as plain data under one short lock; nobody waits while holding it. How many of a tenant's
+//! calls run at once follows from how long their slices wait for a processor, which is the tenant's own doing: processors
+//! are dealt out fairly below.
 
+pub mod budget;
+mod lane;
 mod ledger;
+mod pairs;
+mod refusal;
+mod schedule;
 mod usage;
 
-use std::collections::HashMap;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use parking_lot::RwLock;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
+pub use self::lane::Asked;
 pub use self::ledger::Ledger;
 pub use self::usage::{UsageBook, UsageKey, Used, day_of};
 
-use crate::error::{Code, Error, Result};
+use self::lane::Ticket;
+use self::refusal::Refusal;
+use self::schedule::{Schedule, Started, Turn};
+use crate::error::{Error, Result};
 use crate::id::TenantId;
+use crate::policy::{Plan, Priority};
 
 /// Sizes of admission.
 #[derive(Debug, Clone)]
 pub struct AdmissionSettings {
     /// Live calls on this host; not more than the engine has room for.
     pub live_calls_max: u32,
-    /// Live calls of one tenant.
+    /// Live calls of one tenant, where its plan says nothing.
     pub tenant_calls_max: u32,
-    /// Calls of one tenant that wait for its share; a further one is refused at once.
+    /// Calls of one tenant that wait, where its plan says nothing; a further one is refused at once.
     pub tenant_waiting_max: u32,
-    /// How long a call waits for room before it is refused.
+    /// Calls of all tenants that wait.
+    pub waiting_max: u32,
+    /// How long a call waits for its turn before it is refused.
     pub wait_max: Duration,
+    /// A tenant's oldest call is late once it has waited longer than this for the host.
+    pub delay_target: Duration,
+    /// After so long with a late call, those that have waited too long are given up.
+    pub delay_interval: Duration,
+    /// How long a slice of a call may wait for a processor before fewer of the tenant's calls run at once.
+    pub slice_target: Duration,
+    /// Between two times that they get fewer.
+    pub slice_interval: Duration,
+    /// How many run at once at least.
+    pub pace_min: u32,
 }
 
 impl Default for AdmissionSettings {
@@ -40,153 +67,195 @@ impl Default for AdmissionSettings {
             live_calls_max: 1_000,
             tenant_calls_max: 256,
             tenant_waiting_max: 1_024,
+            waiting_max: 16_384,
             wait_max: Duration::from_secs(2),
+            delay_target: Duration::from_millis(100),
+            delay_interval: Duration::from_millis(500),
+            slice_target: Duration::from_millis(5),
+            slice_interval: Duration::from_millis(50),
+            pace_min: 4,
         }
     }
 }
 
-/// Deals out room for calls.
-#[derive(Debug)]
-pub struct Admission {
-    room: Arc<Semaphore>,
-    shares: RwLock<HashMap<TenantId, Arc<Share>>>,
-    settings: AdmissionSettings,
+impl AdmissionSettings {
+    /// What a tenant has where no plan names it.
+    pub fn plan(&self) -> Plan {
+        Plan { weight: 1, concurrent_calls: self.tenant_calls_max, queue_calls: self.tenant_waiting_max }
+    }
+
+    /// How long a call of this priority waits while the host is late; nothing: as long as any.
+    fn patience(&self, priority: Priority) -> Option<Duration> {
+        match priority {
+            Priority::Low => Some(self.delay_target),
+            Priority::Normal => Some(self.delay_target * 2),
+            Priority::High => None,
+        }
+    }
 }
 
+/// Deals out room for calls. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Admission(Arc<Shared>);
+
 #[derive(Debug)]
-struct Share {
-    room: Arc<Semaphore>,
-    waiting: AtomicU32,
+struct Shared {
+    settings: AdmissionSettings,
+    began: Instant,
+    schedule: Mutex<Schedule<Answer>>,
 }
+
+/// Tells a call that waits what came of it.
+type Answer = oneshot::Sender<Result<Pass, Refusal>>;
 
 /// Room for one call, given back when dropped.
 #[derive(Debug)]
 pub struct Pass {
-    _share: OwnedSemaphorePermit,
-    _room: OwnedSemaphorePermit,
+    shared: Arc<Shared>,
+    /// Nothing once it was given back.
+    started: Option<Started>,
+    cost: Duration,
+    delay: Option<Duration>,
 }
 
 impl Admission {
     /// Nobody in yet.
     pub fn new(settings: AdmissionSettings) -> Self {
-        Self { room: Arc::new(Semaphore::new(settings.live_calls_max as usize)), shares: RwLock::default(), settings }
+        let schedule = Mutex::new(Schedule::new(settings.clone()));
+        Self(Arc::new(Shared { settings, began: Instant::now(), schedule }))
     }
 
-    /// Waits for room for a call of `tenant`.
+    /// What a tenant has where no plan names it.
+    pub fn default_plan(&self) -> Plan {
+        self.0.settings.plan()
+    }
+
+    /// Waits for a call's turn. Dropping the future takes it out of the line.
     ///
     /// # Errors
     ///
-    /// [`Code::Throttled`] when the tenant has as many calls running and waiting as it may, [`Code::Overloaded`] when
-    /// the host has no room; both say when to come again.
-    pub async fn enter(&self, tenant: &TenantId) -> Result<Pass> {
-        let share = self.share(tenant);
-        let by = tokio::time::Instant::now() + self.settings.wait_max;
-        let own = match Arc::clone(&share.room).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => self.wait_for_share(&share, by).await?,
+    /// `throttled` when as many of the tenant's calls wait or run as its plan lets, `overloaded` when the host has no
+    /// room or did not get to it in time; both say when to come again, by how fast the line moves. `unavailable` when the
+    /// host is stopping.
+    pub async fn enter(&self, asked: &Asked) -> Result<Pass> {
+        let now = self.0.now();
+        let mut turns = Vec::new();
+        let placed = {
+            let mut schedule = self.0.schedule.lock();
+            if let Some(started) = schedule.start(asked, now) {
+                return Ok(self.0.pass(started));
+            }
+            let (answer, receiver) = oneshot::channel();
+            let placed = schedule.wait(asked, answer, now, &mut turns);
+            schedule.turns(now, &mut turns);
+            placed.map(|ticket| Waiting { shared: &self.0, tenant: &asked.tenant, ticket, receiver })
         };
-        let room = match Arc::clone(&self.room).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => tokio::time::timeout_at(by, Arc::clone(&self.room).acquire_owned())
-                .await
-                .ok()
-                .and_then(std::result::Result::ok)
-                .ok_or_else(|| self.overloaded())?,
-        };
-        Ok(Pass { _share: own, _room: room })
+        self.0.tell(turns);
+        let mut waiting = placed?;
+        match tokio::time::timeout(self.0.settings.wait_max, &mut waiting.receiver).await {
+            Ok(answer) => waiting.answered(answer),
+            // Its time is over; where it was called up meanwhile, the answer is there or about to be.
+            Err(_) => match waiting.leave() {
+                Some(refusal) => Err(refusal.into()),
+                None => {
+                    let answer = (&mut waiting.receiver).await;
+                    waiting.answered(answer)
+                }
+            },
+        }
     }
 
     /// Calls that are live now.
     pub fn live(&self) -> usize {
-        (self.settings.live_calls_max as usize).saturating_sub(self.room.available_permits())
+        self.0.schedule.lock().live() as usize
     }
 
-    async fn wait_for_share(&self, share: &Arc<Share>, by: tokio::time::Instant) -> Result<OwnedSemaphorePermit> {
-        struct Waiting<'a>(&'a AtomicU32);
-        impl Drop for Waiting<'_> {
-            fn drop(&mut self) {
-                self.0.fetch_sub(1, Ordering::Relaxed);
-            }
+    /// Calls that wait now.
+    pub fn waiting(&self) -> usize {
+        self.0.schedule.lock().waiting() as usize
+    }
+
+    /// Lets nobody in any more, and tells all that wait.
+    pub fn drain(&self) {
+        let waiting = self.0.schedule.lock().drain();
+        for (answer, refusal) in waiting {
+            // Who left meanwhile needs no answer.
+            let _ = answer.send(Err(refusal));
         }
-        // Counted before it is compared, and given back by drop: a caller that leaves the queue leaves it in any way.
-        let before = share.waiting.fetch_add(1, Ordering::Relaxed);
-        let _waiting = Waiting(&share.waiting);
-        if before >= self.settings.tenant_waiting_max {
-            return Err(self.throttled());
-        }
-        tokio::time::timeout_at(by, Arc::clone(&share.room).acquire_owned())
-            .await
-            .ok()
-            .and_then(std::result::Result::ok)
-            .ok_or_else(|| self.throttled())
-    }
-
-    fn share(&self, tenant: &TenantId) -> Arc<Share> {
-        if let Some(share) = self.shares.read().get(tenant) {
-            return Arc::clone(share);
-        }
-        let mut shares = self.shares.write();
-        Arc::clone(shares.entry(tenant.clone()).or_insert_with(|| {
-            Arc::new(Share {
-                room: Arc::new(Semaphore::new(self.settings.tenant_calls_max as usize)),
-                waiting: AtomicU32::new(0),
-            })
-        }))
-    }
-
-    fn throttled(&self) -> Error {
-        let maximum = self.settings.tenant_calls_max;
-        Error::new(Code::Throttled, format!("{maximum} calls of this tenant are running, as many as may at once"))
-            .next("wait for one to end, or send fewer at once")
-            .fact("limit", "tenant_calls")
-            .fact("maximum", maximum)
-            .fact("retry_after_ms", 1_000)
-    }
-
-    fn overloaded(&self) -> Error {
-        Error::new(Code::Overloaded, "the host has no room for another call")
-            .next("try again in a moment")
-            .fact("limit", "live_calls")
-            .fact("maximum", self.settings.live_calls_max)
-            .fact("retry_after_ms", 1_000)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn admission(live: u32, tenant: u32, waiting: u32) -> Admission {
-        Admission::new(AdmissionSettings {
-            live_calls_max: live,
-            tenant_calls_max: tenant,
-            tenant_waiting_max: waiting,
-            wait_max: Duration::from_millis(20),
-        })
+impl Shared {
+    fn now(&self) -> Duration {
+        self.began.elapsed()
     }
 
-    #[tokio::test]
-    async fn a_tenant_at_its_share_waits_and_another_does_not() {
-        let admission = admission(10, 2, 10);
-        let (a, b): (TenantId, TenantId) = ("a".parse().unwrap(), "b".parse().unwrap());
-        let first = admission.enter(&a).await.unwrap();
-        let _second = admission.enter(&a).await.unwrap();
-        assert_eq!(admission.enter(&a).await.unwrap_err().code(), Code::Throttled);
-        let _other = admission.enter(&b).await.unwrap();
-        drop(first);
-        assert!(admission.enter(&a).await.is_ok());
-        assert_eq!(admission.live(), 2);
+    fn pass(self: &Arc<Self>, started: Started) -> Pass {
+        Pass { shared: Arc::clone(self), started: Some(started), cost: Duration::ZERO, delay: None }
     }
 
-    #[tokio::test]
-    async fn a_full_host_says_so_and_a_full_queue_refuses_at_once() {
-        let full = admission(1, 2, 10);
-        let (a, b): (TenantId, TenantId) = ("a".parse().unwrap(), "b".parse().unwrap());
-        let _pass = full.enter(&a).await.unwrap();
-        assert_eq!(full.enter(&b).await.unwrap_err().code(), Code::Overloaded);
+    /// Tells calls what came of them. Never under the lock: room that nobody wants any more comes back by it.
+    fn tell(self: &Arc<Self>, turns: Vec<Turn<Answer>>) {
+        let mut turns = VecDeque::from(turns);
+        while let Some(turn) = turns.pop_front() {
+            let unheard = match turn {
+                Turn::Start(answer, started) => answer.send(Ok(self.pass(started))),
+                Turn::Refuse(answer, refusal) => answer.send(Err(refusal)),
+            };
+            // Who left meanwhile gives the room to the next; here and not by its drop, which would be one within another.
+            if let Err(Ok(mut pass)) = unheard {
+                turns.extend(pass.give_back());
+            }
+        }
+    }
+}
 
-        let no_queue = admission(10, 1, 0);
-        let _pass = no_queue.enter(&a).await.unwrap();
-        assert_eq!(no_queue.enter(&a).await.unwrap_err().code(), Code::Throttled);
+impl Pass {
+    /// Says what the call took: a processor's time, and how long its slices waited for one on average.
+    pub fn spent(&mut self, cost: Duration, delay: Option<Duration>) {
+        (self.cost, self.delay) = (cost, delay);
+    }
+
+    /// Gives the room back, once; what comes of that.
+    fn give_back(&mut self) -> Vec<Turn<Answer>> {
+        let (now, mut turns) = (self.shared.now(), Vec::new());
+        if let Some(started) = self.started.take() {
+            let mut schedule = self.shared.schedule.lock();
+            schedule.end(&started, self.cost, self.delay, now, &mut turns);
+            schedule.turns(now, &mut turns);
+        }
+        turns
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let turns = self.give_back();
+        self.shared.tell(turns);
+    }
+}
+
+/// A call in line. Dropped, it leaves.
+struct Waiting<'a> {
+    shared: &'a Arc<Shared>,
+    tenant: &'a TenantId,
+    ticket: Ticket,
+    receiver: oneshot::Receiver<Result<Pass, Refusal>>,
+}
+
+impl Waiting<'_> {
+    fn leave(&self) -> Option<Refusal> {
+        let now = self.shared.now();
+        self.shared.schedule.lock().leave(self.tenant, self.ticket, now).map(|(_, refusal)| refusal)
+    }
+
+    fn answered(&self, answer: Result<Result<Pass, Refusal>, oneshot::error::RecvError>) -> Result<Pass> {
+        Ok(answer.map_err(Error::internal)??)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.leave();
     }
 }

@@ -259,8 +259,15 @@ impl Effects {
         self.kv_operations.fetch_add(operations, Ordering::Relaxed);
     }
 
-    pub(super) fn add_files_bytes_written(&self, bytes: u64) {
-        self.files_bytes_written.fetch_add(bytes, Ordering::Relaxed);
+    /// Counts bytes that are about to be written to files; not where the call would have written more than `most` then.
+    pub(super) fn take_files_bytes(&self, bytes: u64, most: u64) -> bool {
+        let more = |written: u64| written.checked_add(bytes).filter(|written| *written <= most);
+        self.files_bytes_written.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// Takes back what was counted and not written.
+    pub(super) fn give_back_files_bytes(&self, bytes: u64) {
+        self.files_bytes_written.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     pub(super) fn add_log_bytes(&self, bytes: u64) {

@@ -148,11 +148,12 @@ impl Facts {
     }
 }
 
-/// How many files and folders a call has open.
+/// How many files and folders a call has open, and what it may write.
 #[derive(Debug)]
 struct Handles {
     open: AtomicU64,
     open_max: u64,
+    written_bytes_max: u64,
 }
 
 /// One of them; dropping it gives it back.
@@ -181,6 +182,7 @@ pub struct FilesCall {
     tenant: TenantId,
     effects: Arc<Effects>,
     open_max: u64,
+    written_bytes_max: u64,
     step: Duration,
     mounts: Option<Vec<Arc<Mount>>>,
 }
@@ -201,6 +203,7 @@ impl FilesCall {
             tenant: tenant.clone(),
             effects,
             open_max: limits.files_open,
+            written_bytes_max: limits.files_written_bytes,
             step,
             mounts: None,
         }
@@ -216,7 +219,8 @@ impl FilesCall {
         let mounts = self.mounts.get_or_insert_with(|| {
             let Some(files) = &self.files else { return Vec::new() };
             let facts = Facts { keys: RandomState::new(), step: self.step };
-            let handles = Arc::new(Handles { open: AtomicU64::new(0), open_max: self.open_max });
+            let (open_max, written_bytes_max) = (self.open_max, self.written_bytes_max);
+            let handles = Arc::new(Handles { open: AtomicU64::new(0), open_max, written_bytes_max });
             let mount = |grant| {
                 let (effects, handles) = (Arc::clone(&self.effects), Arc::clone(&handles));
                 Arc::new(Mount::new(files, grant, &self.tenant, effects, handles, facts.clone()))

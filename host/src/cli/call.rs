@@ -15,6 +15,7 @@ use super::{Exit, Output, Result, tools};
 use crate::error::Error;
 use crate::http::wire;
 use crate::id::{SessionId, ToolRequest};
+use crate::policy::Priority;
 
 pub(super) mod answer;
 
@@ -40,6 +41,9 @@ pub(super) struct Call {
     /// Show progress and log lines while the call runs (with --json: one event a line)
     #[arg(long)]
     stream: bool,
+    /// How important the call is where others of the tenant wait [default: normal]
+    #[arg(long, value_name = "PRIORITY")]
+    priority: Option<Priority>,
     /// Write images and files of the answer into this folder
     #[arg(long, value_name = "DIR")]
     save: Option<PathBuf>,
@@ -57,8 +61,9 @@ impl Call {
             true => tools::one(&client, &self.tool.name)?.input_schema,
             false => Value::Null,
         };
-        let request =
-            wire::CallRequest { tool: self.tool, arguments: self.arguments.resolve(&schema)?, session: self.session };
+        let arguments = self.arguments.resolve(&schema)?;
+        let (session, priority) = (self.session, self.priority);
+        let request = wire::CallRequest { tool: self.tool, arguments, session, priority };
         let path = ["v1", "calls"];
         let result = if self.stream {
             stream(&client, &path, &request, output)?

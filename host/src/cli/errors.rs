@@ -54,6 +54,10 @@ fn remedy(code: Code) -> &'static str {
         Code::TooLarge => "Send less at once.",
         Code::RequestTimeout => "Send it again, without pauses.",
         Code::Throttled => "Wait as long as `retry-after` says; have fewer requests open at once.",
+        Code::BudgetExceeded => {
+            "Wait until `facts.resets_at`, or have the budget that `facts` names raised in the policy; `facts.left` says \
+             what is left."
+        }
         Code::Overloaded => "Wait as long as `retry-after` says.",
         Code::FuelExhausted | Code::DeadlineExceeded | Code::MemoryExceeded | Code::LimitExceeded => {
             "Ask for less in one call, or have the limit that `facts` names raised in the policy."

@@ -60,6 +60,7 @@ impl Exit {
             Code::FuelExhausted | Code::DeadlineExceeded | Code::MemoryExceeded | Code::LimitExceeded => Self::Limit,
             // A later try may do better, with nothing changed.
             Code::Throttled
+            | Code::BudgetExceeded
             | Code::Overloaded
             | Code::Unavailable
             | Code::Cancelled
@@ -108,6 +109,7 @@ mod tests {
             7 too-large
             6 request-timeout
             6 throttled
+            6 budget-exceeded
             6 overloaded
             5 fuel-exhausted
             5 deadline-exceeded

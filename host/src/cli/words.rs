@@ -2,18 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-/// `1234567` as `1,234,567`.
-pub(super) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub(super) use crate::amounts::count;
 
 /// Bytes in the unit that fits: `157.5 KiB`.
 pub(super) fn bytes(number: u64) -> String {

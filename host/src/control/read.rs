@@ -82,7 +82,7 @@ impl Control {
         let report = move || {
             let mut ledger = ledger.lock();
             ledger.catch_up(&audit)?;
-            Ok(ledger.book().rows(&tenant, since, until).map(|(key, used)| (key.clone(), *used)).collect())
+            Ok(ledger.book().rows(&tenant, since, until).map(|(key, used)| (key.clone(), used.clone())).collect())
         };
         tokio::task::spawn_blocking(report).await.map_err(Error::internal)?
     }

@@ -26,12 +26,21 @@ pub struct Meter {
     fuel: AtomicU64,
     memory_bytes: AtomicU64,
     is_held: AtomicBool,
+    busy_ns: AtomicU64,
+    waited_ns: AtomicU64,
+    waits: AtomicU64,
     settled: tokio::sync::Notify,
 }
 
 /// Held by a call for as long as it may still use something.
 #[derive(Debug)]
 pub struct MeterHold(Arc<Meter>);
+
+impl MeterHold {
+    pub(super) fn meter(&self) -> &Arc<Meter> {
+        &self.0
+    }
+}
 
 impl Drop for MeterHold {
     fn drop(&mut self) {
@@ -56,12 +65,38 @@ impl Meter {
         self.memory_bytes.load(Ordering::Acquire)
     }
 
+    /// What processors spent on it so far.
+    pub fn busy(&self) -> Duration {
+        Duration::from_nanos(self.busy_ns.load(Ordering::Relaxed))
+    }
+
+    /// How long its slices waited for a guest thread, on average; nothing where none had to.
+    pub fn delay(&self) -> Option<Duration> {
+        let waits = self.waits.load(Ordering::Relaxed);
+        self.waited_ns.load(Ordering::Relaxed).checked_div(waits).map(Duration::from_nanos)
+    }
+
+    /// A slice of it ran.
+    pub(super) fn ran(&self, slice: Duration) {
+        self.busy_ns.fetch_add(nanoseconds(slice), Ordering::Relaxed);
+    }
+
+    /// A slice of it waited for a guest thread.
+    pub(super) fn waited(&self, delay: Duration) {
+        self.waited_ns.fetch_add(nanoseconds(delay), Ordering::Relaxed);
+        self.waits.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Waits until the call is gone, and its store, where it came to have one. For one waiter.
     pub async fn settled(&self) {
         if self.is_held.load(Ordering::Acquire) {
             self.settled.notified().await;
         }
     }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A resource has a handle in each component that it is lent to; a stream or a future has two ends and a state.

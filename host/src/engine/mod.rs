@@ -27,7 +27,7 @@ pub use self::call::{Meter, MeterHold};
 pub use self::kinds::Kind;
 pub use self::settings::{Allocator, Class, EngineSettings, SMALL_DATA_BYTES_MAX};
 
-use self::executor::{Executor, Pace};
+use self::executor::{Executor, Pace, Turn};
 use self::kinds::Entry;
 use self::memory::Memory;
 use self::output::{RawDefinition, ToolOutput};
@@ -109,6 +109,8 @@ pub struct Run {
     pub frozen_time: SystemTime,
     /// Where its effects are gated, counted and witnessed.
     pub effects: Arc<Effects>,
+    /// How many times as much of the processors its tenant gets as one of weight 1, where there is not enough for all.
+    pub weight: u32,
     /// Where its usage can be read when it was given up.
     pub meter: MeterHold,
     /// The tenant's secrets, sealed.
@@ -197,21 +199,21 @@ impl Engine {
     /// Dropping the future gives the call up: its store is dropped and never entered again, and `run.meter` has what
     /// it used.
     pub async fn run(&self, loaded: &Arc<Loaded>, run: Run) -> Ended {
-        let tenant = run.tenant.clone();
+        let turn = Turn { tenant: run.tenant.clone(), weight: run.weight, meter: Arc::clone(run.meter.meter()) };
         // A replay has no world that anything could happen in.
         let is_replay = run.tape.as_ref().is_some_and(|tape| tape.is_replay());
         let services = if is_replay { Services::default() } else { self.0.services.clone() };
-        let slots = match self.0.slots.take(&tenant, loaded.needs) {
+        let slots = match self.0.slots.take(&turn.tenant, loaded.needs) {
             Ok(slots) => slots,
             Err(error) => return Ended { result: Err(error), usage: Usage::default() },
         };
-        let call = call::run(Arc::clone(loaded), services, self.0.memory.of(&tenant), run);
+        let call = call::run(Arc::clone(loaded), services, self.0.memory.of(&turn.tenant), run);
         let work = Box::pin(async move {
             // For as long as there is a store: it is dropped before.
             let _slots = slots;
             call.await
         });
-        self.0.executor.run(&tenant, &loaded.pace, work).await
+        self.0.executor.run(turn, &loaded.pace, work).await
     }
 
     /// Asks a native component what it defines. It holds nothing that `run` does not give it.
@@ -220,15 +222,15 @@ impl Engine {
     ///
     /// As for a call that ended without output.
     pub async fn describe(&self, loaded: &Arc<Loaded>, run: Run) -> Result<Vec<RawDefinition>> {
-        let tenant = run.tenant.clone();
-        let slots = self.0.slots.take(&tenant, loaded.needs)?;
-        let call = call::describe(Arc::clone(loaded), self.0.services.clone(), self.0.memory.of(&tenant), run);
+        let turn = Turn { tenant: run.tenant.clone(), weight: run.weight, meter: Arc::clone(run.meter.meter()) };
+        let slots = self.0.slots.take(&turn.tenant, loaded.needs)?;
+        let call = call::describe(Arc::clone(loaded), self.0.services.clone(), self.0.memory.of(&turn.tenant), run);
         let work = Box::pin(async move {
             let _slots = slots;
             call.await
         });
         // At admission: never on a front-door worker, whatever the tool.
-        self.0.executor.run(&tenant, &Pace::default(), work).await
+        self.0.executor.run(turn, &Pace::default(), work).await
     }
 
     fn class(&self, class: Class) -> Result<&ClassEngine> {

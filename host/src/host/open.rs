@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::{FirstKey, Host, HostSettings, files, first_key, upkeep};
 use crate::access::Rules;
+use crate::admission::budget::Meter;
 use crate::admission::{Admission, AdmissionSettings, Ledger};
 use crate::audit::entry::{CallEnded, HostRecovered, HostStarted, Outcome};
 use crate::audit::log::Logs;
@@ -95,6 +96,7 @@ impl Host {
         let first_key = first_key::ensure(&control, &snapshot, &store).await?;
         close_open_calls(&audit, &recovered.open_calls).await?;
         fill_sessions(&sessions, &ledger, &audit).await?;
+        let meter = begin_meter(&audit, &ledger).await?;
         control.set_ceiling(in_force).await?;
         control.set_platform_access(access).await?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
@@ -102,12 +104,14 @@ impl Host {
         audit.durable(audit.append(&TenantId::platform(), None, &started.into())?).await?;
 
         let kept = Kept { store: store.clone(), payloads: payloads.clone(), quotas, sessions };
-        let router = Router::new(Arc::clone(&snapshot), registry, engine, admission, audit.clone(), logs.clone(), kept);
+        let router =
+            Router::new(Arc::clone(&snapshot), registry, engine, (admission, meter), audit.clone(), logs.clone(), kept);
         let upkeep = vec![
             tokio::spawn(files::watch::<Ceiling>(folder.ceiling(), control.clone())),
             tokio::spawn(files::watch::<Rules>(folder.platform_access(), control.clone())),
             tokio::spawn(upkeep::flush_refusals(router.clone())),
             tokio::spawn(upkeep::make_up(control.clone())),
+            tokio::spawn(upkeep::prune_budgets(router.clone())),
             tokio::spawn(upkeep::sweep_payloads(payloads.clone(), Arc::clone(&snapshot))),
             tokio::spawn(upkeep::keep_usage_and_retire(
                 store.clone(),
@@ -193,6 +197,17 @@ async fn fill_sessions(sessions: &Arc<Sessions>, ledger: &Arc<Mutex<Ledger>>, au
         Ok(())
     };
     tokio::task::spawn_blocking(fill).await.map_err(Error::internal)?
+}
+
+/// What budgets have left, from all that the record holds. No call is in yet, and none is open.
+async fn begin_meter(audit: &Audit, ledger: &Arc<Mutex<Ledger>>) -> Result<Meter> {
+    let (audit, ledger) = (audit.clone(), Arc::clone(ledger));
+    let begin = move || {
+        let mut ledger = ledger.lock();
+        ledger.catch_up(&audit)?;
+        Ok(Meter::new(Arc::new(SystemTime::now), ledger.accounts()))
+    };
+    tokio::task::spawn_blocking(begin).await.map_err(Error::internal)?
 }
 
 async fn load_ledger(store: &Store) -> Result<Ledger> {

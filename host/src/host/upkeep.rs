@@ -17,6 +17,8 @@ use crate::router::Router;
 use crate::snapshot::Snapshot;
 use crate::storage::{Payloads, Store};
 
+/// Between two looks for use that no budget is about any more.
+const PRUNE: Duration = Duration::from_secs(60);
 /// How long refusals are counted together.
 const FLUSH: Duration = Duration::from_secs(1);
 /// Between two usage books that are kept: what a start has to read of the journal at most.
@@ -44,6 +46,16 @@ pub(super) async fn flush_refusals(router: Router) {
     loop {
         turns.tick().await;
         router.flush_refusals();
+    }
+}
+
+/// Forgets use of windows that are over.
+pub(super) async fn prune_budgets(router: Router) {
+    let mut turns = interval(PRUNE);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        turns.tick().await;
+        router.prune_budgets();
     }
 }
 

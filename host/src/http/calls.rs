@@ -13,6 +13,7 @@ use super::request::{JsonBody, Named};
 use super::{events, wire};
 use crate::error::{Code, Error, Result};
 use crate::id::{CallId, SessionId, ToolRequest};
+use crate::policy::Priority;
 use crate::router::{CallRequest, CallUsage, Failed, Reply};
 use crate::snapshot::Caller;
 
@@ -31,6 +32,8 @@ pub(super) struct CallBody {
     arguments: Option<Box<RawValue>>,
     #[serde(default)]
     session: Option<SessionId>,
+    #[serde(default)]
+    priority: Option<Priority>,
 }
 
 impl CallBody {
@@ -57,11 +60,12 @@ pub(super) async fn call(
     body: JsonBody<CallBody>,
 ) -> Response {
     let JsonBody { value, room } = body;
-    let (tool, session, arguments) = (value.tool.clone(), value.session.clone(), value.arguments());
+    let (tool, session, priority) = (value.tool.clone(), value.session.clone(), value.priority);
+    let arguments = value.arguments();
     if let Err(error) = bounded_depth(&arguments) {
         return error.into_response();
     }
-    let request = CallRequest { tool, arguments, session };
+    let request = CallRequest { tool, arguments, session, priority };
     if wants_events(&headers) {
         return events::watch(&door, caller, request, room).await;
     }
@@ -205,6 +209,7 @@ mod tests {
             tool: "notes.add@1".parse().unwrap(),
             arguments: serde_json::Map::new(),
             session: None,
+            priority: None,
         };
         let read: CallBody = serde_json::from_str(&serde_json::to_string(&written).unwrap()).unwrap();
         assert_eq!((read.tool.clone(), read.arguments()), (written.tool, "{}".to_owned()));

@@ -53,7 +53,7 @@ pub const fn status(code: Code) -> StatusCode {
         Code::Conflict => StatusCode::CONFLICT,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-        Code::Throttled => StatusCode::TOO_MANY_REQUESTS,
+        Code::Throttled | Code::BudgetExceeded => StatusCode::TOO_MANY_REQUESTS,
         Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         Code::ToolFailed => StatusCode::BAD_GATEWAY,
         Code::Overloaded | Code::Unavailable | Code::Cancelled | Code::Interrupted | Code::AuditUnavailable => {

@@ -15,7 +15,7 @@ use crate::snapshot::Caller;
 /// Days of a report whose first day is not asked for, today included.
 const DAYS: u64 = 30;
 
-/// Reports what the tenant used, by day, tool and principal.
+/// Reports what the tenant used, by day, tool and principal, and how its budgets stand.
 ///
 /// Scopes: operator or auditor.
 #[utoipa::path(get, path = "/v1/usage", tag = "usage", params(wire::UsageQuery),
@@ -30,8 +30,8 @@ pub(super) async fn report(
     let mut total = Used::default();
     let rows = door.control.usage(&caller, since, until).await?.into_iter().map(|(key, used)| {
         total.merge(&used);
-        wire::UsageRow { day: wire::Day(key.day), tool: key.tool, principal: key.principal, used: used.into() }
+        wire::UsageRow { day: wire::Day(key.day), tool: key.tool, principal: key.principal, used }
     });
     let rows = rows.collect();
-    Ok(Json(wire::Usage { rows, total: total.into() }))
+    Ok(Json(wire::Usage { rows, total, budgets: door.router.budgets(&caller)? }))
 }

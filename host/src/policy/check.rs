@@ -6,14 +6,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::budget::{BudgetRules, Stated};
 use super::flow::FlowRules;
 use super::grant::GrantKind;
 use super::http::{CredentialCap, EgressQuotas};
 use super::limits::{LIMITS, LimitsPatch};
 use super::parse::{LimitLines, duration_words, size_words};
 use super::pattern::Pattern;
+use super::plan::AdmissionRules;
 use super::rows::{At, AuditCap, AuditRules, CeilingGives, EgressRules, Quota, Row, Rows, Store, TenantGives, Tools};
 use super::{Ceiling, Policy, words};
+use crate::amounts::{Amount, BUDGETS, Bound};
 use crate::id::{Origin, PackageRef, SecretName};
 use crate::labels::Label;
 use crate::limits::CallLimits;
@@ -57,6 +60,9 @@ pub fn check(ceiling: &Ceiling, policy: &Policy) -> Vec<Warning> {
     warnings.egress(&rules.egress, &ceiling.rules().host.egress);
     warnings.flow(&rules.flow);
     warnings.audit(&rules.audit, &ceiling.rules().host.audit);
+    let limits = rules.limits.apply_to(&CallLimits::default()).min(&ceiling.limits());
+    warnings.admission(&rules.admission, &ceiling.rules().host.admission);
+    warnings.budgets(&rules.budget, &ceiling.rules().host.budget, &limits);
     warnings.sorted()
 }
 
@@ -189,6 +195,60 @@ impl Warnings {
         for row in flow.rows.iter().filter(|row| row.when.has(Label::Private) && !labels.bring_private()) {
             let message = "[labels] calls nothing private, so no session ever meets this".to_owned();
             self.add(row.line, format!("flow[{}].when", row.number), message);
+        }
+    }
+
+    /// Priorities that the ceiling cuts.
+    fn admission(&mut self, stated: &AdmissionRules, cap: &AdmissionRules) {
+        if let (Some(at), Some(most)) = (&stated.priority_max, &cap.priority_max)
+            && at.value > most.value
+        {
+            self.add(at.line, "admission.priority_max", format!("it is cut to the ceiling's {}", word(most.value)));
+        }
+    }
+
+    /// Budgets that the ceiling cuts, that no call fits into, and rows that say nothing.
+    fn budgets(&mut self, stated: &BudgetRules, cap: &BudgetRules, limits: &CallLimits) {
+        for (nth, at) in &stated.all {
+            let Some(key) = BUDGETS.get(*nth) else { continue };
+            let words = |value| key.bound.unit().words(value);
+            if let Some(most) = cap.all.get(nth).map(|most| most.value).filter(|most| at.value > *most) {
+                let message = format!("{} is cut to the ceiling's {}", words(at.value), words(most));
+                self.add(at.line, format!("budget.{}", key.name), message);
+            }
+        }
+        if let (Some(at), Some(most)) = (&stated.concurrent_calls, &cap.concurrent_calls)
+            && at.value > most.value
+        {
+            let message = format!("{} is cut to the ceiling's {}", words::count(at.value), words::count(most.value));
+            self.add(at.line, "budget.concurrent_calls", message);
+        }
+        self.too_small("budget", &stated.all, limits);
+        for row in &stated.rows {
+            let key = format!("budget.for[{}]", row.number);
+            let names_nobody =
+                row.principals.as_ref().is_some_and(Vec::is_empty) || row.tools.as_ref().is_some_and(Vec::is_empty);
+            if row.stated.is_empty() || names_nobody {
+                self.add(row.line, &key, "it bounds nothing".to_owned());
+            }
+            self.too_small(&key, &row.stated, limits);
+        }
+    }
+
+    /// Budgets that are less than one call reserves.
+    fn too_small(&mut self, key: &str, stated: &Stated, limits: &CallLimits) {
+        for (nth, at) in stated {
+            let Some(budget) = BUDGETS.get(*nth) else { continue };
+            let needed = match budget.bound {
+                Bound::Per(Amount::Fuel, _) => limits.fuel,
+                Bound::Per(Amount::Calls, _) | Bound::CallsPerSecond => 1,
+                Bound::Per(..) => continue,
+            };
+            if at.value < needed {
+                let needed = budget.bound.unit().words(needed);
+                let message = format!("no call is let in: each reserves {needed}, as its limits say");
+                self.add(at.line, format!("{key}.{}", budget.name), message);
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use self::held::Side;
+use super::budget;
 use super::decide::{Needs, Subject};
 use super::flow::FlowRules;
 use super::grant::GrantKind;
@@ -164,7 +165,7 @@ fn of_package(ceiling: &Ceiling, before: &Policy, after: &Policy, subject: &Subj
     effects
 }
 
-/// What is kept of calls.
+/// What bounds all calls together, and what is kept of them.
 fn general(ceiling: &Ceiling, before: &Policy, after: &Policy) -> Vec<Effect> {
     let words = |policy| match keeping(ceiling, policy) {
         None => "payloads of calls are not kept".to_owned(),
@@ -179,6 +180,20 @@ fn general(ceiling: &Ceiling, before: &Policy, after: &Policy) -> Vec<Effect> {
     if kept_before != kept_after {
         effects.push(Effect::new(EffectKind::Changes, format!("{kept_after}; before: {kept_before}"), Vec::new()));
     }
+    effects.extend(budgets(ceiling, before, after));
+    effects
+}
+
+/// What bounds all calls together.
+fn budgets(ceiling: &Ceiling, before: &Policy, after: &Policy) -> Vec<Effect> {
+    let [before, after] = [before, after].map(|policy| budget::told(ceiling, policy));
+    let only = |some: &[String], others: &[String], of: &str| {
+        let found: Vec<_> = some.iter().filter(|one| !others.contains(one)).cloned().collect();
+        let effect = move |what| Effect::new(EffectKind::Changes, format!("{of}: {what}"), Vec::new());
+        found.into_iter().map(effect).collect::<Vec<_>>()
+    };
+    let mut effects = only(&after, &before, "budget from now on");
+    effects.extend(only(&before, &after, "budget no more"));
     effects
 }
 

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 pub use self::again::{Lost, lost};
 pub use self::uses::{Use, UseAnswer};
 
+use super::budget::BudgetStanding;
 use super::decide::{Denied, Subject, Withheld};
 use super::grant::GrantKind;
 use super::limits::LIMITS;
@@ -48,6 +49,9 @@ pub struct Explanation {
     pub withheld: Vec<Withheld>,
     /// What a call of it may use.
     pub limits: Vec<InForce>,
+    /// What all calls together may use, and what of it is left; absent where only policy was asked, or nothing is bounded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<BudgetStanding>,
     /// The use that was asked about.
     #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
     pub asked: Option<UseAnswer>,
@@ -140,6 +144,7 @@ pub fn explain(ceiling: &Ceiling, policy: &Policy, subject: &Subject<'_>, asked:
         grants_left_out,
         withheld,
         limits,
+        budgets: Vec::new(),
         asked: answer,
         key: None,
     }
@@ -209,6 +214,12 @@ impl fmt::Display for Explanation {
         writeln!(f, "each call may use at most")?;
         for limit in &self.limits {
             writeln!(f, "  {:<20} {:<18} {}", limit.limit, limit.value, limit.by)?;
+        }
+        if !self.budgets.is_empty() {
+            writeln!(f, "all calls together may use")?;
+        }
+        for budget in &self.budgets {
+            writeln!(f, "  {budget}\n    by {}", budget.rule)?;
         }
         match &self.asked {
             Some(answer) => write!(f, "{answer}"),

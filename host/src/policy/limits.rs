@@ -131,6 +131,8 @@ limits! {
         "the capability", "the interface's error";
     files_open: Count, 0, ANY, "Files and folders open at once.",
         "the capability", "`quota`";
+    files_written_bytes: Bytes, 0, ANY, "Bytes written to volumes, all writes together.",
+        "the capability", "`quota`";
 }
 
 /// Some of the limits, each checked: what a policy states, or what a package declares that it needs at most.

@@ -3,6 +3,7 @@
 //! What a call holds is `platform ceiling ∩ tenant grant ∩ what the package declares`; each layer only takes away, and
 //! this is the only place where a [`Grant`] is made. `docs/policy.md` is made from the tables that the parser reads by.
 
+mod budget;
 mod check;
 mod decide;
 mod diff;
@@ -14,6 +15,7 @@ mod keeping;
 mod limits;
 mod parse;
 mod pattern;
+mod plan;
 mod problem;
 mod reference;
 mod risk;
@@ -30,6 +32,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+pub use self::budget::{Budget, BudgetStanding, Whose, budgets, concurrent_calls, worst_case};
 pub use self::check::{Warning, check, check_ceiling, unset};
 pub use self::decide::{Allowed, Decision, Denied, Layer, Needs, Subject, Withheld, decide};
 pub use self::diff::{Effect, EffectKind, Effects, PackageEffects, diff, diff_offline};
@@ -42,6 +45,7 @@ pub use self::http::{
 };
 pub use self::keeping::{Keeping, keeping, retention};
 pub use self::limits::{LimitsPatch, stated_anew, stated_more};
+pub use self::plan::{Plan, Priority, plan, priority};
 pub use self::problem::{About, PolicyError, Problem};
 pub use self::reference::reference;
 pub use self::risk::{Claims, Risk, RiskLevel};

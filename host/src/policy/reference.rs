@@ -6,9 +6,11 @@ use std::fmt::Write as _;
 use super::BUILT_IN;
 use super::limits::{LIMITS, Limit};
 use super::parse::keys::{
-    AUDIT, AUDIT_CAP, BUCKET, BUCKET_CAP, CATALOGUE_TRUST, CEILING, CEILING_GRANT, CREDENTIAL, EGRESS, EGRESS_CAP,
-    FLOW, GRANT, HTTP, Key, LABELS, LIMITS_SECTION, STORAGE, Section, TENANT, TOOLS, TRUST, VOLUME, VOLUME_CAP,
+    ADMISSION, ADMISSION_CAP, ADMISSION_FOR, AUDIT, AUDIT_CAP, BUCKET, BUCKET_CAP, BUDGET, BUDGET_CAP, BUDGET_FOR,
+    CATALOGUE_TRUST, CEILING, CEILING_GRANT, CREDENTIAL, EGRESS, EGRESS_CAP, FLOW, GRANT, HTTP, Key, LABELS,
+    LIMITS_SECTION, PLAN, STORAGE, Section, TENANT, TOOLS, TRUST, VOLUME, VOLUME_CAP,
 };
+use crate::amounts::{Amount, Unit};
 use crate::limits::CallLimits;
 
 /// How long the page's lines are.
@@ -59,6 +61,17 @@ random = "secure"
 log = "info"
 config = { greeting = "hello" }
 
+[budget]
+fuel_per_day = 40_000_000_000_000
+calls_per_second = 200
+model_cost_per_day = "25 USD"
+concurrent_calls = 32
+
+[[budget.for]]
+principals = ["nightly"]
+tools = ["catalogue/*"]
+calls_per_hour = 500
+
 [egress]
 requests_per_minute = 600
 
@@ -92,6 +105,11 @@ pub fn reference() -> String {
     section(&mut page, "#### `files`: volumes", &VOLUME);
     section(&mut page, "#### `http`: rules for requests", &HTTP);
     section(&mut page, "##### `credential`: what a rule's requests leave with", &CREDENTIAL);
+    section(&mut page, "### `[budget]`", &BUDGET);
+    budgets(&mut page);
+    section(&mut page, "#### `[[budget.for]]`", &BUDGET_FOR);
+    section(&mut page, "### `[admission]`", &ADMISSION);
+    section(&mut page, "#### `[[admission.for]]`", &ADMISSION_FOR);
     section(&mut page, "### `[egress]`", &EGRESS);
     section(&mut page, "### `[labels]`", &LABELS);
     section(&mut page, "### `[[flow]]`", &FLOW);
@@ -105,6 +123,9 @@ pub fn reference() -> String {
     section(&mut page, "### `[[grant]]` of the ceiling", &CEILING_GRANT);
     section(&mut page, "#### `kv` of the ceiling", &BUCKET_CAP);
     section(&mut page, "#### `files` of the ceiling", &VOLUME_CAP);
+    section(&mut page, "### `[budget]` of the ceiling", &BUDGET_CAP);
+    section(&mut page, "### `[[plan]]`", &PLAN);
+    section(&mut page, "### `[admission]` of the ceiling", &ADMISSION_CAP);
     section(&mut page, "### `[egress]` of the ceiling", &EGRESS_CAP);
     section(&mut page, "### `[storage]`", &STORAGE);
     section(&mut page, "### `[audit]` of the ceiling", &AUDIT_CAP);
@@ -170,6 +191,22 @@ fn limits(page: &mut String) {
     );
     paragraph(page, &text);
     page.pop();
+}
+
+/// The budgets: what each counts, by window.
+fn budgets(page: &mut String) {
+    page.push_str("\n| key | takes | what |\n|---|---|---|\n");
+    for amount in Amount::ALL {
+        let name = amount.as_str();
+        let takes = match amount.unit() {
+            Unit::Count => "a whole number",
+            Unit::Bytes => "a size",
+            Unit::Money => "a sum such as `\"25 USD\"`, to the millionth of a dollar",
+        };
+        let keys = format!("`{name}_per_minute`, `{name}_per_hour`, `{name}_per_day`");
+        _ = writeln!(page, "| {keys} | {takes} | {} |", amount.meaning());
+    }
+    page.push_str("| `calls_per_second` | a whole number | The same as a rate: a second's worth may come at once. |\n");
 }
 
 #[cfg(test)]

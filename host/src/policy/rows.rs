@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::budget::BudgetRules;
 use super::grant::{Access, Clock, GrantKind, LogLevel, Random};
 use super::http::{CredentialCap, EgressQuotas, HttpRule};
 use super::pattern::{Index, Pattern};
+use super::plan::{AdmissionRules, PlanRow};
 use super::trust::Trust;
 use crate::id::PackageRef;
 
@@ -258,7 +260,7 @@ impl Default for AuditCap {
     }
 }
 
-/// `[audit]`, `[egress]`, `[storage]` and `[trust]`.
+/// `[admission]`, `[audit]`, `[budget]`, `[egress]`, `[[plan]]`, `[storage]` and `[trust]`.
 #[derive(Debug, Clone)]
 pub(super) struct HostRules {
     pub(super) private_addresses: Vec<IpNet>,
@@ -268,6 +270,9 @@ pub(super) struct HostRules {
     pub(super) volumes_bytes_max: u64,
     pub(super) payloads_bytes_max: u64,
     pub(super) audit: AuditCap,
+    pub(super) admission: AdmissionRules,
+    pub(super) budget: BudgetRules,
+    pub(super) plans: Vec<PlanRow>,
     pub(super) trust: Trust,
 }
 
@@ -281,6 +286,9 @@ impl Default for HostRules {
             volumes_bytes_max: 10 << 30,
             payloads_bytes_max: 1 << 30,
             audit: AuditCap::default(),
+            admission: AdmissionRules::default(),
+            budget: BudgetRules::default(),
+            plans: Vec::new(),
             trust: Trust::default(),
         }
     }

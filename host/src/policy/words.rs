@@ -1,5 +1,7 @@
 //! Numbers and lists as people read them.
 
+pub(super) use crate::amounts::count;
+
 /// What is named in a row; rules stand in every entry of the record.
 const NAMED_MAX: usize = 4;
 
@@ -20,17 +22,4 @@ fn joined(texts: impl IntoIterator<Item = String>, between: &str) -> String {
         0 => named.join(between),
         more => format!("{}{between}and {more} more", named.join(between)),
     }
-}
-
-/// A number with its thousands set apart.
-pub(super) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (nth, digit) in digits.chars().enumerate() {
-        if nth > 0 && (digits.len() - nth).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -55,6 +55,7 @@ pub(super) async fn describe(engine: &Engine, tenant: &TenantId, loaded: &Arc<Lo
         // Always the same, so that the same component describes itself the same.
         frozen_time: SystemTime::UNIX_EPOCH,
         effects: Arc::new(Effects::new(Arc::new(NoEffects))),
+        weight: 1,
         meter: Arc::new(Meter::default()).hold(),
         secrets: Arc::default(),
         tape: None,

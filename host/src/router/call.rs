@@ -8,16 +8,18 @@ use semver::Version;
 use super::checks::{Checks, Effort, Unchecked};
 use super::flow::{self, Gate, NotThrough};
 use super::payload::Keeper;
-use super::record::Record;
+use super::record::{Held, Record};
 use super::watch::Watcher;
 use super::{Refused, Router, arguments, digest};
+use crate::admission::Asked;
+use crate::admission::budget::{Reservation, Spender};
 use crate::audit::entry::{CallDecided, DecidedAccess, Outcome};
 use crate::capability::effects::{EffectUsage, Flow, GuestEvent};
 use crate::engine::output::{Content, ToolOutput};
 use crate::engine::{Class, Run, Usage};
 use crate::error::{Code, Error, Result};
 use crate::id::{CallId, Digest, SessionId, TenantId, ToolName, ToolRequest};
-use crate::policy::Clock;
+use crate::policy::{self, Clock, Priority};
 use crate::snapshot::{Admitted, CallDecision, Caller, Resolved, ToolDefinition};
 
 /// What a caller asks for.
@@ -29,6 +31,8 @@ pub struct CallRequest {
     pub arguments: String,
     /// The session that it belongs to; without one it stands alone.
     pub session: Option<SessionId>,
+    /// How important it is, where it says so; policy bounds it.
+    pub priority: Option<Priority>,
 }
 
 /// What a call came to.
@@ -100,6 +104,8 @@ struct Ready {
     session: Option<SessionId>,
     /// Where the tenant has rules of flow.
     gate: Option<Arc<Gate>>,
+    priority: Priority,
+    reservation: Reservation,
 }
 
 /// What a call is given.
@@ -163,12 +169,17 @@ impl Router {
             Err(Unchecked::TooLarge) => Arguments::Large(text),
             Err(Unchecked::Fault(error)) => return Err(refused(error, Some(&tool))),
         };
-        Ok(Ready { id, resolved, tool, decision, arguments, session: request.session, gate })
+        let spender = Spender { principal: Some(caller.principal.id), package: tool.package.clone() };
+        let reserved = self.0.meter.reserve(&caller.tenant.id, spender, &admitted.budgets, admitted.needs);
+        let reservation = reserved.map_err(|error| refused(error, Some(&tool)))?;
+        let (ceiling, rules) = (&caller.platform.ceiling, &caller.tenant.policy);
+        let priority = policy::priority(ceiling, rules, &caller.principal.name, request.priority);
+        Ok(Ready { id, resolved, tool, decision, arguments, session: request.session, gate, priority, reservation })
     }
 
     async fn run(&self, caller: &Caller, ready: Ready, watcher: Option<Watcher>) -> Result<Reply> {
         let inner = &self.0;
-        let Ready { id, resolved, tool, decision, arguments, session, gate } = ready;
+        let Ready { id, resolved, tool, decision, arguments, session, gate, priority, reservation } = ready;
         let Ok(admitted) = &decision.outcome else {
             return Err(Error::internal("a denied call came as far as running"));
         };
@@ -178,7 +189,8 @@ impl Router {
             inner.refusals.note(caller, Refused { error: &error, tool: Some(tool.clone()) });
             error
         };
-        let pass = inner.admission.enter(&caller.tenant.id).await.map_err(count)?;
+        let asked = self.asked(caller, &tool, priority);
+        let pass = inner.admission.enter(&asked).await.map_err(count)?;
         let arguments = match arguments {
             Arguments::Checked(checked) => checked,
             Arguments::Large(text) => {
@@ -187,19 +199,23 @@ impl Router {
                 inner.checks.apart(&caller.tenant.id, check).await.map_err(count)?
             }
         };
+        // It may have waited: what let it in can have been taken away since.
+        inner.snapshot.again(caller).map_err(count)?;
         let loaded = inner.registry.load(&version.owner, version.component()).await.map_err(count)?;
 
         let frozen_time = now_in_microseconds();
         let mut decided = self.decided(caller, id, &resolved, &tool, (admitted, &decision), &arguments, frozen_time);
         decided.labels = gate.as_ref().map(|gate| gate.touched().to_vec()).unwrap_or_default();
         decided.session = session;
+        decided.reserved = Some(reservation.reserved());
+        let held = Held { pass, reservation };
         let keeper = Keeper::of(&inner.payloads, &inner.quotas, caller, id, &arguments);
         // What goes on at once has no order that could be given again: see `replay/recall.rs`.
         let is_taped = version.admission.inspection.class != Class::Async;
         let tape = keeper.as_ref().filter(|_| is_taped).and_then(|keeper| keeper.tape().cloned());
         let flow = gate.map(|gate| gate as Arc<dyn Flow>);
         let mut record =
-            Record::begin(&inner.audit, &inner.tasks, caller, decided, watcher.clone(), pass, keeper, flow)?;
+            Record::begin(&inner.audit, &inner.tasks, caller, decided, watcher.clone(), held, keeper, flow)?;
         let effects = Arc::clone(record.effects());
         if let Some(watcher) = watcher {
             record.durable().await?;
@@ -215,6 +231,7 @@ impl Router {
             arguments,
             frozen_time,
             effects: Arc::clone(record.effects()),
+            weight: asked.plan.weight,
             meter: record.meter(),
             secrets: Arc::clone(&caller.tenant.secrets),
             tape,
@@ -237,6 +254,13 @@ impl Router {
         let component = *version.component();
         let result = result.map_err(|error| flow::explain(error, held.as_ref()));
         result.map(|output| Reply { call: id, tool, version: version.version.clone(), component, output, usage })
+    }
+
+    /// What a call asks of admission.
+    pub(super) fn asked(&self, caller: &Caller, tool: &ToolName, priority: Priority) -> Asked {
+        let (ceiling, rules, tenant) = (&caller.platform.ceiling, &caller.tenant.policy, &caller.tenant.id);
+        let plan = policy::plan(ceiling, rules, tenant, self.0.admission.default_plan());
+        Asked { tenant: tenant.clone(), tool: tool.clone(), priority, plan }
     }
 
     /// The output, if it is what the tool said that it would be.
@@ -284,6 +308,7 @@ impl Router {
             limits: (&*allowed.limits).into(),
             parent: None,
             policy: caller.tenant.policy.digest(),
+            reserved: None,
             rule: allowed.rule.clone(),
             session: None,
             tool: tool.clone(),

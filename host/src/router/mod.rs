@@ -4,6 +4,7 @@
 //! call ends without its outcome in the record; `replay.rs` is a recorded call's way back in.
 
 mod arguments;
+mod budgets;
 mod call;
 mod checks;
 mod digest;
@@ -33,6 +34,7 @@ use self::checks::Checks;
 use self::refusals::{Refusals, Refused};
 use crate::access::{Action, Who};
 use crate::admission::Admission;
+use crate::admission::budget::Meter;
 use crate::audit::Audit;
 use crate::audit::log::Logs;
 use crate::capability::StorageQuotas;
@@ -59,6 +61,7 @@ struct Inner {
     registry: Registry,
     engine: Engine,
     admission: Admission,
+    meter: Meter,
     audit: Audit,
     logs: Logs,
     refusals: Refusals,
@@ -93,7 +96,7 @@ impl Router {
         snapshot: Arc<Snapshot>,
         registry: Registry,
         engine: Engine,
-        admission: Admission,
+        (admission, meter): (Admission, Meter),
         audit: Audit,
         logs: Logs,
         kept: Kept,
@@ -104,6 +107,7 @@ impl Router {
             registry,
             engine,
             admission,
+            meter,
             refusals: Refusals::new(audit.clone()),
             audit,
             logs,
@@ -168,7 +172,10 @@ impl Router {
         let subject = resolved.version.subject(&resolved.package);
         let mut explanation = policy::explain(&caller.platform.ceiling, &caller.tenant.policy, &subject, asked);
         let (rules, risk) = match caller.decide_for(&Who::from(who), &resolved).outcome {
-            Ok(admitted) => (admitted.by, Some(admitted.risk.level)),
+            Ok(admitted) => {
+                explanation.budgets = self.budgets_of_call(caller, who.id, &resolved.package, &admitted);
+                (admitted.by, Some(admitted.risk.level))
+            }
             Err(refused) => {
                 let rules = refused.rules();
                 match refused {
@@ -185,9 +192,15 @@ impl Router {
         Ok(explanation)
     }
 
-    /// Lets no further call in. Those that run go on.
+    /// Forgets use that no budget of the present is about. Called once a minute.
+    pub fn prune_budgets(&self) {
+        self.0.meter.prune();
+    }
+
+    /// Lets no further call in, those that wait among them. Those that run go on.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Release);
+        self.0.admission.drain();
     }
 
     /// Calls that are live now.

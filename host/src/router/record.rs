@@ -10,6 +10,7 @@ use super::call::CallEvent;
 use super::payload::Keeper;
 use super::watch::Watcher;
 use crate::admission::Pass;
+use crate::admission::budget::{self, Reservation};
 use crate::audit::entry::{CallDecided, CallEnded, CapabilityDenied, Mac, Outcome};
 use crate::audit::{Audit, Event, Position};
 use crate::capability::effects::{DeniedUse, EffectUsage, Effects, Flow, GuestEvent, Witness};
@@ -30,10 +31,16 @@ pub(super) struct Record {
     meter: Arc<Meter>,
     started: Instant,
     tasks: TaskTracker,
-    /// Room for the call; given back with its outcome.
-    pass: Option<Pass>,
+    /// What the call holds until its outcome.
+    held: Option<Held>,
     /// What keeps the call's payload, until it has.
     keeper: Option<Box<Keeper>>,
+}
+
+/// What a call holds until its outcome is in the record: room on the host, and in the budgets.
+pub(super) struct Held {
+    pub(super) pass: Pass,
+    pub(super) reservation: Reservation,
 }
 
 /// The call's place in the record, shared with its capabilities.
@@ -42,6 +49,8 @@ struct Entries {
     tenant: TenantId,
     principal: PrincipalId,
     call: CallId,
+    /// Whether a tool made it.
+    is_child: bool,
     decided: Position,
     watcher: Option<Watcher>,
 }
@@ -55,16 +64,18 @@ impl Record {
         caller: &Caller,
         decided: CallDecided,
         watcher: Option<Watcher>,
-        pass: Pass,
+        held: Held,
         keeper: Option<Box<Keeper>>,
         flow: Option<Arc<dyn Flow>>,
     ) -> Result<Self> {
         let (tenant, principal, call) = (caller.tenant.id.clone(), caller.principal.id, decided.call);
+        let is_child = decided.parent.is_some();
         let position = audit.append(&tenant, Some(principal), &decided.into())?;
-        let entries = Arc::new(Entries { audit: audit.clone(), tenant, principal, call, decided: position, watcher });
+        let entries =
+            Arc::new(Entries { audit: audit.clone(), tenant, principal, call, is_child, decided: position, watcher });
         let effects = Arc::new(Effects::new(Arc::clone(&entries) as Arc<dyn Witness>).under(flow));
         let meter = Arc::new(Meter::default());
-        Ok(Self { entries, effects, meter, started: Instant::now(), tasks: tasks.clone(), pass: Some(pass), keeper })
+        Ok(Self { entries, effects, meter, started: Instant::now(), tasks: tasks.clone(), held: Some(held), keeper })
     }
 
     pub(super) fn effects(&self) -> &Arc<Effects> {
@@ -98,9 +109,8 @@ impl Record {
     ) -> Result<EffectUsage> {
         let effects = self.effects.usage();
         // Taken here, so that dropping this future from here on does not record a second outcome.
-        let pass = self.pass.take();
-        let position = self.entries.ended(usage, &self.effects, outcome, result)?;
-        drop(pass);
+        let held = self.held.take();
+        let position = self.entries.ended(held, &self.meter, usage, &self.effects, outcome, result)?;
         self.entries.audit.durable(position).await?;
         Ok(effects)
     }
@@ -108,16 +118,16 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let Some(pass) = self.pass.take() else { return };
+        let Some(held) = self.held.take() else { return };
         let (entries, effects, meter) = (Arc::clone(&self.entries), Arc::clone(&self.effects), Arc::clone(&self.meter));
         let (started, keeper) = (self.started, self.keeper.take());
         let end = move || {
             let usage = Usage { fuel: meter.fuel(), memory_bytes: meter.memory_bytes(), duration: started.elapsed() };
-            if let Err(error) = entries.ended(usage, &effects, Outcome::Failed(Code::Cancelled), None) {
+            let outcome = Outcome::Failed(Code::Cancelled);
+            if let Err(error) = entries.ended(Some(held), &meter, usage, &effects, outcome, None) {
                 // The journal has failed and the host is ending: the next start closes this call as interrupted.
                 tracing::error!(call = %entries.call, ?error, "the outcome of a call that was given up is not recorded");
             }
-            drop(pass);
         };
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => {
@@ -141,7 +151,16 @@ impl Drop for Record {
 }
 
 impl Entries {
-    fn ended(&self, usage: Usage, effects: &Effects, outcome: Outcome, result: Option<(Mac, u64)>) -> Result<Position> {
+    /// Puts the outcome into the journal, and settles what the call held with it.
+    fn ended(
+        &self,
+        held: Option<Held>,
+        meter: &Meter,
+        usage: Usage,
+        effects: &Effects,
+        outcome: Outcome,
+        result: Option<(Mac, u64)>,
+    ) -> Result<Position> {
         let (done, used) = (effects.usage(), effects.uses());
         let ended = CallEnded {
             call: self.call,
@@ -160,7 +179,13 @@ impl Entries {
             uses: Some(used.uses),
             uses_left_out: used.left_out,
         };
-        self.audit.append(&self.tenant, Some(self.principal), &ended.into())
+        let spent = budget::used(&ended, self.is_child);
+        let position = self.audit.append(&self.tenant, Some(self.principal), &ended.into());
+        if let Some(Held { mut pass, reservation }) = held {
+            reservation.settle(&spent);
+            pass.spent(meter.busy(), meter.delay());
+        }
+        position
     }
 }
 

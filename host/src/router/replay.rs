@@ -26,6 +26,7 @@ use crate::capability::tape::Tape;
 use crate::engine::{Meter, Run};
 use crate::error::{Error, Result};
 use crate::id::{CallId, Digest, ToolName};
+use crate::policy::Priority;
 use crate::snapshot::Caller;
 
 /// What is asked for beside the call.
@@ -122,9 +123,11 @@ impl Router {
             Ok(kept) => kept,
             Err(verdict) => return Ok((component, verdict, None)),
         };
-        let _pass = inner.admission.enter(&caller.tenant.id).await?;
+        let asked = self.asked(caller, &resolved.name(), Priority::Low);
+        let mut pass = inner.admission.enter(&asked).await?;
         let loaded = inner.registry.load(&version.owner, &component).await?;
         let tape = Tape::replaying(recording);
+        let meter = Arc::new(Meter::default());
         let run = Run {
             call: decided.call,
             tenant: caller.tenant.id.clone(),
@@ -135,13 +138,15 @@ impl Router {
             // Where the clock was not frozen, what it showed is on the tape.
             frozen_time: decided.frozen_time.unwrap_or(UNIX_EPOCH),
             effects: Arc::new(Effects::new(Arc::new(Nobody))),
-            meter: Arc::new(Meter::default()).hold(),
+            weight: asked.plan.weight,
+            meter: meter.hold(),
             // It sends nothing.
             secrets: Arc::default(),
             tape: Some(Arc::clone(&tape)),
         };
         let ended = inner.engine.run(&loaded, run).await;
         tape.settle().await;
+        pass.spent(meter.busy(), meter.delay());
         let result = match ended.result {
             Ok(output) => self.checked_output(&caller.tenant.id, &resolved.tool, output).await,
             Err(error) => Err(error),

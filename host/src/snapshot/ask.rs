@@ -9,9 +9,10 @@ use semver::Version;
 use super::decide::{Resolved, decide};
 use super::{Caller, PackageVersion};
 use crate::access::{self, Action, Moment, Question, Resource, Rules, Verdict, Who};
+use crate::amounts::Amounts;
 use crate::error::{Error, Result};
 use crate::id::{DecisionId, Digest, Origin, PackageName, PackageRef, ToolName};
-use crate::policy::{self, Allowed, Ceiling, Claims, Decision, Policy, Risk};
+use crate::policy::{self, Allowed, Budget, Ceiling, Claims, Decision, Policy, Risk};
 use crate::registry::AsksMore;
 
 /// What was decided of a call of one tool by one key.
@@ -32,6 +33,10 @@ pub struct Admitted {
     pub risk: Risk,
     /// The access rules that permit it.
     pub by: Vec<String>,
+    /// The budgets that it counts against.
+    pub budgets: Arc<[Budget]>,
+    /// The most that it may use, which is reserved while it runs.
+    pub needs: Amounts,
 }
 
 /// A call that may not.
@@ -191,7 +196,13 @@ impl Laws<'_> {
         let resource = Resource::Tool { name: tool, version: &version.version, risk };
         let question = Question { who: *who, action: Action::Call, resource, moment };
         let outcome = match access::decide(self.platform, self.tenant, &question) {
-            Verdict::Allowed(by) => Ok(Admitted { allowed: allowed.clone(), risk, by }),
+            Verdict::Allowed(by) => Ok(Admitted {
+                risk,
+                by,
+                budgets: policy::budgets(self.ceiling, self.policy, Some(who.name), Some(&tool.package)).into(),
+                needs: policy::worst_case(&allowed.limits, &allowed.grants),
+                allowed: allowed.clone(),
+            }),
             Verdict::Denied(denied) => Err(Refused::Access(denied)),
         };
         CallDecision { outcome, moment }

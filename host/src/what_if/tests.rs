@@ -88,6 +88,7 @@ fn make(world: &World, chance: &mut Chance) -> (Made, Vec<Event>) {
         limits: (&*allowed.limits).into(),
         parent: None,
         policy,
+        reserved: None,
         rule: allowed.rule.clone(),
         session: None,
         tool,

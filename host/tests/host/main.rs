@@ -50,7 +50,12 @@ async fn publish(host: &Host, publisher: &Caller, name: &str, component: Vec<u8>
 
 #[allow(clippy::unwrap_used, reason = "what tests are made of may fail like tests")]
 fn call(tool: &str) -> CallRequest {
-    CallRequest { tool: tool.parse::<ToolRequest>().unwrap(), arguments: "{}".to_owned(), session: None }
+    CallRequest {
+        tool: tool.parse::<ToolRequest>().unwrap(),
+        arguments: "{}".to_owned(),
+        session: None,
+        priority: None,
+    }
 }
 
 fn code(failed: &Failed) -> Code {

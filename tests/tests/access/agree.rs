@@ -49,8 +49,12 @@ fn listing_explaining_and_calling_agree_under_generated_rules() {
                 let listed: BTreeSet<String> =
                     inside.host.router.tools(&caller).iter().map(|tool| tool.name.to_string()).collect();
                 for tool in &tools {
-                    let request =
-                        CallRequest { tool: tool.parse().unwrap(), arguments: NO_ARGUMENTS.to_owned(), session: None };
+                    let request = CallRequest {
+                        tool: tool.parse().unwrap(),
+                        arguments: NO_ARGUMENTS.to_owned(),
+                        session: None,
+                        priority: None,
+                    };
                     let called = inside.host.router.call(&caller, request, None).await;
                     let let_in = match called {
                         Ok(_) => true,

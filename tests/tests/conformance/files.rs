@@ -20,6 +20,18 @@ pub(crate) async fn open() {
     assert_eq!(told["is_error"], true);
 }
 
+pub(crate) async fn written() {
+    let stand = Stand::granting("written", &grant("")).await;
+    stand.limit("files_written_bytes = 10_000").await;
+    let write = |bytes: u32| json!({"path": "/v/f", "bytes": bytes});
+    let usage = stand.holds("catalogue/limits.file-write", write(10_000)).await;
+    assert_eq!(usage["files_bytes_written"], 10_000);
+    // Whatever the file had before: what counts is what is written.
+    let told = stand.is_told("catalogue/limits.file-write", write(10_001), "").await;
+    assert_eq!(told["is_error"], true, "{told}");
+    assert!(told["usage"]["files_bytes_written"].as_u64().unwrap() <= 10_000, "{told}");
+}
+
 #[test]
 fn a_volume_holds_so_many_bytes() {
     run(async {

@@ -50,6 +50,7 @@ limits! {
     kv_key_bytes: kv::key_bytes,
     kv_value_bytes: kv::value_bytes,
     files_open: files::open,
+    files_written_bytes: files::written,
 }
 
 #[test]

@@ -43,6 +43,10 @@ pub(crate) fn decided(call: CallId) -> Event {
         limits: (&crate::limits::CallLimits::default()).into(),
         parent: None,
         policy: Digest::of(b"policy"),
+        reserved: Some(Reserved {
+            amounts: crate::amounts::Amounts::of(|amount| 1_000 + amount as u64),
+            at: micros_time(),
+        }),
         rule: "tools.\"catalogue/text\"".to_owned(),
         session: Some("chat-7".parse().unwrap()),
         tool: "catalogue/text.count".parse().unwrap(),

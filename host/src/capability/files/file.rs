@@ -155,14 +155,20 @@ impl OpenFile {
                 if bytes.is_empty() {
                     return Ok(0);
                 }
+                let effects = &file.mount.effects;
+                if !effects.take_files_bytes(bytes.len() as u64, file.mount.handles.written_bytes_max) {
+                    return Err(Fault::Quota);
+                }
                 let reserved = end.saturating_sub(before);
-                held.space.grow(&turn, reserved, &quota)?;
+                if let Err(full) = held.space.grow(&turn, reserved, &quota) {
+                    effects.give_back_files_bytes(bytes.len() as u64);
+                    return Err(full);
+                }
                 let written = held.file.write_all_at(&bytes, offset);
                 // After an error a part of it may be there.
                 let after = if written.is_ok() { end.max(before) } else { held.bytes().unwrap_or(end.max(before)) };
                 held.space.shrink(&turn, reserved.saturating_sub(after.saturating_sub(before)));
                 written?;
-                file.mount.effects.add_files_bytes_written(bytes.len() as u64);
                 Ok(bytes.len() as u64)
             })
             .await

@@ -110,7 +110,7 @@ impl Stage {
             _ => Map::new(),
         };
         let tool = tool.parse().map_err(Error::from)?;
-        self.of(who)?.post(&["v1", "calls"], &wire::CallRequest { tool, arguments, session: None })
+        self.of(who)?.post(&["v1", "calls"], &wire::CallRequest { tool, arguments, session: None, priority: None })
     }
 
     /// Where the host listens.

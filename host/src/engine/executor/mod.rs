@@ -9,7 +9,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_task::{Runnable, Task};
 use parking_lot::{Condvar, Mutex};
@@ -19,6 +19,7 @@ pub(super) use self::standing::Pace;
 use self::queue::FairQueue;
 use self::slice::Slice;
 use self::standing::Standings;
+use super::call::Meter;
 use crate::id::TenantId;
 
 /// How much less the scheduler of the operating system favours a guest thread than a front-door worker.
@@ -39,9 +40,25 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    queue: FairQueue<Runnable>,
+    queue: FairQueue<Waiting>,
     running: usize,
     stopping: bool,
+}
+
+/// Whose work it is, and where what it takes is counted.
+#[derive(Debug, Clone)]
+pub(super) struct Turn {
+    pub(super) tenant: TenantId,
+    /// How many times as much as a tenant of weight 1 gets.
+    pub(super) weight: u32,
+    pub(super) meter: Arc<Meter>,
+}
+
+/// Work that waits for a guest thread, since when.
+#[derive(Debug)]
+struct Waiting {
+    since: Instant,
+    runnable: Runnable<Arc<Meter>>,
 }
 
 impl Executor {
@@ -74,17 +91,18 @@ impl Executor {
     /// Dropping the future cancels the work: a guest thread drops it at its next turn.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        tenant: &TenantId,
+        turn: Turn,
         pace: &Pace,
         work: Pin<Box<dyn Future<Output = T> + Send>>,
     ) -> T {
         let mut work = work;
-        if pace.is_quick() && self.standings.is_good(tenant) {
+        if pace.is_quick() && self.standings.is_good(&turn.tenant) {
             let slice = Slice::begin();
             let first = futures::poll!(&mut work);
             let slice = slice.end();
             pace.observe(slice);
-            self.standings.observe(tenant, slice);
+            self.standings.observe(&turn.tenant, slice);
+            turn.meter.ran(slice);
             if let std::task::Poll::Ready(done) = first {
                 return done;
             }
@@ -101,12 +119,17 @@ impl Executor {
                 polled
             }));
         }
-        self.spawn(tenant, work).await
+        self.spawn(turn, work).await
     }
 
-    fn spawn<T: Send + 'static>(&self, tenant: &TenantId, work: Pin<Box<dyn Future<Output = T> + Send>>) -> Task<T> {
-        let (tenant, shared) = (tenant.clone(), Arc::clone(&self.shared));
-        let (runnable, task) = async_task::spawn(work, move |runnable| shared.push(&tenant, runnable));
+    fn spawn<T: Send + 'static>(
+        &self,
+        turn: Turn,
+        work: Pin<Box<dyn Future<Output = T> + Send>>,
+    ) -> Task<T, Arc<Meter>> {
+        let (Turn { tenant, weight, meter }, shared) = (turn, Arc::clone(&self.shared));
+        let schedule = move |runnable| shared.push(&tenant, weight, runnable);
+        let (runnable, task) = async_task::Builder::new().metadata(meter).spawn(move |_| work, schedule);
         runnable.schedule();
         task
     }
@@ -120,15 +143,16 @@ impl Drop for Executor {
 }
 
 impl Shared {
-    fn push(&self, tenant: &TenantId, runnable: Runnable) {
-        self.state.lock().queue.push(tenant, runnable);
+    fn push(&self, tenant: &TenantId, weight: u32, runnable: Runnable<Arc<Meter>>) {
+        let waiting = Waiting { since: Instant::now(), runnable };
+        self.state.lock().queue.push(tenant, weight, waiting);
         self.work.notify_one();
     }
 
     fn serve(&self) {
         let mut state = self.state.lock();
         loop {
-            let Some((tenant, runnable)) = state.queue.pop() else {
+            let Some((tenant, Waiting { since, runnable })) = state.queue.pop() else {
                 if state.stopping {
                     return;
                 }
@@ -140,10 +164,14 @@ impl Shared {
             };
             state.running += 1;
             let ran = parking_lot::MutexGuard::unlocked(&mut state, || {
+                let meter = Arc::clone(runnable.metadata());
+                meter.waited(since.elapsed());
                 let slice = Slice::begin();
                 // A defect in a host function must cost its call, not a guest thread; whoever awaits the task sees it.
                 let _ = std::panic::catch_unwind(AssertUnwindSafe(|| runnable.run()));
-                slice.end()
+                let ran = slice.end();
+                meter.ran(ran);
+                ran
             });
             state.running -= 1;
             state.queue.charge(&tenant, ran);

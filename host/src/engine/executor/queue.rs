@@ -1,4 +1,4 @@
-//! Deficit round robin over tenants, in nanoseconds of running time: who runs next, as plain data.
+//! Deficit round robin over tenants, in nanoseconds of running time and by their weights: who runs next, as plain data.
 //!
 //! A unit of fuel takes from a fraction of a nanosecond to hundreds, so fairness is kept on measured time and fuel is
 //! what is billed.
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::id::TenantId;
 
-/// What a tenant may run for before the next one has its turn. Several fuel slices, so that short work is not cut up,
+/// What a tenant of weight 1 may run for before the next one has its turn. Several fuel slices, so that short work is not cut up,
 /// and little enough that a waiting tenant does not notice.
 const QUANTUM: Duration = Duration::from_micros(250);
 
@@ -26,13 +26,14 @@ pub(super) struct FairQueue<T> {
 #[derive(Debug)]
 struct Lane<T> {
     waiting: VecDeque<T>,
+    weight: u32,
     /// Nanoseconds that the tenant may still run for; negative: what it owes.
     deficit: i64,
 }
 
 impl<T> Default for Lane<T> {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), deficit: 0 }
+        Self { waiting: VecDeque::new(), weight: 1, deficit: 0 }
     }
 }
 
@@ -42,11 +43,12 @@ impl<T> FairQueue<T> {
     }
 
     /// Puts `work` at the end of its tenant's lane.
-    pub(super) fn push(&mut self, tenant: &TenantId, work: T) {
+    pub(super) fn push(&mut self, tenant: &TenantId, weight: u32, work: T) {
         let lane = match self.lanes.get_mut(tenant) {
             Some(lane) => lane,
             None => self.lanes.entry(tenant.clone()).or_default(),
         };
+        lane.weight = weight;
         if lane.waiting.is_empty() {
             // A tenant with one call has nothing waiting while that runs: it goes on with what is left of its turn,
             // or tenants with cheap slices would get less time than those with dear ones.
@@ -66,7 +68,7 @@ impl<T> FairQueue<T> {
             let lane = self.lanes.get_mut(tenant).expect("a tenant with a turn has a lane");
             if lane.deficit <= 0 {
                 // Its turn begins: one quantum a turn, which may not be enough to pay what it owes.
-                lane.deficit += nanoseconds(QUANTUM);
+                lane.deficit += nanoseconds(QUANTUM).saturating_mul(i64::from(lane.weight.max(1)));
                 if lane.deficit <= 0 {
                     self.turns.rotate_left(1);
                     continue;
@@ -116,7 +118,7 @@ mod tests {
         let costs: HashMap<TenantId, u64> = costs.iter().map(|(name, cost)| (tenant(name), *cost)).collect();
         let mut queue = FairQueue::new();
         for tenant in costs.keys() {
-            queue.push(tenant, ());
+            queue.push(tenant, 1, ());
         }
         let mut ran = HashMap::new();
         for _ in 0..rounds {
@@ -124,7 +126,7 @@ mod tests {
             let cost = costs[&tenant];
             *ran.entry(tenant.clone()).or_insert(0) += cost;
             queue.charge(&tenant, Duration::from_micros(cost));
-            queue.push(&tenant, ());
+            queue.push(&tenant, 1, ());
         }
         ran
     }
@@ -137,18 +139,39 @@ mod tests {
     }
 
     #[test]
+    fn time_is_shared_by_weight() {
+        let weights = [("one", 1, 300), ("two", 2, 5), ("five", 5, 60)];
+        let mut queue = FairQueue::new();
+        for (name, weight, _) in weights {
+            queue.push(&tenant(name), weight, ());
+        }
+        let mut ran = HashMap::new();
+        for _ in 0..50_000 {
+            let (tenant, ()) = queue.pop().unwrap();
+            let (_, weight, cost) = weights.into_iter().find(|(name, ..)| *name == tenant.as_str()).unwrap();
+            *ran.entry(weight).or_insert(0.0) += cost as f64;
+            queue.charge(&tenant, Duration::from_micros(cost));
+            queue.push(&tenant, weight, ());
+        }
+        for (weight, time) in &ran {
+            let share = time / f64::from(*weight) / ran[&1];
+            assert!((0.95..1.05).contains(&share), "{ran:?}");
+        }
+    }
+
+    #[test]
     fn a_flood_of_one_tenant_does_not_delay_another() {
         let (flood, quiet) = (tenant("flood"), tenant("quiet"));
         let mut queue = FairQueue::new();
         for _ in 0..10_000 {
-            queue.push(&flood, ());
+            queue.push(&flood, 1, ());
         }
         // The flood has run a while and owes time; the quiet tenant comes in late.
         for _ in 0..100 {
             let (tenant, ()) = queue.pop().unwrap();
             queue.charge(&tenant, Duration::from_micros(100));
         }
-        queue.push(&quiet, ());
+        queue.push(&quiet, 1, ());
         let waited = (0..).take_while(|_| {
             let (tenant, ()) = queue.pop().unwrap();
             queue.charge(&tenant, Duration::from_micros(100));
@@ -162,7 +185,7 @@ mod tests {
         let mut queue = FairQueue::new();
         let (a, b) = (tenant("a"), tenant("b"));
         for number in 0..100 {
-            queue.push(if number % 3 == 0 { &a } else { &b }, number);
+            queue.push(if number % 3 == 0 { &a } else { &b }, 1, number);
         }
         let mut seen = HashMap::<TenantId, Vec<i32>>::new();
         while let Some((tenant, number)) = queue.pop() {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::{Base64, Json, Problem};
 use crate::engine::output;
 use crate::id::{CallId, Digest, SessionId, ToolName, ToolRequest};
-use crate::policy::LogLevel;
+use crate::policy::{LogLevel, Priority};
 
 /// A call to make.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -24,6 +24,10 @@ pub struct CallRequest {
     /// its calls touch, the tenant's rules of flow ask for. Without one the call stands alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
+    /// How important it is where calls of the tenant wait: what matters more starts first, what matters less is given up
+    /// first. Policy bounds it; absent: `normal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
 }
 
 /// What a call gave.

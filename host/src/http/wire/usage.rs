@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Day;
-use crate::admission;
+pub use crate::admission::Used;
 use crate::id::{PrincipalId, ToolName};
+pub use crate::policy::BudgetStanding;
 
 /// Which days.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
@@ -27,6 +28,10 @@ pub struct Usage {
     pub rows: Vec<UsageRow>,
     /// All rows together.
     pub total: Used,
+    /// How the tenant's budgets stand: its own, and those of keys and packages that used something in a window of the
+    /// present; of very many the first thousand.
+    #[serde(default)]
+    pub budgets: Vec<BudgetStanding>,
 }
 
 /// What one principal used of one tool on one day.
@@ -42,58 +47,4 @@ pub struct UsageRow {
     /// The sums.
     #[serde(flatten)]
     pub used: Used,
-}
-
-/// Sums over calls.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Used {
-    /// Calls that ran.
-    pub calls: u64,
-    /// Of these, those that gave no output.
-    pub failed: u64,
-    /// Units of fuel.
-    pub fuel: u64,
-    /// The most memory that one call held, in bytes.
-    pub memory_bytes: u64,
-    /// Time from first instruction to end, in microseconds.
-    pub duration_us: u64,
-    /// Requests that left for the network.
-    pub http_requests: u64,
-    /// Bytes of request bodies.
-    pub http_sent_bytes: u64,
-    /// Bytes of response bodies.
-    pub http_received_bytes: u64,
-    /// Operations on buckets.
-    pub kv_operations: u64,
-    /// Bytes written to volumes.
-    pub files_bytes_written: u64,
-}
-
-impl From<admission::Used> for Used {
-    fn from(used: admission::Used) -> Self {
-        let admission::Used {
-            calls,
-            failed,
-            fuel,
-            memory_bytes,
-            duration_us,
-            http_requests,
-            http_sent_bytes,
-            http_received_bytes,
-            kv_operations,
-            files_bytes_written,
-        } = used;
-        Self {
-            calls,
-            failed,
-            fuel,
-            memory_bytes,
-            duration_us,
-            http_requests,
-            http_sent_bytes,
-            http_received_bytes,
-            kv_operations,
-            files_bytes_written,
-        }
-    }
 }

@@ -1,15 +1,20 @@
 //! Every key that a policy can have: what the parser knows them by, and what the reference page is made from.
 
+mod budget;
 mod egress;
 mod flow;
 mod grant;
 mod host;
+mod plans;
 
+pub(in crate::policy) use self::budget::{BUDGET, BUDGET_CAP, BUDGET_FOR};
 pub(in crate::policy) use self::egress::{CREDENTIAL, EGRESS, EGRESS_CAP, HTTP};
 pub(in crate::policy) use self::flow::{FLOW, LABELS};
 pub(in crate::policy) use self::grant::{BUCKET, BUCKET_CAP, CEILING_GRANT, GRANT, VOLUME, VOLUME_CAP};
 pub(in crate::policy) use self::host::{AUDIT, AUDIT_CAP, CATALOGUE_TRUST, STORAGE, TRUST};
+pub(in crate::policy) use self::plans::{ADMISSION, ADMISSION_CAP, ADMISSION_FOR, PLAN};
 
+use crate::amounts::BUDGETS;
 use crate::policy::limits::LIMITS;
 
 /// A key.
@@ -41,21 +46,25 @@ enum Keys {
     These(&'static [Key]),
     /// Those of the limits' own table.
     Limits,
+    /// These, and those of the budgets' own table.
+    Budgets(&'static [Key]),
 }
 
 impl Section {
     pub(in crate::policy) fn names(&self) -> impl Iterator<Item = &'static str> {
-        let (these, limits) = match self.keys {
-            Keys::These(these) => (these, &[][..]),
-            Keys::Limits => (&[][..], LIMITS),
+        let (these, limits, budgets) = match self.keys {
+            Keys::These(these) => (these, &[][..], &[][..]),
+            Keys::Limits => (&[][..], LIMITS, &[][..]),
+            Keys::Budgets(these) => (these, &[][..], BUDGETS),
         };
-        these.iter().map(|key| key.name).chain(limits.iter().map(|limit| limit.name))
+        let these = these.iter().map(|key| key.name).chain(limits.iter().map(|limit| limit.name));
+        these.chain(budgets.iter().map(|budget| budget.name))
     }
 
-    /// Its keys, but for the limits.
+    /// Its keys, but for the limits and the budgets.
     pub(in crate::policy) fn keys(&self) -> &'static [Key] {
         match self.keys {
-            Keys::These(these) => these,
+            Keys::These(these) | Keys::Budgets(these) => these,
             Keys::Limits => &[],
         }
     }
@@ -91,17 +100,20 @@ pub(in crate::policy) static TENANT: Section = Section {
             "no tool holds anything",
             "What calls of some packages hold.",
         ),
+        key("budget", "a table", "as the ceiling says", "What all calls together may use."),
         key("egress", "a table", "as the ceiling says", "What requests of all calls together may take."),
         key("labels", "a table", "nothing brings a label", "What brings labels to sessions."),
         key("flow", "any number of tables, 100 at most", "nothing is denied", "What labelled sessions may not do."),
+        key("admission", "a table", "every call is of normal priority", "How important calls may be."),
         key("audit", "a table", "nothing is kept", "What of the calls is kept beside the record."),
         key("trust", "a table", "no key is known", "Whose signatures on the tenant's own packages are known."),
     ]),
-    below: &[&AUDIT, &EGRESS, &LABELS, &TRUST],
+    below: &[&BUDGET, &ADMISSION, &AUDIT, &EGRESS, &LABELS, &TRUST],
     renamed: &[
         ("limit", "limits"),
         ("grants", "grant"),
         ("tool", "tools"),
+        ("budgets", "budget"),
         ("allow", "tools.allow"),
         ("deny", "tools.deny"),
         ("flows", "flow"),
@@ -130,12 +142,33 @@ pub(in crate::policy) static CEILING: Section = Section {
             "see below",
             "What requests of each tenant may take, how its secrets may be sent, and exceptions to what is always refused on the network.",
         ),
+        key("budget", "a table", "as tenants say", "What all calls of each tenant together may use."),
+        key("plan", "any number of tables, 100 at most", "all tenants alike", "What tenants have beside each other."),
+        key("admission", "a table", "as tenants say", "How important calls may be."),
         key("storage", "a table", "1 GiB, 10 GiB and 1 GiB", "What each tenant may store."),
         key("audit", "a table", "as tenants say", "What of its calls a tenant may have kept."),
         key("trust", "a table", "no key is known", "Whose signatures on the catalogue's packages are known."),
     ]),
-    below: &[&TOOLS, &LIMITS_SECTION, &CEILING_GRANT, &EGRESS_CAP, &STORAGE, &AUDIT_CAP, &CATALOGUE_TRUST],
-    renamed: &[("limit", "limits"), ("grants", "grant"), ("network", "egress"), ("quotas", "storage")],
+    below: &[
+        &TOOLS,
+        &LIMITS_SECTION,
+        &CEILING_GRANT,
+        &BUDGET_CAP,
+        &PLAN,
+        &ADMISSION_CAP,
+        &EGRESS_CAP,
+        &STORAGE,
+        &AUDIT_CAP,
+        &CATALOGUE_TRUST,
+    ],
+    renamed: &[
+        ("limit", "limits"),
+        ("grants", "grant"),
+        ("budgets", "budget"),
+        ("plans", "plan"),
+        ("network", "egress"),
+        ("quotas", "storage"),
+    ],
 };
 
 /// `[tools]` of either file.

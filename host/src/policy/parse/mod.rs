@@ -3,6 +3,7 @@
 //! the text.
 
 mod audit;
+mod budget;
 mod ceiling;
 mod conflicts;
 mod egress;
@@ -11,6 +12,7 @@ mod grants;
 mod http;
 pub(super) mod keys;
 mod node;
+mod plans;
 mod reader;
 mod stores;
 mod tenant;
@@ -18,8 +20,9 @@ mod trust;
 
 pub(super) use self::ceiling::{CeilingRules, read_ceiling};
 pub(super) use self::node::Node;
-pub(super) use self::reader::{duration_words, size_words};
+pub(super) use self::reader::duration_words;
 pub(super) use self::tenant::{LimitLines, TenantRules, read_limits, read_tenant};
+pub(super) use crate::amounts::size as size_words;
 pub(super) use crate::id::{STORE_NAME_RULE as NAME_RULE, is_store_name as is_name};
 
 use super::problem::Problems;

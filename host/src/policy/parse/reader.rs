@@ -120,7 +120,7 @@ impl Problems {
             },
             _ => return self.wrong(node, place, "a size such as \"64MiB\" or a number of bytes"),
         };
-        self.bounded(node, place, number, least, most, size_words)
+        self.bounded(node, place, number, least, most, super::size_words)
     }
 
     /// A time such as `5s`, within bounds; all in nanoseconds.
@@ -160,16 +160,6 @@ impl Problems {
     pub(super) fn wrong<T>(&mut self, node: &Node, place: &str, wanted: &str) -> Option<T> {
         self.add(node.line, place, format!("{wanted} belongs here, not {}", node.value.words()));
         None
-    }
-}
-
-/// Bytes, in words.
-pub(in crate::policy) fn size_words(bytes: u64) -> String {
-    // Only what is exact is shortened: a limit is told as it is.
-    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
-    match units.iter().find(|(_, bits)| bytes > 0 && bytes.trailing_zeros() >= *bits) {
-        Some((unit, bits)) => format!("{} {unit}", bytes >> bits),
-        None => format!("{bytes} bytes"),
     }
 }
 

@@ -3,18 +3,22 @@
 use std::collections::BTreeMap;
 
 use super::audit::read_audit;
+use super::budget::read_budget;
 use super::conflicts::conflicts;
 use super::egress::read_egress;
 use super::flow::read_flow;
 use super::grants::read_grants;
 use super::keys::{GRANT, LIMITS_SECTION, TENANT, TOOLS, TRUST};
 use super::node::Node;
+use super::plans::read_admission;
 use super::reader::Fields;
 use super::trust::read_trust;
 use super::{PATTERNS_MAX, grants};
+use crate::policy::budget::BudgetRules;
 use crate::policy::flow::FlowRules;
 use crate::policy::limits::{LIMITS, LimitsPatch, Unit};
 use crate::policy::pattern::Pattern;
+use crate::policy::plan::AdmissionRules;
 use crate::policy::problem::Problems;
 use crate::policy::rows::{At, AuditRules, EgressRules, Rows, TenantGives, Tools};
 use crate::policy::trust::Trust;
@@ -29,7 +33,9 @@ pub(in crate::policy) struct TenantRules {
     pub(in crate::policy) limits: LimitsPatch,
     pub(in crate::policy) limit_lines: LimitLines,
     pub(in crate::policy) grants: Rows<TenantGives>,
+    pub(in crate::policy) admission: AdmissionRules,
     pub(in crate::policy) audit: AuditRules,
+    pub(in crate::policy) budget: BudgetRules,
     pub(in crate::policy) egress: EgressRules,
     pub(in crate::policy) flow: FlowRules,
     pub(in crate::policy) trust: Trust,
@@ -42,11 +48,13 @@ pub(in crate::policy) fn read_tenant(problems: &mut Problems, node: &Node) -> Te
     let (limits, limit_lines) = read_limits_of(problems, &fields);
     let grants = read_grants(problems, &fields, &GRANT, grants::tenant);
     conflicts(problems, &grants);
+    let admission = read_admission(problems, &fields);
     let audit = read_audit(problems, &fields);
+    let budget = read_budget(problems, &fields);
     let egress = read_egress(problems, &fields);
     let flow = read_flow(problems, &fields);
     let trust = read_trust(problems, &fields, &TRUST);
-    TenantRules { tools, limits, limit_lines, grants: Rows::new(grants), audit, egress, flow, trust }
+    TenantRules { tools, limits, limit_lines, grants: Rows::new(grants), admission, audit, budget, egress, flow, trust }
 }
 
 /// `[tools]`, of either file.

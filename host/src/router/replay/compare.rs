@@ -69,6 +69,7 @@ pub(super) fn by_chance(outcome: Outcome) -> Option<Code> {
         code,
         Code::DeadlineExceeded
             | Code::Throttled
+            | Code::BudgetExceeded
             | Code::Overloaded
             | Code::Cancelled
             | Code::Interrupted

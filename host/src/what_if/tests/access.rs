@@ -85,6 +85,7 @@ fn events(caller: &Caller, tool: &ToolName, version: &Version, decision: &CallDe
                 limits: (&*allowed.limits).into(),
                 parent: None,
                 policy,
+                reserved: None,
                 rule: allowed.rule.clone(),
                 session: None,
                 tool: tool.clone(),

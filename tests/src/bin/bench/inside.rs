@@ -113,6 +113,7 @@ async fn call(engine: &Engine, loaded: &Arc<Loaded>, tenant: &TenantId) {
         arguments: "{}".to_owned(),
         frozen_time: SystemTime::now(),
         effects: Arc::new(Effects::new(Arc::new(Unrecorded))),
+        weight: 1,
         meter: Arc::new(Meter::default()).hold(),
         secrets: Arc::default(),
         tape: None,

@@ -8,6 +8,9 @@ mod calls;
 mod inside;
 mod load;
 mod machine;
+mod noisy;
+mod open;
+mod overload;
 mod report;
 mod scale;
 
@@ -18,7 +21,7 @@ use std::time::Duration;
 use report::Report;
 
 /// What is measured, by name.
-const BENCHES: &[&str] = &["audit", "calls", "engine", "scale"];
+const BENCHES: &[&str] = &["audit", "calls", "engine", "noisy", "overload", "scale"];
 
 /// What was asked for.
 struct Options {
@@ -72,6 +75,12 @@ fn main() -> ExitCode {
     }
     if options.wants("audit") {
         audit::measure(&options, &mut report);
+    }
+    if options.wants("noisy") {
+        noisy::measure(&options, &mut report);
+    }
+    if options.wants("overload") {
+        overload::measure(&options, &mut report);
     }
     if options.wants("scale") {
         scale::measure(&options, &mut report);

@@ -7,6 +7,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use super::{content, is_zero};
+use crate::amounts::Amounts;
 use crate::audit::entry::{Mac, Outcome, schema, time};
 use crate::error::Code;
 use crate::id::{CallId, ChangeId, DecisionId, Digest, SessionId, ToolName};
@@ -45,6 +46,9 @@ content! {
         parent: Option<CallId>,
         /// The digest of the tenant's policy that it was decided under.
         policy: Digest,
+        /// What was reserved for it in the budgets; absent where an earlier host wrote it, which had none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reserved: Option<Reserved>,
         /// The rule that allowed it.
         rule: String,
         /// The session that it named.
@@ -213,6 +217,17 @@ pub struct DecidedAccess {
     pub tenant: Digest,
     /// The day of the week that they saw.
     pub weekday: String,
+}
+
+/// What was reserved for a call in its tenant's budgets: what it is charged where a crash interrupts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reserved {
+    /// The most that it may use.
+    pub amounts: Amounts,
+    /// When: what it uses counts in the windows of this moment.
+    #[serde(with = "time")]
+    #[schemars(schema_with = "schema::time")]
+    pub at: SystemTime,
 }
 
 /// The limits of a call that say what it may cost.

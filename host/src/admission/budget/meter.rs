@@ -1,0 +1,228 @@
+//! Every tenant's use while the host runs: reserve, run, settle. Nothing is written here, and no lock is held for longer
+//! than it takes to look at a few counters.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use parking_lot::{Mutex, RwLock};
+
+use super::account::{Account, Full, Scope, Spender};
+use crate::amounts::{Amount, Amounts, Bound, Window, count};
+use crate::audit::entry::Reserved;
+use crate::error::{Code, Error, Result};
+use crate::id::TenantId;
+use crate::policy::{Budget, BudgetStanding, Whose};
+
+/// What time it is.
+pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// Every tenant's use. Cheap to clone.
+#[derive(Clone)]
+pub struct Meter(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    tenants: RwLock<HashMap<TenantId, Arc<Mutex<Account>>>>,
+}
+
+impl fmt::Debug for Meter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meter").field("tenants", &self.0.tenants.read().len()).finish_non_exhaustive()
+    }
+}
+
+impl Meter {
+    /// Goes on from `accounts`, which the record gave.
+    pub fn new(clock: Clock, accounts: &BTreeMap<TenantId, Account>) -> Self {
+        let tenants = accounts.iter().map(|(tenant, account)| (tenant.clone(), Arc::new(Mutex::new(account.clone()))));
+        Self(Arc::new(Inner { clock, tenants: RwLock::new(tenants.collect()) }))
+    }
+
+    /// Reserves `needs` for a call, in all of its budgets or in none.
+    ///
+    /// # Errors
+    ///
+    /// `budget-exceeded`: which budget, what is left of it, when it begins anew and whose it is.
+    pub fn reserve(
+        &self,
+        tenant: &TenantId,
+        spender: Spender,
+        budgets: &[Budget],
+        needs: Amounts,
+    ) -> Result<Reservation> {
+        let account = self.account(tenant);
+        let now = self.now();
+        let reserved = account.lock().reserve(&spender, budgets, &needs, now).map_err(|full| exceeded(&full, now));
+        Ok(Reservation { spender, reserved: Reserved { amounts: needs, at: reserved? }, account, is_settled: false })
+    }
+
+    /// How `budgets`, which bind calls by `spender`, stand.
+    pub fn standings(&self, tenant: &TenantId, spender: &Spender, budgets: &[Budget]) -> Vec<BudgetStanding> {
+        budgets.iter().filter_map(|budget| Some(self.standing(tenant, &spender.scope(budget.whose)?, budget))).collect()
+    }
+
+    /// How a budget stands for `scope`. Of a rate, nothing is counted: it is how many may come in the next second.
+    pub fn standing(&self, tenant: &TenantId, scope: &Scope, budget: &Budget) -> BudgetStanding {
+        let (account, now) = (self.account(tenant), self.now());
+        let (used, reserved, until) = match budget.bound {
+            Bound::Per(amount, window) => {
+                let (counted, until) = account.lock().counted(scope, window, now);
+                (counted.used[amount], counted.reserved[amount], until)
+            }
+            Bound::CallsPerSecond => (0, 0, now + Duration::from_secs(1)),
+        };
+        BudgetStanding {
+            limit: budget.bound.key().to_owned(),
+            whose: budget.whose,
+            of: None,
+            maximum: budget.maximum,
+            used,
+            reserved,
+            left: budget.maximum.saturating_sub(used).saturating_sub(reserved),
+            needed: None,
+            resets_at: moment(until),
+            rule: budget.rule.clone(),
+        }
+    }
+
+    /// Whose use of a tenant is counted at present.
+    pub fn scopes(&self, tenant: &TenantId) -> Vec<Scope> {
+        self.account(tenant).lock().scopes().cloned().collect()
+    }
+
+    /// How much is left of the scarcest of `budgets`, from 0 to 1: of those for money where there are any, else for fuel,
+    /// else for calls; 1 where there is none of them.
+    pub fn left(&self, tenant: &TenantId, budgets: &[Budget], scope: impl Fn(Whose) -> Scope) -> f64 {
+        let of = |amount: Amount| {
+            let bounds = budgets.iter().filter(|budget| matches!(budget.bound, Bound::Per(of, _) if of == amount));
+            bounds.collect::<Vec<_>>()
+        };
+        let chosen = [Amount::ModelCost, Amount::Fuel, Amount::Calls].map(of).into_iter().find(|some| !some.is_empty());
+        let standings = chosen.unwrap_or_default().into_iter();
+        let standings = standings.map(|budget| self.standing(tenant, &scope(budget.whose), budget));
+        let share = |standing: BudgetStanding| match standing.maximum {
+            0 => 0.0,
+            maximum => standing.left as f64 / maximum as f64,
+        };
+        standings.map(share).fold(1.0, f64::min)
+    }
+
+    /// Forgets tenants that have used nothing in any window of the present.
+    pub fn prune(&self) {
+        let now = self.now();
+        // Who holds an account has a call that is not settled, or is about to reserve: nobody gets one meanwhile.
+        self.0.tenants.write().retain(|_, account| Arc::strong_count(account) > 1 || account.lock().prune(now));
+    }
+
+    fn now(&self) -> SystemTime {
+        // By the microsecond, as the record spells it: what is counted here and there must not differ.
+        let now = (self.0.clock)().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        SystemTime::UNIX_EPOCH + Duration::new(now.as_secs(), now.subsec_micros() * 1_000)
+    }
+
+    fn account(&self, tenant: &TenantId) -> Arc<Mutex<Account>> {
+        if let Some(account) = self.0.tenants.read().get(tenant) {
+            return Arc::clone(account);
+        }
+        Arc::clone(self.0.tenants.write().entry(tenant.clone()).or_default())
+    }
+
+    #[cfg(test)]
+    pub(super) fn accounts(&self) -> BTreeMap<TenantId, Account> {
+        let tenants = self.0.tenants.read();
+        tenants.iter().map(|(tenant, account)| (tenant.clone(), account.lock().clone())).collect()
+    }
+}
+
+/// What is kept for one call. Dropped, it is given back; settled, what the call used is counted in its place.
+#[derive(Debug)]
+#[must_use = "dropped, it is given back"]
+pub struct Reservation {
+    account: Arc<Mutex<Account>>,
+    spender: Spender,
+    reserved: Reserved,
+    is_settled: bool,
+}
+
+impl Reservation {
+    /// What is reserved, for the record.
+    pub const fn reserved(&self) -> Reserved {
+        self.reserved
+    }
+
+    /// Counts `used`, and gives back the rest.
+    pub fn settle(mut self, used: &Amounts) {
+        self.is_settled = true;
+        let mut account = self.account.lock();
+        account.release(&self.spender, self.reserved.at, &self.reserved.amounts);
+        account.charge(&self.spender, self.reserved.at, used);
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.account.lock().release(&self.spender, self.reserved.at, &self.reserved.amounts);
+        }
+    }
+}
+
+/// A moment as errors and reports have it.
+fn moment(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(time).to_string()
+}
+
+fn exceeded(full: &Full<'_>, now: SystemTime) -> Error {
+    let Full { budget: Budget { whose, bound, maximum, rule }, counted, needed, until } = full;
+    let (limit, words) = (bound.key(), |value| bound.unit().words(value));
+    let wait = until.duration_since(now).unwrap_or_default();
+    let (used, reserved) = match bound {
+        Bound::Per(amount, _) => (counted.used[*amount], counted.reserved[*amount]),
+        Bound::CallsPerSecond => (*maximum, 0),
+    };
+    let left = maximum.saturating_sub(used).saturating_sub(reserved);
+    let whom = whose.words();
+    let message = match bound {
+        Bound::CallsPerSecond => format!("{whom} budget {limit} of {} is used up", count(*maximum)),
+        Bound::Per(..) => format!(
+            "{whom} budget {limit} has {} left of {}, and this call may use {}",
+            words(left),
+            words(*maximum),
+            words(*needed)
+        ),
+    };
+    let next = if needed > maximum {
+        format!("no call with these limits fits: have limits.* lowered or budget.{limit} raised ({rule})")
+    } else if reserved >= *needed && matches!(bound, Bound::Per(_, Window::Day | Window::Hour)) {
+        format!(
+            "wait for running calls to end, for which {} is reserved, or until {}; or have it raised ({rule})",
+            words(reserved),
+            moment(*until)
+        )
+    } else {
+        format!("wait until {}, or have it raised ({rule})", moment(*until))
+    };
+    let error = Error::new(Code::BudgetExceeded, message)
+        .next(next)
+        .fact("limit", limit)
+        .fact("whose", whose_text(*whose))
+        .fact("maximum", *maximum)
+        .fact("used", used)
+        .fact("reserved", reserved)
+        .fact("left", left)
+        .fact("needed", *needed)
+        .fact("resets_at", moment(*until))
+        .fact("rule", rule.clone());
+    error.fact("retry_after_ms", u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1))
+}
+
+fn whose_text(whose: Whose) -> &'static str {
+    match whose {
+        Whose::Tenant => "tenant",
+        Whose::Principal => "principal",
+        Whose::Tool => "tool",
+        Whose::PrincipalAndTool => "principal-and-tool",
+    }
+}

@@ -1,0 +1,257 @@
+//! Budgets on a host as it is run: what is refused and how, what is left and who sees it, and that a crash takes nothing
+//! back and gives nothing away.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use cofferdam::Code;
+use cofferdam_tests::{Answer, Options, Server, Tenant, program, run, shared};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+async fn noop(tenant: &Tenant) -> Answer {
+    tenant.agent.call("catalogue/noop", json!({})).await
+}
+
+/// The tenant's budget of this key, as the report has it.
+async fn standing(tenant: &Tenant, limit: &str) -> Value {
+    let usage = tenant.auditor.get("/v1/usage").await.ok();
+    let budgets = usage["budgets"].as_array().unwrap();
+    budgets.iter().find(|budget| budget["limit"] == limit).unwrap_or_else(|| panic!("no {limit}: {usage:#}")).clone()
+}
+
+/// Waits out the end of a day, which would make budgets begin anew in the middle of a test.
+async fn far_from_midnight() {
+    let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 86_400;
+    if today > 86_400 - 120 {
+        tokio::time::sleep(Duration::from_secs(86_400 - today + 1)).await;
+    }
+}
+
+#[test]
+fn a_budget_that_is_used_up_refuses_with_all_that_a_caller_needs() {
+    run(async {
+        far_from_midnight().await;
+        let tenant = shared().await.tenant("used-up").await;
+        tenant.policy("[budget]\ncalls_per_day = 2\n").await;
+        noop(&tenant).await.ok();
+        // One that is not let in does not count; one that fails does.
+        tenant.agent.call("catalogue/limits.random", json!({"bytes": "x"})).await.problem(Code::InvalidArguments);
+        let failed = tenant.agent.call("catalogue/limits.random", json!({"bytes": 100_000_000})).await;
+        failed.problem(Code::LimitExceeded);
+
+        let refused = noop(&tenant).await;
+        let problem = refused.problem(Code::BudgetExceeded);
+        assert_eq!(refused.status, 429);
+        let facts = &problem["facts"];
+        for (fact, value) in [
+            ("limit", json!("calls_per_day")),
+            ("whose", json!("tenant")),
+            ("maximum", json!(2)),
+            ("used", json!(2)),
+            ("left", json!(0)),
+            ("rule", json!("policy line 2: budget.calls_per_day")),
+        ] {
+            assert_eq!(facts[fact], value, "{problem:#}");
+        }
+        assert!(facts["resets_at"].as_str().unwrap().ends_with("T00:00:00.000Z"), "{problem:#}");
+        let after: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=86_400).contains(&after), "{after}");
+        assert!(problem["next"].as_str().unwrap().starts_with("wait until "), "{problem:#}");
+
+        // It is in the record, counted.
+        tenant.entry("call.refused", json!({"code": "budget-exceeded", "tool": "catalogue/noop"})).await;
+        // Nobody else's calls are fewer for it.
+        noop(&shared().await.tenant("beside").await).await.ok();
+        // A greater budget is in force at once, and finds what was used.
+        tenant.policy("[budget]\ncalls_per_day = 3\n").await;
+        noop(&tenant).await.ok();
+        noop(&tenant).await.problem(Code::BudgetExceeded);
+        assert_eq!(standing(&tenant, "calls_per_day").await["used"], 3);
+    });
+}
+
+#[test]
+fn what_is_reserved_is_given_back_and_what_is_left_is_shown_before_a_call() {
+    run(async {
+        far_from_midnight().await;
+        let tenant = shared().await.tenant("left").await;
+        let policy = "[limits]\nfuel = 1_000_000\n[budget]\nfuel_per_day = 1_500_000\n";
+        tenant.policy(policy).await;
+        let used = noop(&tenant).await.ok()["usage"]["fuel"].as_u64().unwrap();
+        let standing = standing(&tenant, "fuel_per_day").await;
+        assert_eq!((&standing["used"], &standing["reserved"]), (&json!(used), &json!(0)));
+        assert_eq!(standing["left"], 1_500_000 - used);
+
+        let explained = tenant.agent.post("/v1/explain", &json!({"tool": "catalogue/noop"})).await.ok();
+        let budget = &explained["budgets"][0];
+        assert_eq!((&budget["left"], &budget["needed"]), (&json!(1_500_000 - used), &json!(1_000_000)));
+        // The decision names what was reserved.
+        let call = noop(&tenant).await.ok()["call"].as_str().unwrap().to_owned();
+        let decided = &tenant.record(&call).await[0]["event"];
+        assert_eq!(decided["reserved"]["amounts"], json!({"calls": 1, "fuel": 1_000_000}));
+
+        // Two at once do not fit, though each would use little.
+        tenant.policy(&policy.replace("1_500_000", "1_000_000")).await;
+        noop(&tenant).await.problem(Code::BudgetExceeded);
+        // What a check says of a budget that nothing fits into.
+        let check = tenant.operator.request("POST", "/v1/policy/check").header("content-type", "application/toml");
+        let checked = tenant.operator.send(check.body("[budget]\nfuel_per_day = 10\n")).await.ok();
+        let message = checked["warnings"][0]["message"].as_str().unwrap();
+        assert!(message.starts_with("no call is let in: each reserves 1,000,000,000"), "{message}");
+    });
+}
+
+#[test]
+fn a_key_and_a_package_have_budgets_of_their_own() {
+    run(async {
+        far_from_midnight().await;
+        let tenant = shared().await.tenant("own").await;
+        let created = tenant.operator.post("/v1/keys", &json!({"name": "nightly", "scopes": ["agent"]})).await.ok();
+        let nightly = tenant.agent.with_key(created["key"].as_str().unwrap());
+        tenant
+            .policy(
+                "[[budget.for]]\nprincipals = [\"nightly\"]\ncalls_per_day = 2\n\
+                 [[budget.for]]\ntools = [\"catalogue/limits\"]\ncalls_per_day = 1\n",
+            )
+            .await;
+        let call = async |tool: &str| nightly.call(tool, json!({})).await;
+        call("catalogue/noop").await.ok();
+        nightly.call("catalogue/limits.spin", json!({"rounds": 1})).await.ok();
+        let refused = call("catalogue/noop").await;
+        assert_eq!(refused.problem(Code::BudgetExceeded)["facts"]["whose"], "principal");
+        // Another key has its own, and another package.
+        noop(&tenant).await.ok();
+        let refused = tenant.agent.call("catalogue/limits.spin", json!({"rounds": 1})).await;
+        assert_eq!(refused.problem(Code::BudgetExceeded)["facts"]["whose"], "tool");
+
+        let usage = tenant.operator.get("/v1/usage").await.ok();
+        let told: BTreeMap<_, _> =
+            usage["budgets"].as_array().unwrap().iter().map(|at| (at["of"].to_string(), at)).collect();
+        assert_eq!(told["\"nightly\""]["left"], 0, "{usage:#}");
+        assert_eq!(told["\"catalogue/limits\""]["used"], 1, "{usage:#}");
+        // An agent's key reads no reports.
+        tenant.agent.get("/v1/usage").await.problem(Code::Denied);
+    });
+}
+
+#[test]
+fn usage_is_a_command_for_people_spreadsheets_and_programs() {
+    run(async {
+        far_from_midnight().await;
+        let tenant = shared().await.tenant("usage").await;
+        tenant.policy("[budget]\ncalls_per_day = 10\nmodel_cost_per_day = \"0.50 USD\"\n").await;
+        noop(&tenant).await.ok();
+        tenant.agent.call("catalogue/limits.random", json!({"bytes": 100_000_000})).await.problem(Code::LimitExceeded);
+        let usage = async |arguments: &[&str]| {
+            let mut command = tokio::process::Command::new(program());
+            command.arg("usage").args(arguments);
+            command.env("COFFERDAM_URL", tenant.operator.base()).env("COFFERDAM_KEY", tenant.operator.key());
+            let output = command.output().await.unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let budgets = usage(&["--budgets"]).await;
+        for part in ["calls_per_day", "the tenant", "8", "model_cost_per_day", "0.5 USD", "policy line 2"] {
+            assert!(budgets.contains(part), "{part}: {budgets}");
+        }
+        let json: Value = serde_json::from_str(&usage(&["--budgets", "--json"]).await).unwrap();
+        assert_eq!(json[0]["used"].as_u64().unwrap() + json[1]["used"].as_u64().unwrap(), 2, "{json:#}");
+        let table = usage(&[]).await;
+        assert!(table.contains("failed: 1 limit-exceeded"), "{table}");
+        let csv = usage(&["--csv"]).await;
+        let mut lines = csv.lines();
+        let head: Vec<_> = lines.next().unwrap().split(',').collect();
+        assert_eq!(head[..6], ["day", "tool", "principal", "calls", "failed", "interrupted"]);
+        assert_eq!(lines.clone().count(), 2, "{csv}");
+        assert!(lines.all(|line| line.split(',').count() == head.len()), "{csv}");
+    });
+}
+
+/// What the record says was used today: what calls really used that ended, and all that was reserved for those that a
+/// crash interrupted.
+fn fold(log: &[Value]) -> BTreeMap<&'static str, u64> {
+    let mut reserved = BTreeMap::new();
+    let mut sums = BTreeMap::from([("calls", 0), ("fuel", 0)]);
+    for entry in log {
+        let event = &entry["event"];
+        let call = event["call"].as_str().unwrap_or_default();
+        match entry["kind"].as_str().unwrap() {
+            "call.decided" => {
+                reserved.insert(call.to_owned(), event["reserved"]["amounts"].clone());
+            }
+            "call.ended" => {
+                let kept = reserved.remove(call).unwrap();
+                let interrupted = event["outcome"] == "interrupted";
+                let fuel = if interrupted { &kept["fuel"] } else { &event["fuel"] };
+                *sums.get_mut("fuel").unwrap() += fuel.as_u64().unwrap();
+                *sums.get_mut("calls").unwrap() += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(reserved.is_empty(), "calls are open: {reserved:?}");
+    sums
+}
+
+#[test]
+fn after_kill_9_what_is_used_is_the_fold_of_the_record_and_within_the_budget() {
+    const FUEL: u64 = 400_000_000;
+    const EACH: u64 = 20_000_000;
+    let crashes = std::env::var("COFFERDAM_CRASHES").map_or(6, |crashes| crashes.parse().unwrap());
+    run(async {
+        far_from_midnight().await;
+        let folder = TempDir::new().unwrap();
+        let options = || Options { data: Some(folder.path().to_owned()), ..Options::default() };
+        let mut server = Server::start(options()).await;
+        server.publish(&["limits"]).await;
+        let mut tenant = server.tenant("crash").await;
+        tenant
+            .policy(&format!("[limits]\nfuel = {EACH}\n[budget]\nfuel_per_day = {FUEL}\ncalls_per_day = 100_000\n"))
+            .await;
+        let mut interrupted = 0;
+        for round in 0..crashes {
+            let refused = Arc::new(AtomicBool::new(false));
+            let load: Vec<_> = (0..8)
+                .map(|worker| {
+                    let (tenant, refused) = (tenant.clone(), Arc::clone(&refused));
+                    tokio::spawn(async move {
+                        let arguments = json!({"rounds": 20_000 + worker * 3_000});
+                        let request = || tenant.agent.calling("catalogue/limits.spin", &arguments);
+                        while let Ok(answer) = tenant.agent.try_send(request()).await {
+                            if answer.code() == Some(Code::BudgetExceeded) {
+                                refused.store(true, Ordering::Relaxed);
+                                tokio::time::sleep(Duration::from_millis(20)).await;
+                            }
+                        }
+                    })
+                })
+                .collect();
+            tokio::time::sleep(Duration::from_millis(60 + 37 * (round % 5))).await;
+            server.kill();
+            for worker in load {
+                worker.await.unwrap();
+            }
+            server = Server::start(options()).await;
+            tenant = tenant.at(server.platform.base());
+            let log = tenant.log(0).await;
+            let sums = fold(&log);
+            for (limit, sum) in [("fuel_per_day", sums["fuel"]), ("calls_per_day", sums["calls"])] {
+                let standing = standing(&tenant, limit).await;
+                assert_eq!((&standing["used"], &standing["reserved"]), (&json!(sum), &json!(0)), "{limit}");
+                assert!(sum <= standing["maximum"].as_u64().unwrap(), "{standing}");
+            }
+            interrupted = log.iter().filter(|entry| entry["event"]["outcome"] == "interrupted").count();
+            let usage = tenant.auditor.get("/v1/usage").await.ok();
+            assert_eq!(usage["total"]["interrupted"], interrupted, "{usage:#}");
+        }
+        println!("{crashes} crashes, {interrupted} calls interrupted");
+        // What is left is all that can still be used.
+        let left = standing(&tenant, "fuel_per_day").await["left"].as_u64().unwrap();
+        let answer = tenant.agent.call("catalogue/limits.spin", json!({"rounds": 10})).await;
+        assert_eq!(answer.status == 200, left >= EACH, "{left}: {answer:?}");
+    });
+}
