@@ -69,8 +69,6 @@ amounts! {
     HttpBytes = "http_bytes", Bytes;
     /// What is written to volumes.
     FilesBytes = "files_bytes", Bytes;
-    /// Calls that tools make of other tools.
-    ChildCalls = "child_calls", Count;
     /// Tokens that models read and wrote.
     ModelTokens = "model_tokens", Count;
     /// What models cost.
@@ -326,7 +324,7 @@ mod tests {
         let text = serde_json::to_string(&amounts).unwrap();
         assert_eq!(
             text,
-            r#"{"child_calls":40,"files_bytes":30,"fuel":10,"http_bytes":20,"model_cost":60,"model_tokens":50}"#
+            r#"{"files_bytes":30,"fuel":10,"http_bytes":20,"model_cost":50,"model_tokens":40}"#
         );
         assert_eq!(serde_json::from_str::<Amounts>(&text).unwrap(), amounts);
         assert_eq!(serde_json::from_str::<Amounts>(r#"{"of_tomorrow":1}"#).unwrap(), Amounts::NONE);

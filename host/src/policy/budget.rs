@@ -221,6 +221,6 @@ pub fn worst_case(limits: &CallLimits, grants: &Grants) -> Amounts {
             limits.files_written_bytes
         }
         // Nothing of these can be used yet without being told in the call's end.
-        Amount::HttpBytes | Amount::FilesBytes | Amount::ChildCalls | Amount::ModelTokens | Amount::ModelCost => 0,
+        Amount::HttpBytes | Amount::FilesBytes | Amount::ModelTokens | Amount::ModelCost => 0,
     })
 }
