@@ -15,8 +15,6 @@ pub enum Unit {
     Count,
     /// Bytes.
     Bytes,
-    /// Millionths of a US dollar.
-    Money,
 }
 
 macro_rules! amounts {
@@ -69,10 +67,6 @@ amounts! {
     HttpBytes = "http_bytes", Bytes;
     /// What is written to volumes.
     FilesBytes = "files_bytes", Bytes;
-    /// Tokens that models read and wrote.
-    ModelTokens = "model_tokens", Count;
-    /// What models cost.
-    ModelCost = "model_cost", Money;
 }
 
 /// A key of `[budget]`.
@@ -238,7 +232,7 @@ impl JsonSchema for Amounts {
         let properties: serde_json::Map<_, _> = Amount::ALL.iter().map(count).collect();
         json_schema!({
             "type": "object",
-            "description": "So much of each amount; absent ones are nothing. Money is in millionths of a US dollar.",
+            "description": "So much of each amount; absent ones are nothing.",
             "properties": properties,
         })
     }
@@ -250,7 +244,6 @@ impl Unit {
         match self {
             Self::Count => count(value),
             Self::Bytes => size(value),
-            Self::Money => money(value),
         }
     }
 }
@@ -277,55 +270,15 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// Millionths in a dollar.
-const MILLIONTHS: u64 = 1_000_000;
-
-/// Millionths of a dollar, as a policy writes them: `25 USD`, `0.05 USD`.
-pub fn money(millionths: u64) -> String {
-    let (whole, rest) = (millionths / MILLIONTHS, millionths % MILLIONTHS);
-    let fraction = format!("{rest:06}");
-    match fraction.trim_end_matches('0') {
-        "" => format!("{whole} USD"),
-        fraction => format!("{whole}.{fraction} USD"),
-    }
-}
-
-/// The millionths of a dollar that `text` says; what is finer than that cannot be said.
-pub fn parse_money(text: &str) -> Option<u64> {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = text.strip_suffix("USD")?.trim_end_matches(' ');
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    if !digits(whole) || !digits(fraction) || fraction.len() > 6 {
-        return None;
-    }
-    let millionths: u64 = format!("{fraction:0<6}").parse().ok()?;
-    whole.parse::<u64>().ok()?.checked_mul(MILLIONTHS)?.checked_add(millionths)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn money_is_exact_and_has_one_spelling() {
-        for (text, millionths) in [("25 USD", 25_000_000), ("0.05 USD", 50_000), ("0.000001 USD", 1), ("0 USD", 0)] {
-            assert_eq!(parse_money(text), Some(millionths), "{text}");
-            assert_eq!(money(millionths), text);
-        }
-        assert_eq!(parse_money("1.50USD"), Some(1_500_000));
-        for text in ["25", "25 EUR", "-1 USD", "0.0000001 USD", ". USD", "1. USD", "1e3 USD", "18446744073710 USD"] {
-            assert_eq!(parse_money(text), None, "{text}");
-        }
-    }
-
-    #[test]
     fn amounts_are_spelt_by_name_and_read_back() {
         let amounts = Amounts::of(|amount| if amount == Amount::Calls { 0 } else { amount as u64 * 10 });
         let text = serde_json::to_string(&amounts).unwrap();
-        assert_eq!(
-            text,
-            r#"{"files_bytes":30,"fuel":10,"http_bytes":20,"model_cost":50,"model_tokens":40}"#
-        );
+        assert_eq!(text, r#"{"files_bytes":30,"fuel":10,"http_bytes":20}"#);
         assert_eq!(serde_json::from_str::<Amounts>(&text).unwrap(), amounts);
         assert_eq!(serde_json::from_str::<Amounts>(r#"{"of_tomorrow":1}"#).unwrap(), Amounts::NONE);
     }

@@ -64,7 +64,7 @@ pub struct BudgetStanding {
     /// The key's name and the package, where it is not the tenant's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
-    /// How much there may be in a window; money in millionths of a US dollar.
+    /// How much there may be in a window.
     pub maximum: u64,
     /// What calls used that ended.
     pub used: u64,
@@ -220,7 +220,6 @@ pub fn worst_case(limits: &CallLimits, grants: &Grants) -> Amounts {
         Amount::FilesBytes if grants.files.iter().any(|grant| grant.access != Access::ReadOnly) => {
             limits.files_written_bytes
         }
-        // Nothing of these can be used yet without being told in the call's end.
-        Amount::HttpBytes | Amount::FilesBytes | Amount::ModelTokens | Amount::ModelCost => 0,
+        Amount::HttpBytes | Amount::FilesBytes => 0,
     })
 }

@@ -64,7 +64,6 @@ config = { greeting = "hello" }
 [budget]
 fuel_per_day = 40_000_000_000_000
 calls_per_second = 200
-model_cost_per_day = "25 USD"
 concurrent_calls = 32
 
 [[budget.for]]
@@ -201,7 +200,6 @@ fn budgets(page: &mut String) {
         let takes = match amount.unit() {
             Unit::Count => "a whole number",
             Unit::Bytes => "a size",
-            Unit::Money => "a sum such as `\"25 USD\"`, to the millionth of a dollar",
         };
         let keys = format!("`{name}_per_minute`, `{name}_per_hour`, `{name}_per_day`");
         _ = writeln!(page, "| {keys} | {takes} | {} |", amount.meaning());

@@ -79,8 +79,8 @@ impl Router {
         Ok(told)
     }
 
-    /// How much is left, from 0 to 1, of the scarcest budget that binds all calls of this key: of those for money where
-    /// there are any, else for fuel, else for calls; 1 where nothing is bounded. What routes choose by.
+    /// How much is left, from 0 to 1, of the scarcest budget that binds all calls of this key: of those for fuel where
+    /// there are any, else for calls; 1 where nothing is bounded. What routes choose by.
     pub fn budget_left(&self, caller: &Caller) -> f64 {
         let (ceiling, rules) = (&caller.platform.ceiling, &caller.tenant.policy);
         let budgets = policy::budgets(ceiling, rules, Some(&caller.principal.name), None);

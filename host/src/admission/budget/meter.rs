@@ -92,14 +92,14 @@ impl Meter {
         self.account(tenant).lock().scopes().cloned().collect()
     }
 
-    /// How much is left of the scarcest of `budgets`, from 0 to 1: of those for money where there are any, else for fuel,
-    /// else for calls; 1 where there is none of them.
+    /// How much is left of the scarcest of `budgets`, from 0 to 1: of those for fuel where there are any, else for
+    /// calls; 1 where there is none of them.
     pub fn left(&self, tenant: &TenantId, budgets: &[Budget], scope: impl Fn(Whose) -> Scope) -> f64 {
         let of = |amount: Amount| {
             let bounds = budgets.iter().filter(|budget| matches!(budget.bound, Bound::Per(of, _) if of == amount));
             bounds.collect::<Vec<_>>()
         };
-        let chosen = [Amount::ModelCost, Amount::Fuel, Amount::Calls].map(of).into_iter().find(|some| !some.is_empty());
+        let chosen = [Amount::Fuel, Amount::Calls].map(of).into_iter().find(|some| !some.is_empty());
         let standings = chosen.unwrap_or_default().into_iter();
         let standings = standings.map(|budget| self.standing(tenant, &scope(budget.whose), budget));
         let share = |standing: BudgetStanding| match standing.maximum {

@@ -189,7 +189,7 @@ fn of_two_budgets_alike_the_lesser_is_in_force_and_another_policy_finds_the_same
 }
 
 #[test]
-fn what_is_left_is_told_of_the_scarcest_of_money_else_fuel_else_calls() {
+fn what_is_left_is_told_of_the_scarcest_of_fuel_else_calls() {
     let share = |policy: &str| {
         let world = World::new(policy);
         world.reserve("ci", "notes", 250).unwrap().settle(&fuel_of(250));
@@ -207,8 +207,7 @@ fn what_is_left_is_told_of_the_scarcest_of_money_else_fuel_else_calls() {
         "[budget]\nfuel_per_day = 500\nfuel_per_hour = 1_000\n[[budget.for]]\nprincipals=[\"ci\"]\nfuel_per_day=1_000",
         0.5,
     );
-    is("[budget]\nfuel_per_day = 500\nmodel_cost_per_day = \"25 USD\"", 1.0);
-    is("[budget]\nmodel_cost_per_day = \"0 USD\"", 0.0);
+    is("[budget]\nfuel_per_day = 250", 0.0);
 }
 
 #[test]

@@ -11,7 +11,5 @@ pub fn used(ended: &CallEnded, is_child: bool) -> Amounts {
         Amount::Fuel => ended.fuel,
         Amount::HttpBytes => ended.http_sent_bytes.saturating_add(ended.http_received_bytes),
         Amount::FilesBytes => ended.files_bytes_written,
-        // No tool can use a model yet.
-        Amount::ModelTokens | Amount::ModelCost => 0,
     })
 }

@@ -5,7 +5,7 @@ use super::node::{Node, Value};
 use super::reader::Fields;
 use super::tenant::read_patterns;
 use super::{ENTRIES_MAX, TOOLS_MAX};
-use crate::amounts::{BUDGETS, Unit, parse_money};
+use crate::amounts::{BUDGETS, Unit};
 use crate::policy::budget::{BudgetRow, BudgetRules, Stated};
 use crate::policy::problem::{Problems, shown};
 use crate::policy::rows::At;
@@ -93,11 +93,6 @@ fn stated(problems: &mut Problems, fields: &Fields<'_>) -> Stated {
         let value = match key.bound.unit() {
             Unit::Count => problems.count(node, &place, 0, MOST),
             Unit::Bytes => problems.size(node, &place, 0, MOST),
-            Unit::Money => problems.parsed(node, &place, |text| {
-                parse_money(text).ok_or_else(|| {
-                    format!("{} is no sum of money: write one as \"25 USD\" or \"0.05 USD\"", shown(text))
-                })
-            }),
         };
         if let Some(value) = value {
             stated.insert(nth, At { line: node.line, value });
