@@ -26,6 +26,8 @@ pub mod sessions;
 pub mod shares;
 pub mod snapshot;
 pub mod storage;
+#[cfg(test)]
+mod tests;
 pub mod uses;
 pub mod what_if;
 

@@ -1,5 +1,6 @@
-//! Hostile and malformed input: whatever is sent is answered with a success or a problem with a known code, never with a
-//! defect of the host, and the host goes on serving.
+//! Hostile and malformed input for a running host: whatever is sent is answered with a success or a problem with a known
+//! code, never with a defect of the host, and the host goes on serving. Targets within the host, with a corpus each, are in
+//! its own tests; `cargo xtask fuzz --list` names them all.
 //!
 //! `COFFERDAM_FUZZ_SECONDS` says how long each target is tried; three seconds where it does not.
 #![allow(clippy::unwrap_used, reason = "tests")]
@@ -118,7 +119,7 @@ fn documents() -> impl Strategy<Value = Value> {
 }
 
 #[test]
-fn names_of_tools() {
+fn fuzz_names_of_tools() {
     run(async {
         let tenant = tenant("names").await;
         fuzz(&tenant, names(), async |name| {
@@ -130,7 +131,7 @@ fn names_of_tools() {
 }
 
 #[test]
-fn arguments() {
+fn fuzz_arguments() {
     run(async {
         let tenant = tenant("arguments").await;
         tenant.policy("[limits]\nfuel = 50_000_000\ndeadline = \"1s\"").await;
@@ -150,7 +151,7 @@ fn arguments() {
 }
 
 #[test]
-fn bodies_that_are_hardly_json() {
+fn fuzz_bodies_that_are_hardly_json() {
     run(async {
         let tenant = tenant("bodies").await;
         let good = json!({"tool": "catalogue/limits.echo", "arguments": {"text": "x"}}).to_string();
@@ -223,7 +224,7 @@ fn mutated(bytes: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
 }
 
 #[test]
-fn uploads() {
+fn fuzz_uploads() {
     run(async {
         let tenant = tenant("uploads").await;
         let (real, small) = (guest("noop").to_vec(), Handmade::default().build().to_vec());
@@ -253,7 +254,7 @@ fn uploads() {
 
 /// Values of every WIT type, as agents would get them wrong.
 #[test]
-fn values_of_functions() {
+fn fuzz_values_of_functions() {
     let functions =
         ["wide", "double", "letter", "bytes", "pair", "place", "figure", "rights", "maybe-maybe", "outcome"];
     let cases = prop_oneof![
@@ -275,7 +276,7 @@ fn values_of_functions() {
 
 /// Types and functions of components of others, damaged: what is read of them, is read behind the walls.
 #[test]
-fn types_of_functions() {
+fn fuzz_types_of_functions() {
     run(async {
         let tenant = tenant("types").await;
         let bytes = foreign("shapes").to_vec();
@@ -291,7 +292,7 @@ fn types_of_functions() {
 }
 
 #[test]
-fn definitions() {
+fn fuzz_definitions() {
     run(async {
         let tenant = tenant("definitions").await;
         let schemas = prop_oneof![
@@ -335,7 +336,7 @@ fn definitions() {
 }
 
 #[test]
-fn policies() {
+fn fuzz_policies() {
     run(async {
         let tenant = tenant("policies").await;
         let good = "[tools]\nallow = [\"*\", \"catalogue/*\"]\ndeny = []\n[limits]\nfuel = 2_000_000_000\nmemory_bytes = \"64MiB\"\n\
@@ -373,7 +374,7 @@ fn policies() {
 }
 
 #[test]
-fn paths_queries_methods_and_headers() {
+fn fuzz_paths_queries_methods_and_headers() {
     run(async {
         let tenant = tenant("paths").await;
         let operator = tenant.operator.clone();
@@ -453,7 +454,7 @@ async fn send(client: &Client, request: reqwest::Request) -> Answer {
 
 /// Not even HTTP: whatever arrives on a connection ends that connection at most.
 #[test]
-fn raw_bytes() {
+fn fuzz_raw_bytes() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     run(async {
         let tenant = tenant("raw").await;

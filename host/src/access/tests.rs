@@ -1,5 +1,7 @@
 //! What rules say, what is wrong with them, and that no text of them gives anything.
 
+mod fuzz;
+
 use std::str::FromStr as _;
 
 use cedar_policy::{PolicySet, ValidationMode, Validator};

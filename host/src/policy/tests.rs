@@ -7,6 +7,7 @@ mod diff;
 mod egress;
 mod explain;
 mod flow;
+mod fuzz;
 mod hostile;
 mod layers;
 mod problems;

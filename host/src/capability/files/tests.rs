@@ -1,3 +1,4 @@
+mod fuzz;
 mod handles;
 mod interface;
 mod quotas;

@@ -1,3 +1,4 @@
+mod fuzz;
 mod table;
 
 use proptest::prelude::*;

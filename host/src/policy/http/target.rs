@@ -102,6 +102,10 @@ pub(super) fn read_host(text: &str) -> Result<Host<String>, &'static str> {
     match &host {
         Host::Domain(name) if name.len() > NAME_BYTES_MAX => Err("no host has so long a name"),
         Host::Domain(name) if name.split('.').any(str::is_empty) => Err("a host may not have empty labels"),
+        // What `url` lets pass beside these is no name that DNS has, and none that the request could be made with.
+        Host::Domain(name) if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) => {
+            Err("a host's name holds letters, digits, '-', '_' and dots")
+        }
         _ => Ok(host),
     }
 }

@@ -1,3 +1,5 @@
+mod fuzz;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
@@ -318,7 +320,7 @@ fn obliging(path: &str) -> String {
             name => resolved.push(name.to_owned()),
         }
     }
-    format!("/{}/", resolved.join("/"))
+    resolved.iter().fold("/".to_owned(), |folder, name| folder + name + "/")
 }
 
 /// Pieces of which attacks on paths are made.

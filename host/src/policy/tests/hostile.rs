@@ -5,10 +5,10 @@ use proptest::prelude::*;
 use super::*;
 
 /// Reads `text` as everything that it could be, and uses what comes of it.
-fn read(text: &str) {
+pub(super) fn read(text: &str) {
     let own = [Policy::parse(text), Policy::from_json(text)];
     let ceilings = [Ok(Ceiling::builtin()), Ceiling::parse(text)];
-    let needs = Needs { required: Default::default(), optional: GrantKind::ALL.into_iter().collect() };
+    let needs = needs_all();
     for policy in own.iter().flatten() {
         for ceiling in ceilings.iter().flatten() {
             for name in ["a", "catalogue/files"] {
@@ -24,6 +24,11 @@ fn read(text: &str) {
         assert!((1..=101).contains(&error.problems.len()));
         assert!(error.problems.iter().all(|problem| problem.message.len() < 2_000 && problem.key.len() < 1_000));
     }
+}
+
+/// Nothing is required, and everything would be made use of.
+pub(super) fn needs_all() -> Needs {
+    Needs { required: Default::default(), optional: GrantKind::ALL.into_iter().collect() }
 }
 
 #[test]
@@ -95,7 +100,7 @@ proptest! {
     /// Uses come from callers.
     #[test]
     fn any_use(method in "\\PC{0,8}", url in "(https?://)?\\PC{0,40}", path in "/?\\PC{0,20}") {
-        let needs = Needs { required: Default::default(), optional: GrantKind::ALL.into_iter().collect() };
+        let needs = needs_all();
         let limits = LimitsPatch::default();
         let subject = Subject { package: &package("notes"), needs: &needs, limits: &limits };
         for asked in [

@@ -1,0 +1,16 @@
+(component
+  (type $point (record (field "x" s32) (field "y" s32)))
+  (import "acme:shapes/types" (type $imported (sub resource)))
+  (core module $m
+    (memory (export "memory") 1)
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 64))
+    (func (export "f") (param i32 i32) (result i32) (i32.const 16))
+    (func (export "g") (param i32) (result i32) (local.get 0)))
+  (core instance $i (instantiate $m))
+  (alias core export $i "memory" (core memory $memory))
+  (alias core export $i "realloc" (core func $realloc))
+  (func $upper (param "text" string) (result string)
+    (canon lift (core func $i "f") (memory (core memory $memory)) (realloc (core func $realloc))))
+  (func $flip (param "is-on" bool) (result bool) (canon lift (core func $i "g")))
+  (export "upper" (func $upper))
+  (export "flip" (func $flip)))

@@ -1,0 +1,22 @@
+(component
+  (core module $m
+    (memory (export "memory") 1)
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 64))
+    (func (export "g") (param i32 i32) (result i32) (i32.const 16)))
+  (core instance $i (instantiate $m))
+  (alias core export $i "memory" (core memory $memory))
+  (alias core export $i "realloc" (core func $realloc))
+  (type $colour (enum "red" "green"))
+  (export $colour' "colour" (type $colour))
+  (type $rights (flags "read" "write"))
+  (export $rights' "rights" (type $rights))
+  (type $figure (variant (case "circle" f64) (case "none")))
+  (export $figure' "figure" (type $figure))
+  (type $all (record
+    (field "colour" $colour') (field "rights" $rights') (field "figure" $figure')
+    (field "bytes" (list u8)) (field "pair" (tuple char s64)) (field "maybe" (option (option string)))
+    (field "outcome" (result u16 (error string))) (field "fixed" (list f32 3))))
+  (export $all' "all" (type $all))
+  (func $f (param "value" (list $all')) (result (result $all' (error string)))
+    (canon lift (core func $i "g") (memory (core memory $memory)) (realloc (core func $realloc))))
+  (export "echo" (func $f)))
