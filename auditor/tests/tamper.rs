@@ -76,8 +76,9 @@ proptest! {
         prop_assert_eq!(but_calls(&files.verify(&options())), [(Code::EntriesRewritten, Some(at / 256 * 256))]);
     }
 
+    /// Found, by a checkpoint that is held from before.
     #[test]
-    fn tamper_edit_and_sign_again((size, at, held) in sized()) {
+    fn hostile_edit_that_was_signed_again((size, at, held) in sized()) {
         let mut tampered = entries(size);
         tampered[at as usize] = entry(at, "acme", "key.created", serde_json::json!({"name": "x"}));
         let files = Files::of(&tampered, &key());
@@ -187,16 +188,18 @@ proptest! {
         prop_assert_eq!(found, [(Code::Truncated, Some(keep / 256 * 256))]);
     }
 
+    /// Found, by a checkpoint that is held and is longer.
     #[test]
-    fn tamper_roll_back((size, keep, _) in sized()) {
+    fn hostile_log_that_was_rolled_back((size, keep, _) in sized()) {
         let files = Files::of(&entries(keep), &key());
         let mut options = options();
         options.held = vec![Files::of(&entries(size), &key()).checkpoint()];
         prop_assert_eq!(codes(&files.verify(&options)), [(Code::RolledBack, Some(keep))]);
     }
 
+    /// Found, by a checkpoint that is held: another history of the same length or longer is none.
     #[test]
-    fn tamper_fork((size, at, held) in sized(), more in 0_u64..300) {
+    fn hostile_fork_of_a_log((size, at, held) in sized(), more in 0_u64..300) {
         // Two logs that are the same up to an entry, both signed, and both well formed.
         let one = entries(size);
         let mut other: Vec<_> = (0..size + more).map(usual).collect();

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::answer::includes;
+use crate::answer::{Answer, includes};
 use crate::client::Client;
 use crate::work::eventually;
 
@@ -87,6 +87,36 @@ impl Tenant {
             self.log(0).await.into_iter().find(|entry| entry["kind"] == kind && includes(&entry["event"], &event))
         })
         .await
+    }
+
+    /// That a call is recorded as ended so; gives what the record says of its end.
+    pub async fn ended(&self, answer: &Answer, outcome: &str) -> Value {
+        let record = self.record(answer.call()).await;
+        let last = record.last().unwrap();
+        assert_eq!((&last["kind"], &last["event"]["outcome"]), (&json!("call.ended"), &json!(outcome)), "{record:?}");
+        last["event"].clone()
+    }
+
+    /// Makes a call and leaves it once it is decided upon; gives what the record says of its end.
+    pub async fn leave(&self, tool: &str, arguments: Value) -> Value {
+        let from = self.log(0).await.len() as u64;
+        let (agent, called) = (self.agent.clone(), tool.to_owned());
+        let calling = tokio::spawn(async move { agent.call(&called, arguments).await });
+        let call = eventually(&format!("a decision on a call of {tool}"), async || {
+            assert!(!calling.is_finished(), "a call of {tool} came to an end");
+            let log = self.log(from).await;
+            let decided =
+                log.into_iter().find(|entry| entry["kind"] == "call.decided" && entry["event"]["tool"] == tool)?;
+            Some(decided["event"]["call"].clone())
+        })
+        .await;
+        calling.abort();
+        let ended = eventually(&format!("the end of a call of {tool}"), async || {
+            let log = self.log(from).await;
+            log.into_iter().find(|entry| entry["kind"] == "call.ended" && entry["event"]["call"] == call)
+        })
+        .await;
+        ended["event"].clone()
     }
 
     /// Everything that is recorded of a call.

@@ -39,6 +39,9 @@ pub struct Upstream {
 const PIECE_BYTES: usize = 64 << 10;
 
 impl Upstream {
+    /// Four mebibytes of zeros, packed by gzip into four kibibytes.
+    pub const PACKED: &[u8] = include_bytes!("packed.gz");
+
     /// The one of this process.
     pub async fn shared() -> Self {
         static SHARED: OnceCell<Upstream> = OnceCell::const_new();
@@ -53,6 +56,7 @@ impl Upstream {
             .route("/{who}/headers/{bytes}", any(headers))
             .route("/{who}/slow/{milliseconds}", any(slow))
             .route("/{who}/stall", any(stall))
+            .route("/{who}/packed", any(packed))
             .route("/{who}/to/{*url}", any(redirect))
             .fallback(|| async { "hello" })
             .layer(axum::middleware::from_fn_with_state(Arc::clone(&seen), remember));
@@ -135,6 +139,11 @@ async fn slow(Path((_, milliseconds)): Path<(String, u64)>) -> &'static str {
 async fn stall() -> Body {
     let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"begun"))]);
     Body::from_stream(futures::StreamExt::chain(first, stream::pending()))
+}
+
+/// Something small that would be large.
+async fn packed() -> Response {
+    ([(header::CONTENT_ENCODING, "gzip")], Upstream::PACKED).into_response()
 }
 
 /// To another host.

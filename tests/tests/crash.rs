@@ -277,8 +277,9 @@ fn moment(round: u64) -> Duration {
     Duration::from_micros(2_000 + u64::from(u16::from_le_bytes([hash.as_bytes()[0], hash.as_bytes()[1]])) * 5)
 }
 
+/// Killed at any moment, time and again: what was acknowledged is there, whole, and calls that ran are recorded as interrupted.
 #[test]
-fn what_was_acknowledged_survives_kill_9() {
+fn hostile_kill_9_loses_nothing_that_was_acknowledged() {
     let crashes = std::env::var("COFFERDAM_CRASHES").map_or(50, |crashes| crashes.parse().unwrap());
     run(async {
         let folder = TempDir::new().unwrap();

@@ -1,10 +1,12 @@
 //! Nothing of one tenant is reachable by another, and "not yours" reads the same as "does not exist".
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cofferdam::Code;
 use cofferdam::engine::Allocator;
 use cofferdam_tests::handmade::Handmade;
-use cofferdam_tests::{Answer, Inside, Tenant, attack, guest, name, run, shared};
+use cofferdam_tests::{Answer, Client, Inside, Tenant, attack, guest, name, run, shared};
 use serde_json::{Value, json};
 
 /// A digest, a call, a key and a name that nobody has.
@@ -87,6 +89,7 @@ fn hostile_reach_for_a_package_of_another_tenant() {
         let no_tool = format!("{NO_NAME}.handmade");
         let call = async |tool: &str| globex.agent.call(tool, json!({})).await;
         same(&call(&tool).await, &tool, &call(&no_tool).await, &no_tool);
+        globex.entry("call.refused", json!({"code": "not-found"})).await;
         let explain = async |tool: &str| globex.agent.post("/v1/explain", &json!({"tool": tool})).await;
         same(&explain(&tool).await, &tool, &explain(&no_tool).await, &no_tool);
         let look = async |tool: &str| globex.agent.get(&format!("/v1/tools/{tool}")).await;
@@ -206,6 +209,7 @@ fn hostile_reach_for_a_bucket_or_a_volume_of_another_tenant() {
             answer.body["detail"].as_str().unwrap().replace(bucket, "NAME")
         };
         assert_eq!(told(&theirs, "secret"), told(&nothing, "nothing"));
+        globex.entry("capability.denied", json!({"capability": "kv"})).await;
     });
 }
 
@@ -229,6 +233,8 @@ fn hostile_header_path_or_body_that_names_another_tenant() {
         }
         let body = json!({"tool": "catalogue/noop", "arguments": {}, "tenant": acme.name});
         globex.agent.post("/v1/calls", &body).await.problem(Code::InvalidRequest);
+        // None of it is acme's: its record has nothing of that kind.
+        assert!(acme.log(0).await.iter().all(|entry| !entry["kind"].as_str().unwrap().starts_with("call.")));
     });
 }
 
@@ -247,6 +253,11 @@ fn hostile_keys_forged_cut_rotated_or_revoked() {
             key[..key.len() - 1].to_owned(),
             "cof_".to_owned(),
             String::new(),
+            // Tokens of other systems, signed by nobody, long over, or for somebody else: there is one kind of key here.
+            token(r#"{"alg":"none","typ":"JWT"}"#, &acme.name, ""),
+            token(r#"{"alg":"HS256","typ":"JWT"}"#, &acme.name, "c2lnbmF0dXJl"),
+            token(r#"{"alg":"RS256","jwk":{"kty":"oct","k":"AAAA"}}"#, &acme.name, "AAAA"),
+            format!("{key}.{}", token(r#"{"alg":"none"}"#, "platform", "")),
         ];
         let mut answers = Vec::new();
         for forged in forged {
@@ -274,6 +285,74 @@ fn hostile_keys_forged_cut_rotated_or_revoked() {
     });
 }
 
+/// A token as others issue them, which says of itself whatever it likes.
+fn token(header: &str, tenant: &str, signature: &str) -> String {
+    let claims =
+        json!({"aud": "https://example.com", "exp": 1, "sub": tenant, "tenant": tenant, "scope": "agent operator"});
+    let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    format!("{}.{}.{signature}", encode(header), encode(&claims.to_string()))
+}
+
+/// `unauthenticated`, or an answer that the page's browser keeps from it: nothing here goes by where a request comes from.
+#[test]
+fn hostile_page_of_another_origin() {
+    attack(async {
+        let (acme, _) = two().await;
+        let address = acme.agent.base().strip_prefix("http://").unwrap().to_owned();
+        for (origin, host) in [
+            ("https://evil.example.com", address.as_str()),
+            ("null", address.as_str()),
+            // A name of the attacker's that leads to this address: rebinding.
+            ("http://rebound.example.com", "rebound.example.com"),
+        ] {
+            let with = |client: &Client, method: &str, path: &str| {
+                let request = client.request(method, path).header("origin", origin).header("host", host);
+                request.header("sec-fetch-site", "cross-site").header("cookie", format!("key={}", acme.agent.key()))
+            };
+            // A browser has no key to add by itself, and a cookie is none.
+            let anonymous = acme.agent.anonymous();
+            let call = with(&anonymous, "POST", "/v1/calls").json(&json!({"tool": "catalogue/noop", "arguments": {}}));
+            anonymous.send(call).await.problem(Code::Unauthenticated);
+            // It may not ask with one, either: no answer lets other origins read it, and no preflight is granted.
+            let preflight = with(&anonymous, "OPTIONS", "/v1/calls").header("access-control-request-method", "POST");
+            let preflight = preflight.header("access-control-request-headers", "authorization, content-type");
+            for answer in
+                [anonymous.send(preflight).await, acme.agent.send(with(&acme.agent, "GET", "/v1/whoami")).await]
+            {
+                let granted = answer.headers.keys().find(|name| name.as_str().starts_with("access-control-"));
+                assert_eq!(granted, None, "{origin} {host}: {answer:?}");
+            }
+        }
+        assert!(acme.log(0).await.iter().all(|entry| !entry["kind"].as_str().unwrap().starts_with("call.")));
+    });
+}
+
+/// Each key reads its own tenant's log, whatever is asked for; `not-found` for a receipt of another's call.
+#[test]
+fn hostile_reach_for_the_log_of_another_tenant() {
+    attack(async {
+        let (acme, globex) = two().await;
+        let call = acme.agent.call("catalogue/noop", json!({})).await.call().to_owned();
+        acme.auditor.get("/v1/log/checkpoint").await;
+        let checkpoint = globex.auditor.get("/v1/log/checkpoint").await.text;
+        assert!(checkpoint.contains(&format!("/{}/", globex.name)) && !checkpoint.contains(&acme.name), "{checkpoint}");
+        let receipt = async |call: &str| globex.auditor.get(&format!("/v1/calls/{call}/receipt")).await;
+        same(&receipt(&call).await, &call, &receipt(NO_ID).await, NO_ID);
+        for path in
+            ["tile/entries/000.p/1", "tile/0/000.p/1", &format!("{}/tile/0/000", acme.name), "../acme/tile/0/000"]
+        {
+            let answer = globex.auditor.get(&format!("/v1/log/{path}")).await;
+            // What was asked for may be said back.
+            let said = answer.text.replace(path, "");
+            assert!(!said.contains(&acme.name) && !said.contains(&call), "{path}: {answer:?}");
+        }
+        for client in [&acme.agent, &acme.publisher] {
+            client.get("/v1/log/checkpoint").await.problem(Code::Denied);
+        }
+        acme.entry("request.refused", json!({"operation": "GET /v1/log/checkpoint"})).await;
+    });
+}
+
 /// All zeros, for every allocator.
 #[test]
 fn hostile_look_for_what_a_call_left_in_memory() {
@@ -286,7 +365,8 @@ fn hostile_look_for_what_a_call_left_in_memory() {
             })
             .await;
             let (acme, globex) = (inside.tenant("acme").await, inside.tenant("globex").await);
-            for key in [&acme, &globex] {
+            let bystander = inside.tenant("bystander").await;
+            for key in [&acme, &globex, &bystander] {
                 inside.push(key, "attack", guest("attack")).await;
             }
             let json = |reply: cofferdam::router::Reply| match &reply.output.content[0] {
@@ -301,6 +381,7 @@ fn hostile_look_for_what_a_call_left_in_memory() {
                         json(inside.call(looker, "attack.residue-look", &json!({"pages": pages})).await.unwrap());
                     assert_eq!((&seen["pattern"], &seen["fresh"]), (&json!(0), &json!(0)), "{allocator:?}: {seen}");
                     assert!(seen["words"].as_u64().unwrap() > pages << 13, "{seen}");
+                    inside.call(&bystander, "attack.settings", &json!({})).await.unwrap();
                 }
             }
             inside.close().await;

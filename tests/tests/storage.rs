@@ -78,6 +78,8 @@ fn hostile_crowd_fills_a_volume_to_its_quota_and_no_further() {
         let write = |number| json!({"path": format!("/v/f{number}"), "text": "x"});
         let answers = beside(server, at_once(&tenant, "catalogue/limits.file-write", write)).await;
         assert_eq!(done(&answers), 10, "{answers:?}");
+        let ended = tenant.log(0).await.into_iter().filter(|entry| entry["kind"] == "call.ended").count();
+        assert_eq!(ended, CALLS, "refused or not, each call is in the record");
         tenant.policy(&grant("bytes_max = 1_000")).await;
         let fill = |number| json!({"path": format!("/v/g{number}"), "bytes": 100});
         beside(server, at_once(&tenant, "catalogue/limits.file-write", fill)).await;
@@ -130,8 +132,8 @@ fn hostile_crash_leaves_nothing_of_a_scratch_folder() {
         let data = TempDir::new().unwrap();
         let options = Options { data: Some(data.path().join("data")), ..Options::default() };
         let mut server = Server::start(options.clone()).await;
-        server.publish(&["limits"]).await;
-        let tenant = server.tenant("crash").await;
+        server.publish(&["limits", "noop"]).await;
+        let (tenant, bystander) = (server.tenant("crash").await, server.tenant("bystander").await);
         tenant.policy(SCRATCH).await;
         let agent = tenant.agent.clone();
         let arguments = json!({"path": "/scratch/f", "text": "left", "sleep_ms": 4_000});
@@ -143,10 +145,14 @@ fn hostile_crash_leaves_nothing_of_a_scratch_folder() {
             folders.into_iter().any(|folder| folder.path().join("f").exists()).then_some(())
         })
         .await;
+        assert_eq!(bystander.agent.call("catalogue/noop", json!({})).await.text(), "ok");
         server.kill();
         calling.await.unwrap();
         assert_eq!(scratch_folders(&server.data), 1);
         let server = Server::start(options).await;
         assert_eq!(scratch_folders(&server.data), 0);
+        tenant.at(server.platform.base()).entry("call.ended", json!({"outcome": "interrupted"})).await;
+        let bystander = bystander.at(server.platform.base());
+        assert_eq!(bystander.agent.call("catalogue/noop", json!({})).await.text(), "ok");
     });
 }

@@ -30,6 +30,9 @@ const KEPT_MAX: usize = 4_000;
 /// Changes that are made to one input at once.
 const CHANGES_MAX: usize = 8;
 
+/// Damages an input; another one is there to take parts of.
+pub(crate) type Damage = fn(&mut Chance, &mut Vec<u8>, &[u8]);
+
 /// What is tried.
 pub(crate) struct Target {
     /// The folder of its corpus in `host/fuzz`.
@@ -40,8 +43,8 @@ pub(crate) struct Target {
     pub(crate) words: &'static [&'static str],
     /// How a file of the corpus is read.
     pub(crate) load: fn(&Path) -> io::Result<Vec<u8>>,
-    /// Damage that knows how such inputs are built; another input is there to take parts of.
-    pub(crate) damage: Option<fn(&mut Chance, &mut Vec<u8>, &[u8])>,
+    /// Damage that knows how such inputs are built.
+    pub(crate) damage: Option<Damage>,
 }
 
 impl Target {

@@ -2,7 +2,7 @@
 
 use cofferdam::Code;
 use cofferdam_tests::handmade::Handmade;
-use cofferdam_tests::{Options, Server, attack, eventually, run, shared};
+use cofferdam_tests::{Options, Server, attack, beside, eventually, run, shared};
 use serde_json::json;
 
 use crate::apply;
@@ -10,7 +10,7 @@ use crate::apply;
 /// `denied`, and recorded.
 #[test]
 fn hostile_keys_without_the_scope_neither_read_nor_change_access_rules() {
-    run(async {
+    attack(async {
         let tenant = shared().await.tenant("scope").await;
         for client in [&tenant.agent, &tenant.publisher, &tenant.auditor] {
             let refused = apply(client, "").await;
@@ -31,7 +31,7 @@ fn hostile_keys_without_the_scope_neither_read_nor_change_access_rules() {
 /// Refused before they are in force.
 #[test]
 fn hostile_rules_that_lock_their_author_out_are_refused() {
-    run(async {
+    attack(async {
         let tenant = shared().await.tenant("lock").await;
         for rules in [
             "forbid (principal, action, resource);",
@@ -54,7 +54,7 @@ fn hostile_rules_that_lock_their_author_out_are_refused() {
 /// Change nothing for another tenant.
 #[test]
 fn hostile_rules_are_for_their_own_tenant_alone() {
-    run(async {
+    attack(async {
         let server = shared().await;
         let (acme, globex) = (server.tenant("acme").await, server.tenant("globex").await);
         let forbid = format!(
@@ -65,6 +65,7 @@ fn hostile_rules_are_for_their_own_tenant_alone() {
         apply(&acme.operator, "forbid (principal, action == Action::\"call\", resource);").await.ok();
         globex.agent.call("catalogue/noop", json!({})).await.ok();
         acme.agent.call("catalogue/noop", json!({})).await.problem(Code::Denied);
+        acme.entry("call.refused", json!({"code": "denied", "rule": "access line 1: forbid"})).await;
         assert_eq!(globex.operator.get("/v1/policy/access").await.ok()["text"], "");
     });
 }
@@ -72,7 +73,7 @@ fn hostile_rules_are_for_their_own_tenant_alone() {
 /// `invalid-policy`, with the line; what was in force stays.
 #[test]
 fn hostile_rules_that_cannot_be_put_in_force_change_nothing() {
-    run(async {
+    attack(async {
         let tenant = shared().await.tenant("wrong").await;
         let before = "forbid (principal, action == Action::\"upload\", resource);";
         apply(&tenant.operator, before).await.ok();
@@ -94,6 +95,9 @@ fn hostile_rules_that_cannot_be_put_in_force_change_nothing() {
             assert!(refused.text.len() < 20_000, "{}", refused.text.len());
         }
         assert_eq!(tenant.operator.get("/v1/policy/access").await.ok()["text"], before);
+        // What was put in force is in the record, and nothing else.
+        let log = tenant.log(0).await;
+        assert_eq!(log.iter().filter(|entry| entry["kind"] == "access.changed").count(), 1, "{log:?}");
     });
 }
 
@@ -122,7 +126,7 @@ fn hostile_rules_hidden_behind_a_comment_do_not_bring_the_host_down() {
 /// `denied` by the example of the reference page: to publish what is to run is to promote it.
 #[test]
 fn hostile_publishing_does_not_get_round_a_rule_against_promotion() {
-    run(async {
+    attack(async {
         let tenant = shared().await.tenant("promote").await;
         let page = include_str!("../../../docs/access.md");
         let example = page.split("```cedar\n").nth(1).unwrap().split("```").next().unwrap();
@@ -212,6 +216,7 @@ fn hostile_what_the_platform_forbids_no_tenant_permits_and_a_bad_file_changes_no
         let (acme, globex) = (server.tenant("acme").await, server.tenant("globex").await);
         let file = server.data.join("platform.cedar");
         let call = async |tenant: &cofferdam_tests::Tenant| tenant.agent.call("catalogue/noop", json!({})).await;
+        beside(&server, async {
         std::fs::write(&file, format!(
             "@id(\"acme-is-frozen\")\nforbid (principal, action == Action::\"call\", resource) when {{ principal.tenant == \"{}\" }};\n",
             acme.name
@@ -234,5 +239,8 @@ fn hostile_what_the_platform_forbids_no_tenant_permits_and_a_bad_file_changes_no
         call(&acme).await.problem(Code::Denied);
         std::fs::remove_file(&file).unwrap();
         eventually("no rules of the platform", async || (call(&acme).await.code().is_none()).then_some(())).await;
+        let rule = "platform access line 1: forbid @id(\"acme-is-frozen\")";
+        acme.entry("call.refused", json!({"code": "denied", "rule": rule})).await;
+        }).await;
     });
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use cofferdam::Code;
 use cofferdam_tests::handmade::{Handmade, growing, with_instances};
-use cofferdam_tests::{attack, beside, run, shared};
+use cofferdam_tests::{Upstream, attack, beside, run, shared};
 use serde_json::json;
 
 use crate::contained;
@@ -43,6 +43,7 @@ fn hostile_table_that_grows() {
         tenant.push("table", grown.build()).await;
         let answer = tenant.agent.call("table.handmade", json!({})).await;
         assert_eq!(answer.problem(Code::LimitExceeded)["facts"]["limit"], "table_elements", "{answer:?}");
+        tenant.ended(&answer, "limit-exceeded").await;
     });
 }
 
@@ -93,6 +94,8 @@ fn hostile_flood_of_log_lines() {
         assert_eq!(watched.of("log-cut"), [&json!({"bytes_max": 10_000})]);
         let kept: usize = watched.of("log").iter().map(|line| line["message"].as_str().unwrap().len()).sum();
         assert!(kept <= 10_000, "{kept}");
+        let decided = tenant.entry("call.decided", json!({"tool": "catalogue/limits.log"})).await;
+        tenant.entry("call.ended", json!({"call": decided["event"]["call"], "outcome": "ok"})).await;
     });
 }
 
@@ -125,6 +128,23 @@ fn hostile_types_and_imports_without_number() {
             assert!(answer.problem(Code::ComponentRejected)["facts"]["reasons"][0].is_string(), "{answer:?}");
         }
         tenant.entry("component.rejected", json!({})).await;
+    });
+}
+
+/// Passed on as it came: the host unpacks nothing, so what a few bytes would become is the guest's own to pay for.
+#[test]
+fn hostile_response_that_unpacks_to_gigabytes() {
+    attack(async {
+        let server = shared().await;
+        let tenant = server.tenant("packed").await;
+        tenant.policy(&server.upstream.grant("catalogue/*")).await;
+        let url = server.upstream.url(&tenant.name, "/packed");
+        let answer = tenant.agent.call("catalogue/limits.http", json!({"url": url})).await;
+        let ended = tenant.ended(&answer, "ok").await;
+        let asked = answer.json();
+        assert_eq!((&asked["status"], &asked["bytes"]), (&json!(200), &json!(Upstream::PACKED.len())), "{asked}");
+        assert!(ended["http_received_bytes"].as_u64().unwrap() < 10_000, "{ended}");
+        assert!(ended["memory_bytes"].as_u64().unwrap() < 16 << 20, "{ended}");
     });
 }
 

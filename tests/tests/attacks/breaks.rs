@@ -33,6 +33,7 @@ fn hostile_failure_of_any_length() {
             ("internal", Code::ToolFailed),
         ] {
             let answer = tenant.agent.call("catalogue/attack.fail", json!({"failure": failure, "text": text})).await;
+            tenant.ended(&answer, code.as_str()).await;
             let detail = answer.problem(code)["detail"].as_str().unwrap();
             assert!(detail.starts_with("ttt") && detail.len() < 5_000, "{failure}: {}", detail.len());
         }
@@ -51,6 +52,7 @@ fn hostile_answer_that_lies() {
         for how in ["no-json", "more-than-json", "deep-json"] {
             let answer = tenant.agent.call("catalogue/attack.lie", json!({"how": how})).await;
             answer.problem(Code::ToolFailed);
+            tenant.ended(&answer, "tool-failed").await;
         }
         // What a tool says of a file is data in a JSON document, whatever it holds.
         for how in ["media-type", "file-name"] {

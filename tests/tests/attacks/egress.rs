@@ -17,6 +17,8 @@ fn hostile_sockets_and_names() {
         for way in ["tcp", "udp", "name"] {
             assert_eq!(tried[way], "access-denied", "{tried}");
         }
+        let denied = tenant.log(0).await.into_iter().filter(|entry| entry["event"]["capability"] == "sockets").count();
+        assert!(denied >= 3, "each way is a denial of its own: {denied}");
     });
 }
 
@@ -126,9 +128,11 @@ fn hostile_redirect_to_a_private_address() {
 #[test]
 fn hostile_flood_of_header_fields() {
     run(async {
-        let tenant = shared().await.tenant("fields").await;
-        let answer =
-            tenant.agent.call("catalogue/attack.header-flood", json!({"count": 100_000, "bytes": 1_000})).await;
+        let server = shared().await;
+        let tenant = server.tenant("fields").await;
+        let flood = json!({"count": 100_000, "bytes": 1_000});
+        let answer = beside(server, tenant.agent.call("catalogue/attack.header-flood", flood)).await;
+        tenant.ended(&answer, answer.code().map_or("ok", cofferdam::Code::as_str)).await;
         match answer.code() {
             None => assert!(answer.clone().text().parse::<u64>().unwrap() < 1_000, "{answer:?}"),
             Some(code) => {

@@ -38,8 +38,9 @@ async fn start(data: &Path) -> Server {
     Server::start(Options { data: Some(data.to_owned()), ..Options::default() }).await
 }
 
-/// A data folder of a host that has stopped, and a tenant of it with a tool of its own that was called.
-async fn stopped() -> (TempDir, PathBuf, Tenant) {
+/// A data folder of a host that has stopped, a tenant of it with a tool of its own that was called, and another one with
+/// nothing but the catalogue's.
+async fn stopped() -> (TempDir, PathBuf, Tenant, Tenant) {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");
     let server = start(&data).await;
@@ -47,8 +48,10 @@ async fn stopped() -> (TempDir, PathBuf, Tenant) {
     acme.push("own", guest("noop")).await;
     server.publish(&["noop"]).await;
     assert_eq!(acme.agent.call("own.noop", json!({})).await.text(), "ok");
+    let bystander = server.tenant("bystander").await;
+    assert_eq!(bystander.agent.call("catalogue/noop", json!({})).await.text(), "ok");
     assert_eq!(server.stop().await, Some(0));
-    (folder, data, acme)
+    (folder, data, acme, bystander)
 }
 
 fn verify(data: &Path) -> (bool, String) {
@@ -60,12 +63,16 @@ fn verify(data: &Path) -> (bool, String) {
 #[test]
 fn hostile_artefact_in_the_cache() {
     run(async {
-        let (_folder, data, acme) = stopped().await;
+        let (_folder, data, acme, bystander) = stopped().await;
         let artefacts = files(&data.join("artefacts"), 1_000);
         assert!(!artefacts.is_empty());
         forge(&artefacts);
         let server = start(&data).await;
-        assert_eq!(acme.at(server.platform.base()).agent.call("own.noop", json!({})).await.text(), "ok");
+        let (acme, bystander) = (acme.at(server.platform.base()), bystander.at(server.platform.base()));
+        let calls =
+            futures::join!(acme.agent.call("own.noop", json!({})), bystander.agent.call("catalogue/noop", json!({})));
+        acme.ended(&calls.0, "ok").await;
+        assert_eq!((calls.0.text(), calls.1.text()), ("ok".to_owned(), "ok".to_owned()));
         assert_eq!(server.stop().await, Some(0));
     });
 }
@@ -74,7 +81,7 @@ fn hostile_artefact_in_the_cache() {
 #[test]
 fn hostile_component_in_the_place_of_another() {
     run(async {
-        let (_folder, data, acme) = stopped().await;
+        let (_folder, data, acme, bystander) = stopped().await;
         let components = files(&data.join("blobs/components").join(&acme.name), 1_000);
         assert!(!components.is_empty());
         forge(&components);
@@ -82,10 +89,14 @@ fn hostile_component_in_the_place_of_another() {
             fs::remove_file(artefact).unwrap();
         }
         let server = start(&data).await;
-        let acme = acme.at(server.platform.base());
-        let answer = acme.agent.call("own.noop", json!({})).await;
+        let (acme, bystander) = (acme.at(server.platform.base()), bystander.at(server.platform.base()));
+        let (answer, beside) =
+            futures::join!(acme.agent.call("own.noop", json!({})), bystander.agent.call("catalogue/noop", json!({})));
         assert!(answer.status >= 500, "{answer:?}");
+        assert!(!answer.text.contains("sha256") && !answer.text.contains("blobs"), "{answer:?}");
+        acme.entry("call.refused", json!({"tool": "own.noop", "code": answer.code().unwrap().as_str()})).await;
         // What nobody replaced is compiled anew.
+        assert_eq!(beside.text(), "ok");
         assert_eq!(acme.agent.call("catalogue/noop", json!({})).await.text(), "ok");
         assert_eq!(server.stop().await, Some(0));
     });
@@ -95,7 +106,7 @@ fn hostile_component_in_the_place_of_another() {
 #[test]
 fn hostile_edit_of_the_record() {
     run(async {
-        let (_folder, data, acme) = stopped().await;
+        let (_folder, data, acme, bystander) = stopped().await;
         let server = start(&data).await;
         let acme = acme.at(server.platform.base());
         for _ in 0..150 {
@@ -112,6 +123,7 @@ fn hostile_edit_of_the_record() {
             forge(std::slice::from_ref(&file));
             let (whole, said) = verify(&data);
             assert!(!whole && said.contains(&format!("the log of {}", acme.name)), "{}: {said}", file.display());
+            assert!(!said.contains(&format!("the log of {}", bystander.name)), "nobody touched that one: {said}");
             fs::write(&file, before).unwrap();
         }
         let segment = files(&data.join("journal"), 1).into_iter().find(|file| file.extension().is_some()).unwrap();
@@ -130,7 +142,7 @@ fn hostile_edit_of_the_record() {
 #[test]
 fn hostile_journal_put_back_from_an_older_copy() {
     run(async {
-        let (_folder, data, acme) = stopped().await;
+        let (_folder, data, acme, bystander) = stopped().await;
         let older: Vec<_> =
             files(&data.join("journal"), 1).into_iter().map(|file| (fs::read(&file).unwrap(), file)).collect();
         let store = fs::read(data.join("host.db")).unwrap();
@@ -147,5 +159,7 @@ fn hostile_journal_put_back_from_an_older_copy() {
         fs::write(data.join("host.db"), store).unwrap();
         let (whole, said) = verify(&data);
         assert!(!whole && said.contains("rolled-back"), "{said}");
+        // Of whom no checkpoint was handed out, nothing can have been taken back.
+        assert!(!said.contains(&format!("the log of {}", bystander.name)), "{said}");
     });
 }

@@ -1,11 +1,14 @@
 //! Attacks by real guests, each of which must fail: say no, or end the call, and harm nobody.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod advisories;
 mod bombs;
 mod breaks;
+mod cancel;
 mod crowds;
 mod egress;
 mod forgery;
+mod noise;
 mod outside;
 mod page;
 mod reach;

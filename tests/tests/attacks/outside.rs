@@ -8,7 +8,10 @@ use serde_json::json;
 fn hostile_look_around() {
     attack(async {
         let tenant = shared().await.tenant("outside").await;
-        let found = tenant.agent.call("catalogue/attack.surroundings", json!({})).await.json();
+        let answer = tenant.agent.call("catalogue/attack.surroundings", json!({})).await;
+        let ended = tenant.ended(&answer, "ok").await;
+        assert_eq!(ended["uses"], json!([]), "it got at nothing, so it used nothing");
+        let found = answer.json();
         assert_eq!(found["environment"], json!({}));
         assert_eq!(found["arguments"], json!([]));
         assert_eq!(found["folder"], json!(null));
@@ -32,5 +35,9 @@ fn hostile_look_at_settings() {
         globex.policy("[[grant]]\ntools = [\"catalogue/limits\"]\nconfig = { token = \"globex's\" }").await;
         assert_eq!(settings(&acme).await, json!({"token": "acme's"}));
         assert_eq!(settings(&globex).await, json!({}));
+        let log = acme.log(0).await;
+        let used = |entry: &&serde_json::Value| entry["event"]["uses"].to_string().contains("config");
+        assert_eq!(log.iter().filter(used).count(), 1, "{log:?}");
+        assert!(!json!(log).to_string().contains("acme's"), "values are in no record");
     });
 }

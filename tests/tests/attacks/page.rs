@@ -12,7 +12,8 @@ const HEAD: &str = "\
 
 Each row is a test that runs with every build: a guest program or a client that tries to get out, and what has to come of it.
 All of them are contained: the attacker gets its own error or its own end, the record has it where a call or a change was
-tried, and where an attack goes against a running host, another tenant's calls have to succeed in the same moment.
+tried, and where an attack goes against a running host, another tenant's calls have to succeed in the same moment. Tests named
+after an advisory do what it describes, or say why it does not bear on this host.
 
 What is promised and what is not: [ARCHITECTURE.md](../ARCHITECTURE.md), \"Boundary statement\".
 ";
@@ -21,7 +22,45 @@ What is promised and what is not: [ARCHITECTURE.md](../ARCHITECTURE.md), \"Bound
 const PLACES: [(&str, &str); 3] = [
     ("tests/tests", "Guests and clients against a running host"),
     ("host/src", "Attacks on a part of the host"),
-    ("auditor/src", "Attacks on what checks the record"),
+    ("auditor/tests", "Attacks on what checks the record"),
+];
+
+/// What shows that another tenant's calls are looked at while an attack goes on; and that the record is.
+const BESIDE: [&str; 6] = ["attack(", "beside(", "beside_all(", "contained(", "bystander", "quiet"];
+const RECORDED: [&str; 11] = [
+    ".record(",
+    ".entry(",
+    ".log(",
+    ".ended(",
+    "contained(",
+    "is_clean(",
+    "rejected(",
+    "recorded(",
+    "held(",
+    "transcode(",
+    " call(&tenant",
+];
+
+/// Attacks that have no bystander or leave nothing in the record, and why.
+const EXCEPTIONS: &[(&str, &str)] = &[
+    ("hostile_edit_of_the_record", "no host runs: what is looked at is that nobody else's log is touched"),
+    ("hostile_journal_put_back_from_an_older_copy", "no host runs"),
+    (
+        "hostile_kill_9_loses_nothing_that_was_acknowledged",
+        "the host is killed under everybody, and the record is all that it is about",
+    ),
+    (
+        "hostile_no_generated_rules_let_a_key_do_what_its_scopes_do_not",
+        "asked within the process, where nothing is refused that a record would have",
+    ),
+    ("hostile_look_for_what_a_call_left_in_memory", "within the process: each call is looked at for what it finds"),
+    ("hostile_reach_for_a_component_of_another_tenant", "a read of what is not there is in no record"),
+    ("hostile_reach_for_a_key_of_another_tenant", "a read of what is not there is in no record"),
+    ("hostile_reach_for_another_tenant", "a read of what is not there is in no record"),
+    (
+        "hostile_rustsec_2026_0086_0089_0090_0094_0095_of_what_is_not_there",
+        "nothing is tried: there is nothing to try it on",
+    ),
 ];
 
 fn root() -> &'static Path {
@@ -37,6 +76,47 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
             found.push(path);
         }
     }
+}
+
+/// The bodies of all tests whose names begin with `hostile_`, by name: up to the next item that stands as far left.
+fn bodies(text: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let mut within = false;
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("fn hostile_").and_then(|rest| rest.split('(').next()) {
+            found.push((format!("hostile_{name}"), String::new()));
+            within = true;
+        } else if line == "}" {
+            within = false;
+        }
+        if let Some((_, body)) = found.last_mut().filter(|_| within) {
+            body.push_str(line);
+            body.push('\n');
+        }
+    }
+    found
+}
+
+#[test]
+fn every_attack_has_a_bystander_and_is_in_the_record() {
+    let mut files = Vec::new();
+    sources(&root().join("tests/tests"), &mut files);
+    let (mut lacking, mut all) = (Vec::new(), Vec::new());
+    for file in files {
+        for (test, body) in bodies(&fs::read_to_string(&file).unwrap()) {
+            let has = |words: &[&str]| words.iter().any(|word| body.contains(word));
+            let is_exception = EXCEPTIONS.iter().any(|(name, _)| *name == test);
+            let is_shown = has(&BESIDE) && has(&RECORDED);
+            if !is_exception && !is_shown {
+                lacking.push(format!("{}: {test}", file.display()));
+            }
+            all.push(test);
+        }
+    }
+    assert!(all.len() > 70, "{}", all.len());
+    assert!(lacking.is_empty(), "attacks without a bystander or a look at the record: {lacking:#?}");
+    let gone: Vec<_> = EXCEPTIONS.iter().filter(|(name, _)| !all.iter().any(|test| test == name)).collect();
+    assert!(gone.is_empty(), "exceptions for what is not there: {gone:?}");
 }
 
 /// Tests whose names begin with `hostile_`, each with the first sentence of what stands above it.

@@ -89,6 +89,8 @@ fn hostile_paths_out_of_a_volume() {
             }
         }
         whole(&tenant).await;
+        let rule = "a path may not lead out of its volume";
+        tenant.entry("capability.denied", json!({"capability": "files", "rule": rule})).await;
         let outside: Vec<_> =
             std::fs::read_dir(&server.data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert!(!outside.iter().any(|name| name == "own" || name == "folder"), "{outside:?}");
@@ -134,6 +136,7 @@ fn hostile_changes_of_what_is_read_only() {
             }
         }
         whole(&tenant).await;
+        tenant.entry("capability.denied", json!({"capability": "files", "rule": "the files grant is read-only"})).await;
         assert_ne!(reach(&tenant, "/other", "read", "own", "", "", false).await, "own");
     });
 }
@@ -164,6 +167,7 @@ fn hostile_links() {
             }
         }
         whole(&tenant).await;
+        tenant.entry("capability.denied", json!({"capability": "files"})).await;
     });
 }
 

@@ -286,12 +286,16 @@ fn hostile_guesses_learn_nothing_from_what_is_overwritten() {
         let mut came = Vec::new();
         for right in [0, 1, VALUE.len() / 2, VALUE.len() - 1] {
             let guess = format!("guess:{}{}", &VALUE[..right], "#".repeat(VALUE.len() - right));
-            let (found, _) = dump(&tenant, json!({"urls": [url], "body": guess})).await;
+            let (found, _) = beside(&stand.server, dump(&tenant, json!({"urls": [url], "body": guess}))).await;
             let body = found["answers"][0]["body"].as_str().unwrap().to_owned();
             assert!(body.ends_with(&guess), "a guess that is not whole comes back as it was");
             came.push(body.len());
         }
         assert!(came.iter().all(|length| *length == came[0]), "{came:?}");
+        // That each response held the value is in the record: so does a guesser show.
+        let rule = "the response held the secret \"token\", which was overwritten";
+        let held = tenant.log(0).await.into_iter().filter(|entry| entry["event"]["rule"] == rule).count();
+        assert_eq!(held, 4);
     });
 }
 
@@ -315,13 +319,17 @@ fn hostile_moment_of_a_change_mixes_no_versions() {
                 })
             })
             .collect();
-        for value in &values[1..] {
-            set(&tenant, "token", value).await;
-        }
-        let mut texts = Vec::new();
-        for calls in calling {
-            texts.extend(calls.await.unwrap());
-        }
+        let texts = beside(&stand.server, async {
+            for value in &values[1..] {
+                set(&tenant, "token", value).await;
+            }
+            let mut texts = Vec::new();
+            for calls in calling {
+                texts.extend(calls.await.unwrap());
+            }
+            texts
+        })
+        .await;
         for value in values {
             stand.is_clean(&tenant, &texts, value).await;
         }

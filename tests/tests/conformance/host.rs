@@ -24,6 +24,31 @@ pub(crate) async fn resources() {
     }
 }
 
+/// Handles of resources that a component has by itself are no host's, and bounded all the same: four for each of `resources`.
+pub(crate) async fn handles() {
+    let stand = Stand::new("handles").await;
+    let component = r#"(component
+        (type $r (resource (rep i32)))
+        (core func $new (canon resource.new $r))
+        (core module $m
+            (import "" "new" (func $new (param i32) (result i32)))
+            (func (export "make") (param $left i32)
+                (loop $again
+                    (if (i32.eqz (local.get $left)) (then (return)))
+                    (drop (call $new (i32.const 7)))
+                    (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+                    (br $again))))
+        (core instance $i (instantiate $m (with "" (instance (export "new" (func $new))))))
+        (func $make (param "count" u32) (canon lift (core func $i "make")))
+        (export "make" (func $make)))"#;
+    stand.tenant.push("own", wat::parse_str(component).unwrap()).await;
+    let maximum = 100;
+    stand.limit(&format!("resources = {maximum}")).await;
+    stand.holds("own.make", json!({"count": 4 * maximum})).await;
+    let facts = json!({"limit": "resources", "maximum": maximum});
+    stand.breaks("own.make", json!({"count": 4 * maximum + 1}), Code::LimitExceeded, facts).await;
+}
+
 pub(crate) async fn hostcall_bytes() {
     let stand = Stand::new("hostcall").await;
     let maximum = 1 << 20;

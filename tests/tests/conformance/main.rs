@@ -53,6 +53,12 @@ limits! {
     files_written_bytes: files::written,
 }
 
+/// What a component has by itself of the same limit.
+#[test]
+fn handles_of_a_components_own() {
+    run(host::handles());
+}
+
 #[test]
 fn every_limit_of_a_call_has_a_test_at_it_and_one_past_it() {
     let limits = serde_json::to_value(cofferdam::limits::CallLimits::default()).unwrap();

@@ -30,6 +30,22 @@ fn a_handler_gets_a_request_and_gives_a_response() {
 }
 
 #[test]
+fn fields_behind_the_body_are_in_the_answer() {
+    run(async {
+        let (two, three) = (tenant_with("hostile-handler").await, tenant_with("handler-3").await);
+        let trailers = json!({"path": "/trailers"});
+        let answer = two.agent.call("hostile-handler.request", trailers.clone()).await.json();
+        assert_eq!((&answer["status"], &answer["body"]), (&json!(200), &json!("fine")), "{answer}");
+        assert_eq!(answer["trailers"], json!({"x-end": "here", "x-sum": ["1", "2"]}));
+        let answer = three.agent.call("handler-3.request", trailers).await.json();
+        assert_eq!((&answer["body"], &answer["trailers"]), (&json!("fine"), &json!({"x-end": "here"})), "{answer}");
+        // Where there are none, nothing is said of them.
+        let plain = two.agent.call("hostile-handler.request", json!({"path": "/"})).await.json();
+        assert_eq!(plain.get("trailers"), None, "{plain}");
+    });
+}
+
+#[test]
 fn requests_that_are_none_are_refused() {
     run(async {
         let tenant = tenant_with("greeter").await;

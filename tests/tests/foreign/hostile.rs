@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::tenant_with;
 
 /// Attacks, while another tenant's call has to succeed; the record has how it ended.
-async fn attack(tenant: &Tenant, tool: &str, arguments: Value) -> Answer {
+async fn recorded(tenant: &Tenant, tool: &str, arguments: Value) -> Answer {
     let bystander = shared().await.tenant("bystander").await;
     let attacking = tenant.agent.call(tool, arguments.clone());
     let (answer, served) = futures::join!(attacking, bystander.agent.call("catalogue/noop", json!({})));
@@ -29,10 +29,10 @@ fn is_over(answer: &Answer, limit: &str) {
 /// A result past a limit ends the call.
 #[test]
 fn hostile_functions_give_no_more_than_they_may() {
-    run(async {
+    attack(async {
         let tenant = tenant_with("hostile-functions").await;
         let called =
-            async |name: &str, arguments| attack(&tenant, &format!("hostile-functions.{name}"), arguments).await;
+            async |name: &str, arguments| recorded(&tenant, &format!("hostile-functions.{name}"), arguments).await;
         // Lists and texts of two gigabytes that are only said to be there are not read.
         for name in ["lift-list", "lift-text"] {
             called(name, json!({"length": 0x7fff_ffff_u32})).await.problem(Code::ToolFailed);
@@ -52,12 +52,12 @@ fn hostile_functions_give_no_more_than_they_may() {
 /// `invalid-arguments`, with the place of what is wrong.
 #[test]
 fn hostile_arguments_are_refused_before_they_reach_a_function() {
-    run(async {
+    attack(async {
         let tenant = tenant_with("shapes").await;
         // Few bytes of JSON, many values.
         let many = format!("{{\"value\":[{}]}}", vec!["0"; 400_000].join(","));
         let arguments: Value = serde_json::from_str(&many).unwrap();
-        is_over(&attack(&tenant, "shapes.echo-numbers", arguments).await, "hostcall_bytes");
+        is_over(&recorded(&tenant, "shapes.echo-numbers", arguments).await, "hostcall_bytes");
         let deep = format!(
             "{{\"tool\":\"shapes.echo-maybe\",\"arguments\":{{\"value\":{}{}}}}}",
             "[".repeat(5_000),
@@ -71,10 +71,10 @@ fn hostile_arguments_are_refused_before_they_reach_a_function() {
 /// A program that loops or floods its output ends at its limits.
 #[test]
 fn hostile_programs_are_stopped() {
-    run(async {
+    attack(async {
         let tenant = tenant_with("program").await;
         tenant.policy("[limits]\nresult_bytes = \"64KiB\"\ndeadline = \"3s\"\nfuel = 100_000_000_000").await;
-        let called = async |args: Value| attack(&tenant, "program.run", json!({"args": args})).await;
+        let called = async |args: Value| recorded(&tenant, "program.run", json!({"args": args})).await;
         is_over(&called(json!(["flood"])).await, "result_bytes");
         is_over(&called(json!(["flood-errors"])).await, "result_bytes");
         called(json!(["spin"])).await.problem(Code::DeadlineExceeded);
@@ -85,10 +85,10 @@ fn hostile_programs_are_stopped() {
 /// A handler that answers never, twice, without an end or with a flood of header fields ends as `tool-failed` or at a limit.
 #[test]
 fn hostile_handlers_answer_whole_or_not_at_all() {
-    run(async {
+    attack(async {
         let tenant = tenant_with("hostile-handler").await;
         tenant.policy("[limits]\ndeadline = \"3s\"\nfuel = 100_000_000_000").await;
-        let called = async |path: &str| attack(&tenant, "hostile-handler.request", json!({"path": path})).await;
+        let called = async |path: &str| recorded(&tenant, "hostile-handler.request", json!({"path": path})).await;
         for path in ["/never", "/drop", "/twice", "/half", "/trap-after", "/error"] {
             let answer = called(path).await;
             assert_eq!(answer.code(), Some(Code::ToolFailed), "{path}: {answer:?}");
@@ -128,7 +128,7 @@ async fn rejected(tenant: &Tenant, component: Vec<u8>, words: &str) {
 /// Rejected at the upload, with the reason.
 #[test]
 fn hostile_types_are_refused_at_upload() {
-    run(async {
+    attack(async {
         let tenant = shared().await.tenant("hostile-types").await;
         let long = "a".repeat(10_000);
         rejected(&tenant, with_types("", &function(&long)), "10000 bytes; the limit is 256").await;
@@ -177,7 +177,7 @@ fn with_types_of(fields: &str) -> Vec<u8> {
 /// Rejected at the upload, naming function and type.
 #[test]
 fn hostile_resources_are_refused_with_function_and_type() {
-    run(async {
+    attack(async {
         let tenant = shared().await.tenant("resources").await;
         let answer = tenant.publisher.upload(foreign("resources")).await;
         let reasons = answer.problem(Code::ComponentRejected)["facts"]["reasons"].clone();
@@ -191,17 +191,20 @@ fn hostile_resources_are_refused_with_function_and_type() {
         ] {
             assert!(text.contains(words), "{reasons}");
         }
+        tenant.entry("component.rejected", json!({})).await;
     });
 }
 
 /// A component that fills a whole answer again and again holds nothing that is left over from the call before.
 #[test]
 fn hostile_programs_leave_nothing_behind() {
-    run(async {
+    attack(async {
         let (one, other) = (tenant_with("program").await, shared().await.tenant("clean").await);
         other.push("program", foreign("program")).await;
         let secret = json!({"args": ["cat"], "stdin": "secret"});
         assert_eq!(one.agent.call("program.run", secret).await.json()["stdout"], "secret");
-        assert_eq!(other.agent.call("program.run", json!({"args": ["cat"]})).await.json()["stdout"], "");
+        let looked = other.agent.call("program.run", json!({"args": ["cat"]})).await;
+        other.ended(&looked, "ok").await;
+        assert_eq!(looked.json()["stdout"], "");
     });
 }

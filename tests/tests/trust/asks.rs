@@ -1,7 +1,7 @@
 //! A version that asks for more than the one that runs does not run by itself.
 
 use cofferdam::Code;
-use cofferdam_tests::{guest, run, shared};
+use cofferdam_tests::{attack, guest, run, shared};
 use serde_json::json;
 
 use crate::{upload, version};
@@ -35,7 +35,7 @@ fn a_version_that_asks_for_more_waits_for_an_operator() {
 /// Published, and not run before an operator approves it.
 #[test]
 fn hostile_a_publisher_does_not_roll_out_what_asks_for_more() {
-    run(async {
+    attack(async {
         let tenant = shared().await.tenant("asks").await;
         let small = upload(&tenant).await;
         tenant.publish("own", "1.0.0", &small).await;

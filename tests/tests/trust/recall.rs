@@ -1,7 +1,7 @@
 //! A recalled component stops at the next call, for everyone whom the recall is for, and nobody else lifts it.
 
 use cofferdam::Code;
-use cofferdam_tests::{Options, Server, run, shared};
+use cofferdam_tests::{Options, Server, attack, run, shared};
 use serde_json::json;
 
 use crate::upload;
@@ -47,7 +47,7 @@ fn a_recalled_component_stops_at_the_next_call_and_one_that_runs_goes_on() {
 /// `denied`, or `not-found`; the recall stands.
 #[test]
 fn hostile_no_tenant_lifts_the_platforms_recall_and_none_recalls_what_is_not_its_own() {
-    run(async {
+    attack(async {
         let server = shared().await;
         let (acme, globex) = (server.tenant("acme").await, server.tenant("globex").await);
         let component = upload(&acme).await;

@@ -2,7 +2,7 @@
 
 use cofferdam::Code;
 use cofferdam::registry::{PrivateKey, Statement};
-use cofferdam_tests::{Options, Server, run, shared};
+use cofferdam_tests::{Options, Server, attack, run, shared};
 use serde_json::{Value, json};
 
 use crate::upload;
@@ -41,7 +41,7 @@ fn a_signed_version_shows_who_signed_it() {
 /// Refused: another component, name or version, another key, a copied name.
 #[test]
 fn hostile_a_signature_of_something_else_or_by_someone_else_is_refused() {
-    run(async {
+    attack(async {
         let tenant = shared().await.tenant("forged").await;
         let ((secret, public), (other, _)) = (key("release.acme.example"), key("release.acme.example"));
         tenant.policy(&format!("[trust]\nkeys = [\"{public}\"]\nrequire = true\n")).await;
@@ -89,6 +89,8 @@ fn hostile_the_catalogue_takes_nothing_that_its_keys_did_not_sign() {
             agent: server.platform.clone(),
             auditor: server.platform.clone(),
         };
+        let bystander = server.tenant("bystander").await;
+        bystander.push("own", cofferdam_tests::handmade::Handmade::default().build()).await;
         let component = upload(&platform).await;
         let publish = async |body: Value| server.platform.post("/v1/packages/vetted/versions", &body).await;
         publish(crate::version("1.0.0", &component)).await.problem(Code::Denied);
@@ -106,6 +108,8 @@ fn hostile_the_catalogue_takes_nothing_that_its_keys_did_not_sign() {
         let submitted = tenant.publisher.post("/v1/packages/own/submit", &submit).await.ok();
         let path = format!("/v1/submissions/{}/approve", submitted["id"].as_str().unwrap());
         server.platform.post(&path, &json!({})).await.problem(Code::Denied);
+        platform.entry("request.refused", json!({"rules": ["[trust] require"]})).await;
+        bystander.agent.call("own.handmade", json!({})).await.ok();
         tenant.agent.call("catalogue/own.handmade", json!({})).await.problem(Code::NotFound);
         // Signed by the catalogue's key it comes in: the key is known to tenants too.
         let body = signed("1.0.1", &own, &note(&secret, "own", "1.0.1", &own));

@@ -2,7 +2,7 @@
 
 use cofferdam::Code;
 use cofferdam::registry::{PrivateKey, Statement};
-use cofferdam_tests::{name, run, shared};
+use cofferdam_tests::{attack, name, run, shared};
 use serde_json::json;
 
 use crate::upload;
@@ -115,7 +115,7 @@ fn hostile_what_is_recalled_does_not_come_into_the_catalogue() {
 /// `denied`, or `not-found`.
 #[test]
 fn hostile_no_tenant_decides_on_a_submission_and_none_sees_anothers() {
-    run(async {
+    attack(async {
         let server = shared().await;
         let (acme, globex) = (server.tenant("acme").await, server.tenant("globex").await);
         let package = name("hostile");
@@ -125,6 +125,7 @@ fn hostile_no_tenant_decides_on_a_submission_and_none_sees_anothers() {
         for client in [&acme.agent, &acme.operator, &acme.auditor] {
             client.post(&submit, &body).await.problem(Code::Denied);
         }
+        acme.entry("request.refused", json!({"operation": "POST /v1/packages/{package}/submit"})).await;
         let submitted = acme.publisher.post(&submit, &body).await.ok();
         let path = format!("/v1/submissions/{}", submitted["id"].as_str().unwrap());
         let every = json!({"name": "all", "scopes": ["agent", "publisher", "operator", "auditor"]});

@@ -207,8 +207,9 @@ async fn until_the_power_goes(
     acknowledged
 }
 
+/// Power that goes at any byte of a write: what was acknowledged is there, whole, and nothing else is made of the rest.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_losses_of_power_lose_nothing_that_was_acknowledged() {
+async fn hostile_losses_of_power_lose_nothing_that_was_acknowledged() {
     let mut retired = 0;
     for history in 0..20 {
         let dir = tempfile::tempdir().unwrap();

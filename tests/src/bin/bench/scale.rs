@@ -60,6 +60,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
         report.target(&name, tool as f64 / 1e3, "kB", Target::AtMost(4.0), &[]);
         let name = format!("start with {} tenants and {tools} tools", large.tenants + large.owners);
         report.target(&name, start.as_secs_f64(), "s", Target::AtMost(3.0), &[]);
+        host.rules(report).await;
         tokio::task::block_in_place(|| beside(options, report, &small, &host));
     });
 }
@@ -139,6 +140,38 @@ impl Host {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.server.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+    }
+
+    /// Tenants whose access rules were asked, and so are compiled.
+    async fn rules(&mut self, report: &mut Report) {
+        const RULES: usize = 10;
+        // As ten people write them who know what they want: none like another.
+        let rules: String = (0..RULES)
+            .map(|rule| {
+                format!(
+                    "@id(\"rule-{rule}\")\nforbid (principal, action == Action::\"call\", resource in Package::\"p-{rule}\")\n  \
+                     when {{ context.hour > {rule} && resource.risk == \"high\" }} unless {{ principal.name like \"admin-*\" }};\n"
+                )
+            })
+            .collect();
+        for owner in &self.owners {
+            let request = owner.operator.request("PUT", "/v1/policy/access").header("content-type", "text/plain");
+            owner.operator.send(request.body(rules.clone())).await.ok();
+        }
+        self.restart().await;
+        // What is loaded once for all of them is no tenant's.
+        let ask = async |owner: &Tenant| {
+            owner.agent.post("/v1/explain", &json!({"tool": "tool-0.noop"})).await.ok();
+        };
+        ask(&self.owners[0]).await;
+        let before = self.resident();
+        for owner in &self.owners[1..] {
+            ask(owner).await;
+        }
+        let asked = self.owners.len() - 1;
+        let each = self.resident().saturating_sub(before) / asked.max(1);
+        let name = format!("memory of {RULES} access rules of a tenant, compiled, of {asked}");
+        report.target(&name, each as f64 / 1e3, "kB", Target::AtMost(80.0), &[]);
     }
 
     /// The first call of a tool after a start, its compiled component cached.

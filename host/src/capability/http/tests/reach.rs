@@ -60,8 +60,9 @@ async fn no_spelling_of_a_special_address_is_reached_and_each_try_is_recorded() 
     assert_eq!(origin.seen.connections(), 0);
 }
 
+/// Every answer of DNS is checked, whatever comes first: none that is private is connected to.
 #[tokio::test]
-async fn every_answer_of_a_name_is_checked_whatever_comes_first() {
+async fn hostile_name_of_which_one_answer_is_private() {
     let (open, inner) =
         (Origin::start(Answer::ok(b"open")).await, Origin::start_at("127.0.0.2:0", Answer::ok(b"inner"), None).await);
     for port in [open.port(), inner.port()] {
@@ -84,8 +85,9 @@ async fn every_answer_of_a_name_is_checked_whatever_comes_first() {
     assert_eq!((open.seen.connections(), inner.seen.connections()), (0, 0));
 }
 
+/// Public when it is looked up, private a moment later: the address that was checked is the one that is connected to.
 #[tokio::test]
-async fn a_name_that_answers_differently_the_second_time_gains_nothing() {
+async fn hostile_name_that_answers_differently_the_second_time() {
     // Both listen on the same port, so only the address tells them apart.
     let open = Origin::start(Answer::ok(b"open")).await;
     let inner = Origin::start_at(&format!("127.0.0.2:{}", open.port()), Answer::ok(b"inner"), None).await;

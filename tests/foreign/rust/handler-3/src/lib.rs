@@ -38,6 +38,20 @@ impl wasip3::exports::http::handler::Guest for Handler {
                 }
                 Ok(response(200, vec![format!("{number} fields")]))
             }
+            "/trailers" => {
+                let (mut sender, receiver) = wit_stream::new();
+                let (trailers, end) = wit_future::new(|| Ok(None));
+                let (response, _) = Response::new(Fields::new(), Some(receiver), end);
+                wit_bindgen::spawn_local(async move {
+                    sender.write_all(b"fine".to_vec()).await;
+                    drop(sender);
+                    let fields = Fields::new();
+                    fields.append("x-end", b"here").expect("a field");
+                    // Whoever reads the response may have left.
+                    let _ = trailers.write(Ok(Some(fields))).await;
+                });
+                Ok(response)
+            }
             "/never" => std::future::pending().await,
             "/trap" => panic!("on purpose"),
             _ => Ok(response(404, Vec::new())),

@@ -63,6 +63,17 @@ impl Guest for Component {
                 OutgoingBody::finish(body, None).unwrap();
                 panic!("on purpose");
             }
+            "/trailers" => {
+                let response = OutgoingResponse::new(Fields::new());
+                let body = response.body().unwrap();
+                ResponseOutparam::set(out, Ok(response));
+                body.write().unwrap().blocking_write_and_flush(b"fine").unwrap();
+                let trailers = Fields::new();
+                for (name, value) in [("x-sum", "1"), ("x-sum", "2"), ("x-end", "here")] {
+                    trailers.append(name, value.as_bytes()).unwrap();
+                }
+                OutgoingBody::finish(body, Some(trailers)).unwrap();
+            }
             "/error" => ResponseOutparam::set(out, Err(wasip2::http::types::ErrorCode::LoopDetected)),
             _ => {
                 let response = OutgoingResponse::new(Fields::new());
