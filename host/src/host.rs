@@ -2,6 +2,7 @@
 
 mod files;
 mod first_key;
+mod keys;
 mod open;
 mod upkeep;
 
@@ -13,6 +14,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 pub use self::first_key::FirstKey;
+pub use self::keys::{RotatedKeys, rotate_keys};
 pub use crate::storage::SecretsKey;
 
 use crate::admission::{AdmissionSettings, Ledger};

@@ -182,3 +182,164 @@ fn the_command_sets_lists_and_removes() {
         assert_eq!(names(&tenant).await, [("from-input".to_owned(), 2)]);
     });
 }
+
+/// Rotates the host's own keys of a data folder: whether it did, and what it said.
+fn rotate(data: &Path, arguments: &[&str]) -> (bool, Value) {
+    let mut command = Command::new(program());
+    command.args(["rotate-host-keys", "--json", "--data"]).arg(data).args(arguments);
+    let output = command.env("NEW_KEY", "0a".repeat(32)).output().unwrap();
+    let done = output.status.success();
+    (done, serde_json::from_slice(if done { &output.stdout } else { &output.stderr }).unwrap())
+}
+
+/// The files of keys in a data folder, with what they hold.
+fn keys(data: &Path) -> Vec<(String, Vec<u8>)> {
+    let files = std::fs::read_dir(data.join("keys")).unwrap().flatten();
+    let mut keys: Vec<_> = files
+        .map(|file| (file.file_name().to_string_lossy().into_owned(), std::fs::read(file.path()).unwrap()))
+        .filter(|(name, _)| name.starts_with("secrets") || name.starts_with("payloads"))
+        .collect();
+    keys.sort();
+    keys
+}
+
+/// A host whose tenant has a secret that its requests leave with, and keeps payloads.
+struct Rotated {
+    data: std::path::PathBuf,
+    tenant: Tenant,
+    secure: cofferdam_tests::Secure,
+    platform: Client,
+    _folder: TempDir,
+}
+
+impl Rotated {
+    async fn new() -> (Self, Server) {
+        let folder = TempDir::new().unwrap();
+        let data = folder.path().join("data");
+        let server = Server::start(Options { data: Some(data.clone()), ..Options::default() }).await;
+        server.publish(&["attack"]).await;
+        let (tenant, secure) = (server.tenant("rotated").await, cofferdam_tests::Secure::shared().await);
+        set(&tenant.operator, "github", VALUE).await.ok();
+        let grant = secure.grant("catalogue/attack", ", credential = \"github\"");
+        tenant.policy(&format!("{grant}\n[audit]\npayloads = \"1h\"\n")).await;
+        let platform = server.platform.clone();
+        let rotated = Self { data, tenant, secure, platform, _folder: folder };
+        rotated.works(&server, "first").await;
+        (rotated, server)
+    }
+
+    async fn start(&self, arguments: &[&str]) -> Server {
+        let arguments = arguments.iter().map(ToString::to_string).collect();
+        Server::start(Options { data: Some(self.data.clone()), arguments, ..Options::default() }).await
+    }
+
+    /// A request leaves with the secret, and what was kept of the call is read.
+    async fn works(&self, server: &Server, stem: &str) -> String {
+        let tenant = self.tenant.at(server.platform.base());
+        let url = self.secure.url(&format!("{}-{stem}", self.tenant.name), "/echo");
+        let answer = tenant.agent.call("catalogue/attack.dump", json!({"urls": [url]})).await;
+        let call = answer.call().to_owned();
+        assert_eq!(answer.json()["answers"][0]["status"], 200);
+        let (seen, _) = self.secure.seen(&format!("{}-{stem}", self.tenant.name)).pop().unwrap();
+        assert!(seen.headers.contains(&("authorization".to_owned(), format!("Bearer {VALUE}"))), "{seen:?}");
+        self.reads(server, &call).await;
+        call
+    }
+
+    async fn reads(&self, server: &Server, call: &str) {
+        let payload =
+            self.tenant.at(server.platform.base()).auditor.get(&format!("/v1/calls/{call}/payload")).await.ok();
+        assert!(payload["arguments"].to_string().contains("urls"), "{payload}");
+    }
+
+    /// How many rotations the platform's record tells of.
+    async fn recorded(&self, server: &Server) -> usize {
+        let platform = self.platform.at(server.platform.base());
+        let page = platform.get("/v1/audit?kind=host.keys-rotated&limit=100").await.ok();
+        let entries = page["entries"].as_array().unwrap();
+        assert!(
+            entries.iter().all(|entry| entry["event"]["secrets"] == 1 && entry["event"]["payloads"] == 1),
+            "{page}"
+        );
+        entries.len()
+    }
+}
+
+#[test]
+fn the_host_s_keys_are_replaced_and_everything_still_opens() {
+    run(async {
+        let (rotated, server) = Rotated::new().await;
+        let call = rotated.works(&server, "before").await;
+        let before = keys(&rotated.data);
+        // Not beside a host.
+        let (done, said) = rotate(&rotated.data, &[]);
+        assert!(!done && said["code"] == "conflict", "{said}");
+        assert_eq!(keys(&rotated.data), before);
+        assert_eq!(server.stop().await, Some(0));
+
+        let (done, said) = rotate(&rotated.data, &[]);
+        assert!(done && said == json!({"secrets": 1, "payloads": 1}), "{said}");
+        let after = keys(&rotated.data);
+        assert_eq!(after.len(), 2, "{after:?}");
+        assert!(before.iter().zip(&after).all(|(before, after)| before.0 == after.0 && before.1 != after.1));
+        let server = rotated.start(&[]).await;
+        rotated.reads(&server, &call).await;
+        rotated.works(&server, "after").await;
+        assert_eq!(rotated.recorded(&server).await, 1);
+        assert_eq!(server.stop().await, Some(0));
+
+        // Out of the folder: the next start needs the new place, and no other opens it.
+        let (done, said) = rotate(&rotated.data, &["--new-secrets-key-env", "NO_SUCH_VARIABLE"]);
+        assert!(!done && said["detail"].as_str().unwrap().contains("NO_SUCH_VARIABLE"), "{said}");
+        let (done, said) = rotate(&rotated.data, &["--new-secrets-key-env", "NEW_KEY"]);
+        assert!(done, "{said}");
+        assert_eq!(keys(&rotated.data).len(), 1);
+        let printed = format!("printf {}", "0a".repeat(32));
+        let server = rotated.start(&["--secrets-key-command", &printed]).await;
+        rotated.reads(&server, &call).await;
+        rotated.works(&server, "outside").await;
+        assert_eq!(rotated.recorded(&server).await, 2);
+        assert_eq!(server.stop().await, Some(0));
+        let (done, said) = rotate(&rotated.data, &[]);
+        assert!(!done && said["detail"].as_str().unwrap().contains("is not the one"), "{said}");
+        let (whole, said) = {
+            let output = Command::new(program()).args(["audit", "verify"]).arg(&rotated.data).output().unwrap();
+            (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+        };
+        assert!(whole, "{said}");
+    });
+}
+
+/// Killed at any moment of it: the keys are those before or the new ones, whole, and the record tells of each that is in force.
+#[test]
+fn a_rotation_that_is_killed_leaves_one_set_of_keys_or_the_other() {
+    run(async {
+        let (rotated, server) = Rotated::new().await;
+        let call = rotated.works(&server, "killed").await;
+        assert_eq!(server.stop().await, Some(0));
+        let mut in_force = 0;
+        for round in 0..12_u64 {
+            let before = keys(&rotated.data);
+            let mut command = Command::new(program());
+            command.args(["rotate-host-keys", "--json", "--data"]).arg(&rotated.data);
+            let mut child =
+                command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(20 + 35 * round)).await;
+            // It may be done already.
+            let _ = child.kill();
+            child.wait().unwrap();
+            let server = rotated.start(&[]).await;
+            rotated.reads(&server, &call).await;
+            rotated.works(&server, &format!("round-{round}")).await;
+            let recorded = rotated.recorded(&server).await;
+            assert_eq!(server.stop().await, Some(0));
+            let after = keys(&rotated.data);
+            assert_eq!(after.len(), 2, "nothing is left half-way: {after:?}");
+            // Both keys are new where the record says so, and neither where it does not.
+            let replaced = before.iter().zip(&after).filter(|(before, after)| before.1 != after.1).count();
+            assert_eq!(replaced, 2 * (recorded - in_force), "round {round}");
+            in_force = recorded;
+        }
+        println!("{in_force} of 12 rotations came into force");
+    });
+}

@@ -76,6 +76,7 @@ fn known(operation: &str, of: &Ids) -> Option<Known> {
         "POST /v1/policy/diff" => with(&["operator", "auditor"], Value::from("# swept\n")),
         "GET /v1/policy/access" => scopes(&["operator", "auditor"]),
         "PUT /v1/policy/access" => with(&["operator"], Value::from("// swept\n")),
+        "POST /v1/policy/access/try" => with(&["operator", "auditor"], Value::from("// swept\n")),
         "POST /v1/policy/access/check" => with(&[], Value::from("// swept\n")),
         "POST /v1/policy/suggest" => with(&["operator", "auditor"], json!({"tool": of.tool})),
         "POST /v1/explain" => with(&[], json!({"tool": of.tool})),

@@ -72,7 +72,7 @@ actions! {
     RollBack = "roll-back", Package, [Publisher];
     /// To mark a version as one not to use.
     Deprecate = "deprecate", Package, [Publisher];
-    /// To read components and packages of the tenant.
+    /// To read components and packages of the tenant, and to ask what calls of any key with some scope are given.
     ReadPackages = "read-packages", Tenant, [Publisher, Operator, Auditor];
     /// To read policies and access rules, to try, compare and suggest them, and to ask what they decide for other keys.
     ReadPolicy = "read-policy", Tenant, [Operator, Auditor];

@@ -31,6 +31,7 @@ pub use format::{OpenCall, Position, Tip};
 pub use journal::{Audit, Recovered, STALL_MAX, SYNC_DELAY, Settings};
 #[cfg(test)]
 pub(crate) use read::read;
+pub use recover::lock;
 pub use verify::{Fault, Finding, Place, Report, verify, verify_with_progress};
 
 #[cfg(test)]

@@ -31,8 +31,12 @@ pub(super) fn open(dir: &Path, settings: &Settings) -> Result<(Writer, Recovered
     }
 }
 
-/// Takes the journal for this process, for as long as the file is open.
-fn lock(dir: &Path) -> Result<File> {
+/// Takes the journal in the folder `dir` for this process, for as long as the file is open.
+///
+/// # Errors
+///
+/// `conflict` while another process has it; `unavailable` when the folder cannot be used.
+pub fn lock(dir: &Path) -> Result<File> {
     let path = dir.join("lock");
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);

@@ -32,6 +32,7 @@ mod call;
 mod completions;
 mod demo;
 mod doctor;
+mod host_keys;
 mod keys;
 mod new;
 mod packages;
@@ -92,6 +93,7 @@ enum Command {
     Secret(secret::Secret),
     Sessions(sessions::Sessions),
     Tenants(tenants::Tenants),
+    RotateHostKeys(host_keys::RotateHostKeys),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
 }
@@ -123,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::Secret(command) => command.run(output),
         Command::Sessions(command) => command.run(output),
         Command::Tenants(command) => command.run(output),
+        Command::RotateHostKeys(command) => command.run(output),
         Command::Doctor(command) => command.run(output),
         Command::Completions(command) => command.run(output),
     };

@@ -6,15 +6,18 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use cofferdam_toolchain::Manifest;
 use reqwest::Method;
+use serde::Serialize;
 
 use super::client::Client;
 use super::connection::Connection;
 use super::style::{CARE, GOOD, QUIET, STRONG, mark, paint, plain};
 use super::table::Table;
 use super::{Exit, Failure, Output, Result, build, files, words};
+use crate::access::Side;
 use crate::error::Error;
 use crate::http::wire;
 use crate::id::{PackageRef, PrincipalId, ToolRequest};
+use crate::identity::Scope;
 use crate::policy::{
     self as rules, Ceiling, Explanation, GrantKind, LimitsPatch, Needs, Subject, Use, check, check_ceiling, explain,
 };
@@ -38,9 +41,12 @@ Examples:
   cofferdam policy check policy.toml
   cofferdam policy check policy.toml --ceiling platform.toml --offline
   cofferdam policy check --ceiling platform.toml
+  cofferdam policy check policy.toml --access access.cedar
   cofferdam policy explain policy.toml --manifest tools/http-fetch --use 'GET https://api.github.com/repos/a/b'
   cofferdam policy explain --tool catalogue/notes.add --use kv:notes:write
+  cofferdam policy explain --tool notes.add --scope agent
   cofferdam policy try policy.toml --since 30d
+  cofferdam policy try --access access.cedar
   cofferdam policy diff policy.toml new.toml
   cofferdam policy diff new.toml
   cofferdam policy suggest catalogue/notes
@@ -57,11 +63,14 @@ pub(super) struct Policy {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Check a policy, or a ceiling alone; offline, or by a host, which knows its ceiling and the tenant's packages
+    /// Check a policy, a ceiling alone, or access rules; offline, or by a host, which knows its ceiling and the tenant's packages
     Check {
-        /// The policy; - is standard input
-        #[arg(required_unless_present = "ceiling")]
+        /// The policy, or access rules where its name ends in .cedar; - is a policy on standard input
+        #[arg(required_unless_present_any = ["ceiling", "access"])]
         file: Option<PathBuf>,
+        /// Access rules to check beside it, Cedar, against the schema of docs/access.md; - is standard input
+        #[arg(long, value_name = "FILE")]
+        access: Option<PathBuf>,
         /// The platform's ceiling that it stands under [default: the host's own, offline the built-in one]
         #[arg(long, value_name = "FILE")]
         ceiling: Option<PathBuf>,
@@ -73,7 +82,7 @@ enum Action {
     },
     /// Say what a tool would be given, by which line, and what would have to change
     Explain(Box<Explain>),
-    /// Try a policy on recorded calls, before it is in force
+    /// Try a policy, or access rules, on recorded calls, before they are in force
     Try(trial::Try),
     /// Say what another policy would change: what each package gains and loses
     Diff(diff::Diff),
@@ -117,6 +126,9 @@ struct Explain {
     /// Without a file: for this principal of the tenant
     #[arg(long, value_name = "ID", conflicts_with = "file")]
     principal: Option<PrincipalId>,
+    /// Without a file: for any key of the tenant with this scope, such as agent
+    #[arg(long, value_name = "SCOPE", conflicts_with_all = ["file", "principal"])]
+    scope: Option<Scope>,
     /// A use to decide upon: 'GET https://…', kv:BUCKET, files:/PATH (with :write to write), clock, random, log, config, or JSON
     #[arg(long = "use", value_name = "USE", value_parser = asked::read)]
     asked: Option<Use>,
@@ -127,13 +139,11 @@ struct Explain {
 impl Policy {
     pub(super) fn run(self, output: Output) -> Result<Exit> {
         match self.action {
-            Action::Check { file: Some(file), ceiling: None, offline: false, connection } if connection.is_given() => {
-                let checked = check_by_host(&Client::new(&connection)?, text(&file)?)?;
-                output.show(&checked, shown)?;
-            }
-            Action::Check { file, ceiling, .. } => {
-                let checked = check_offline(file.as_deref(), ceiling.as_deref())?;
-                output.show(&checked, shown)?;
+            Action::Check { file, access, ceiling, offline, connection } => {
+                let host = !offline && ceiling.is_none() && connection.is_given();
+                let client = if host { Some(Client::new(&connection)?) } else { None };
+                let asked = ToCheck::sort(file, access, ceiling)?;
+                output.show(&asked.check(client.as_ref())?, Checked::shown)?;
             }
             Action::Explain(command) => {
                 let explanation = command.explain()?;
@@ -166,6 +176,57 @@ impl Policy {
             }
         }
         Ok(Exit::Ok)
+    }
+}
+
+/// The files that are to be checked.
+#[derive(Debug, Default)]
+struct ToCheck {
+    policy: Option<PathBuf>,
+    access: Option<PathBuf>,
+    ceiling: Option<PathBuf>,
+}
+
+/// What is said of each file: the policy's members beside one for access rules.
+#[derive(Debug, Serialize)]
+struct Checked {
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    policy: Option<wire::PolicyChecked>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<wire::AccessChecked>,
+}
+
+impl ToCheck {
+    /// Which file is what: Cedar is known by its ending.
+    fn sort(file: Option<PathBuf>, access: Option<PathBuf>, ceiling: Option<PathBuf>) -> Result<Self> {
+        let is_cedar = |file: &Path| file.extension().is_some_and(|extension| extension == "cedar");
+        match (file, access) {
+            (Some(file), Some(_)) if is_cedar(&file) => {
+                Err(Failure::usage("two files of access rules are given", "leave out one of them, or name a policy"))
+            }
+            (Some(file), None) if is_cedar(&file) => Ok(Self { access: Some(file), ceiling, policy: None }),
+            (policy, access) => Ok(Self { policy, access, ceiling }),
+        }
+    }
+
+    fn check(&self, client: Option<&Client>) -> Result<Checked> {
+        let policy = match (&self.policy, client) {
+            (Some(file), Some(client)) => Some(check_by_host(client, text(file)?)?),
+            (None, _) if self.ceiling.is_none() => None,
+            (file, _) => Some(check_offline(file.as_deref(), self.ceiling.as_deref())?),
+        };
+        let access = self.access.as_deref().map(|file| match client {
+            Some(client) => access::check_by_host(client, file),
+            None => access::check_offline(file, Side::Tenant),
+        });
+        Ok(Checked { policy, access: access.transpose()? })
+    }
+}
+
+impl Checked {
+    fn shown(&self) -> String {
+        let access = self.access.as_ref().map(access::shown);
+        [self.policy.as_ref().map(shown), access].into_iter().flatten().collect()
     }
 }
 
@@ -216,7 +277,8 @@ impl Explain {
     fn explain(self) -> Result<Explanation> {
         let Some(file) = &self.file else {
             let Some(tool) = self.tool else { return Err(Error::internal("clap").into()) };
-            let request = wire::ExplainRequest { tool, principal: self.principal, asked: self.asked };
+            let request =
+                wire::ExplainRequest { tool, principal: self.principal, scope: self.scope, asked: self.asked };
             return Client::new(&self.connection)?.post(&["v1", "explain"], &request);
         };
         let (ceiling, policy) = (ceiling(self.ceiling.as_deref())?, policy(file)?);
@@ -310,6 +372,29 @@ mod tests {
     }
 
     #[test]
+    fn access_rules_are_checked_beside_a_policy_or_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let policy = written(folder.path(), "policy.toml", "");
+        let rules = "forbid (principal, action == Action::\"call\", resource) when { resource.risk == \"high\" };";
+        let good = written(folder.path(), "access.cedar", rules);
+        let both = ToCheck::sort(Some(policy.clone()), Some(good.clone()), None).unwrap().check(None).unwrap();
+        assert!(both.policy.is_some() && both.access.is_some());
+        let text: String = anstream::adapter::strip_str(&both.shown()).collect();
+        assert!(text.contains("the policy is valid") && text.contains("the access rules are valid"), "{text}");
+        let json = serde_json::to_value(&both).unwrap();
+        assert!(json["digest"].is_string() && json["access"]["digest"].is_string(), "{json}");
+        // By its ending, and without a host.
+        let alone = ToCheck::sort(Some(good.clone()), None, None).unwrap().check(None).unwrap();
+        assert!(alone.policy.is_none() && alone.access.is_some());
+        ToCheck::sort(Some(good.clone()), Some(good), None).unwrap_err();
+        // Against the schema: there is no such attribute.
+        let wrong = written(folder.path(), "wrong.cedar", &rules.replace("risk", "rsk"));
+        let failure = ToCheck::sort(Some(policy), Some(wrong), None).unwrap().check(None).unwrap_err();
+        assert_eq!(failure.exit(), Exit::Invalid);
+        assert!(failure.said().unwrap().detail.contains("rsk"), "{:?}", failure.said());
+    }
+
+    #[test]
     fn a_package_is_explained_by_its_manifest() {
         let folder = tempfile::tempdir().unwrap();
         let manifest = "[package]\nname = \"notes\"\nversion = \"1.0.0\"\n[needs]\nrequired = [\"kv\"]\n";
@@ -324,6 +409,7 @@ mod tests {
                 manifest: Some(folder.path().to_owned()),
                 tool: None,
                 principal: None,
+                scope: None,
                 asked,
                 connection: Connection::to("http://127.0.0.1:1".parse().unwrap(), wire::Secret::new("x")),
             }

@@ -16,6 +16,7 @@ use super::table::Table;
 use super::{Exit, Output, Result, files};
 use crate::http::wire;
 use crate::id::{Origin, PackageRef, ToolName, ToolRequest};
+use crate::identity::Scope;
 use crate::policy::Explanation;
 use crate::registry::NOTE_BYTES_MAX;
 
@@ -56,7 +57,7 @@ pub(super) struct Pushed {
     pub(super) package: wire::Package,
     /// The version that was published.
     pub(super) version: Version,
-    /// What calls of it would be given, by the policy in force.
+    /// What calls of it by an agent's key would be given, by the policy in force.
     pub(super) explanation: Explanation,
 }
 
@@ -103,14 +104,18 @@ pub(super) fn push(
     Ok(Pushed { component, package, version: packaged.version.clone(), explanation })
 }
 
-/// What policy gives the version: every tool of a package is given the same, so the first one stands for all.
+/// What calls of the version are given, made by an agent's key: the key that publishes need not be one. Every tool of a
+/// package is given the same, so the first one stands for all.
 fn explain(client: &Client, packaged: &Packaged, component: &wire::Component) -> Result<Explanation> {
     let package = PackageRef { origin: Origin::Own, name: packaged.package.clone() };
     let definition = component.definitions.first().map(|definition| definition.name.clone());
     let definition = definition.ok_or_else(|| crate::Error::internal("a component without a tool was admitted"))?;
     let version = Some(crate::id::VersionRequest::Exact(packaged.version.clone()));
     let tool = ToolRequest { name: ToolName::new(package, definition), version };
-    client.post(&["v1", "explain"], &wire::ExplainRequest { tool, principal: None, asked: None })
+    client.post(
+        &["v1", "explain"],
+        &wire::ExplainRequest { tool, principal: None, scope: Some(Scope::Agent), asked: None },
+    )
 }
 
 fn people(pushed: &Pushed) -> String {

@@ -23,6 +23,7 @@ use crate::registry::Definition;
 use crate::router::CallEvent;
 
 mod local;
+mod secret;
 
 use self::local::Local;
 
@@ -34,6 +35,7 @@ Examples:
   cofferdam run . greet name=Ada
   cofferdam run notes.wasm add text='buy milk' --policy policy.toml --data notes-data
   cofferdam run tools/http-fetch http-fetch url=https://example.com/ --policy policy.toml --ceiling platform.toml
+  cofferdam run . issues --policy policy.toml --secret github=env:GITHUB_TOKEN
 
 Without a tool, the tools are listed. Without a policy, a call holds nothing. Without --data, what it writes is gone
 afterwards.", after_long_help = super::exit::HELP)]
@@ -55,6 +57,9 @@ pub(super) struct Run {
     /// A folder that keeps buckets, volumes and compiled components from run to run; not that of a server
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// A secret of the policy's, with where its value is: env:VARIABLE or file:PATH; may be given more than once
+    #[arg(long = "secret", value_name = "NAME=env:VARIABLE|file:PATH", requires = "policy", value_parser = secret::read)]
+    secrets: Vec<secret::Given>,
     /// Write images and files of the answer into this folder
     #[arg(long, value_name = "DIR")]
     save: Option<PathBuf>,
@@ -73,6 +78,7 @@ impl Run {
         let packaged = build::folder_or_component(&self.path)?;
         let policy = self.policy.as_deref().map(policy::text).transpose()?.unwrap_or_default();
         let ceiling = self.ceiling.as_deref().map(policy::text).transpose()?;
+        let secrets = self.secrets.iter().map(secret::Given::value).collect::<Result<Vec<_>>>()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -81,7 +87,10 @@ impl Run {
         runtime.block_on(async {
             let progress = Progress::spinner(format!("compiling {}", packaged.package));
             let local = Local::open(self.data.as_deref(), ceiling.as_deref()).await?;
-            let done = self.within(&local, &packaged, &policy, progress, output).await;
+            let done = match local.set(secrets).await {
+                Ok(()) => self.within(&local, &packaged, &policy, progress, output).await,
+                Err(failure) => Err(failure),
+            };
             // Whatever came of it: what it wrote is made durable, and the folder is given back.
             let closed = local.close().await;
             done.and_then(|exit| closed.map(|()| exit))

@@ -16,7 +16,7 @@ use crate::http::wire;
 use crate::id::SecretName;
 
 /// What is read of a file: more than a secret may have, so that the host says what is wrong.
-const FILE_BYTES_MAX: u64 = 64 << 10;
+pub(super) const FILE_BYTES_MAX: u64 = 64 << 10;
 
 /// Set, list and remove the tenant's secrets; no value is ever shown
 #[derive(Debug, Args)]
@@ -84,7 +84,7 @@ impl Secret {
 }
 
 /// The text without the one end of line that editors and `echo` put behind it.
-fn one_line(text: &str) -> &str {
+pub(super) fn one_line(text: &str) -> &str {
     text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line))
 }
 

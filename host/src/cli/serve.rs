@@ -39,7 +39,8 @@ Examples:
 
 The first start makes the data folder and prints the platform's key, once, on standard output. The platform's ceiling is
 the file platform.toml in the data folder; it is watched, and a bad one changes nothing. TLS is for what stands before it.
-The key for secrets is 32 bytes, in base64 or as 64 hexadecimal digits; it stays the same as long as the data folder.", after_long_help = super::exit::HELP)]
+The key for secrets is 32 bytes, in base64 or as 64 hexadecimal digits; `cofferdam rotate-host-keys` puts another
+one in its place.", after_long_help = super::exit::HELP)]
 pub(super) struct Serve {
     /// The data folder; made when it is not there
     #[arg(long, value_name = "DIR", env = "COFFERDAM_DATA", hide_env_values = true, default_value = "cofferdam-data")]
@@ -71,7 +72,7 @@ pub(super) struct Serve {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Key for secrets")]
 #[group(multiple = false)]
-struct SecretsOptions {
+pub(super) struct SecretsOptions {
     /// The file that holds it, of this user alone [default: keys/secrets.key in the data folder]
     #[arg(long, value_name = "FILE")]
     secrets_key_file: Option<PathBuf>,
@@ -84,7 +85,7 @@ struct SecretsOptions {
 }
 
 impl SecretsOptions {
-    fn key(self) -> SecretsKey {
+    pub(super) fn key(self) -> SecretsKey {
         let Self { secrets_key_file, secrets_key_env, secrets_key_command } = self;
         let file = secrets_key_file.map(SecretsKey::File);
         file.or(secrets_key_env.map(SecretsKey::Environment))
@@ -327,7 +328,14 @@ mod tests {
         assert_eq!((compiling.compiles_max, compiling.time_max), (16, Duration::from_secs(17)));
         assert_eq!((host.registry.loaded_bytes_max, server.connections_max), (18 << 20, 19));
         assert_eq!(host.journal.segment_bytes, 22 << 20);
-        assert!(Alone::try_parse_from(["x", "--segment-bytes", "255KiB"]).is_err());
+        for (size, taken) in
+            [("255KiB", false), ("256KiB", true), ("1GiB", true), ("1073741825", false), ("1TiB", false)]
+        {
+            let parsed = Alone::try_parse_from(["x", "--segment-bytes", size]);
+            assert_eq!(parsed.is_ok(), taken, "{size}");
+            let said = parsed.err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(taken || said.contains("256KiB to 1GiB"), "{said}");
+        }
         assert_eq!((server.address_connections_max, server.drain_time_max), (20, Duration::from_secs(21)));
     }
 

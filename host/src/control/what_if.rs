@@ -9,13 +9,13 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::{Control, bounds};
-use crate::access::Action;
+use crate::access::{Action, Rules, Side};
 use crate::audit::log::LogReader;
 use crate::error::{Code, Error, Result};
 use crate::id::{Digest, PackageRef, TenantId};
 use crate::policy::Policy;
 use crate::snapshot::{Caller, principal};
-use crate::what_if::{self, Bounds, Kept, Keys, Looked, Span, Suggestion, Trial};
+use crate::what_if::{self, Bounds, Kept, Keys, Looked, Span, Suggestion, Trial, Tried};
 
 /// How far back is looked where nobody says.
 const SPAN: Duration = Duration::from_secs(7 * 86_400);
@@ -65,6 +65,21 @@ impl Drop for Reading {
     }
 }
 
+/// A text that is tried.
+enum Text {
+    Policy(Policy),
+    Access(Rules),
+}
+
+impl Text {
+    const fn tried(&self) -> Tried<'_> {
+        match self {
+            Self::Policy(policy) => Tried::Policy(policy),
+            Self::Access(rules) => Tried::Access(rules),
+        }
+    }
+}
+
 /// The part of the record that was looked at.
 #[derive(Debug, Clone, Copy)]
 pub struct LookedAt {
@@ -96,6 +111,35 @@ impl Control {
         let text = text.to_owned();
         // A long text takes a while, too.
         let policy = tokio::task::spawn_blocking(move || Policy::parse(&text)).await.map_err(Error::internal)??;
+        self.try_text(caller, Text::Policy(policy), (since, until), calls).await
+    }
+
+    /// Tries access rules on the same calls: which would be let in that were not, and which would not. Nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Control::try_policy`].
+    pub async fn try_access(
+        &self,
+        caller: &Caller,
+        text: &str,
+        span: (Option<SystemTime>, Option<SystemTime>),
+        calls: usize,
+    ) -> Result<(Trial, LookedAt)> {
+        caller.may(Action::ReadPolicy)?;
+        let text = text.to_owned();
+        let read = move || Rules::parse(Side::Tenant, &text);
+        let rules = tokio::task::spawn_blocking(read).await.map_err(Error::internal)??;
+        self.try_text(caller, Text::Access(rules), span, calls).await
+    }
+
+    async fn try_text(
+        &self,
+        caller: &Caller,
+        text: Text,
+        (since, until): (Option<SystemTime>, Option<SystemTime>),
+        calls: usize,
+    ) -> Result<(Trial, LookedAt)> {
         let span = span(since, until)?;
         let keys = self.0.store.principals(&caller.tenant.id).await?.into_iter().map(|row| {
             let key = principal(row).map_err(Error::internal)?;
@@ -113,7 +157,7 @@ impl Control {
                 handle.block_on(store.policy_text(&owner, digest))
             };
             let listed = (calls, bounds::CALLS_LISTED_MAX);
-            what_if::try_policy(caller, &policy, entries, (span, BOUNDS), listed, &keys, &mut texts)
+            what_if::try_policy(caller, text.tried(), entries, (span, BOUNDS), listed, &keys, &mut texts)
         })
         .await
     }

@@ -27,7 +27,7 @@ use crate::router::{Kept, Router};
 use crate::sessions::Sessions;
 use crate::snapshot::{Snapshot, build_tenant};
 use crate::storage::kv::KvStore;
-use crate::storage::{Blobs, DataFolder, Payloads, PolicyKind, Store, Vault, Volumes};
+use crate::storage::{self, Blobs, DataFolder, Payloads, PolicyKind, Store, Vault, Volumes};
 
 impl Host {
     /// Opens the host of a data folder, beginning one where there is none. Gives the platform's first key until it was
@@ -47,6 +47,7 @@ impl Host {
         // First: to a journal that is not the logs' own, nothing must be appended.
         let logs = Logs::start(&audit, recovered.begun, &store, &blobs, settings.logs).await?;
         control::replay(&audit, &store, &recovered.changes).await?;
+        storage::settle(&folder, &store, &settings.secrets_key).await?;
         let payloads = Payloads::open(&folder, &store).await?;
         let vault = Vault::open(&settings.secrets_key, &folder, &store).await?;
         payloads.finish_erasures().await?;

@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 
 use super::door::Door;
-use super::request::CedarBody;
+use super::policy::calls;
+use super::request::{Asked, CedarBody};
 use super::wire;
 use crate::error::Result;
 use crate::snapshot::Caller;
@@ -47,4 +48,22 @@ pub(super) async fn check_access(
 ) -> Result<Json<wire::AccessChecked>> {
     let checked = door.control.check_access(&caller, &text).await?;
     Ok(Json(wire::AccessChecked { digest: checked.digest, warnings: checked.warnings }))
+}
+
+/// Tries access rules on recorded calls: which would be decided differently under them, the policy in force and the
+/// platform's files as they are. Nothing is changed.
+///
+/// Scopes: operator or auditor.
+#[utoipa::path(post, path = "/v1/policy/access/try", tag = "policy", params(wire::TrialQuery),
+    request_body(content = String, content_type = "text/plain", description = "The access rules, Cedar."),
+    responses((status = 200, description = "What would change.", body = wire::PolicyTried)))]
+pub(super) async fn try_access(
+    State(door): State<Door>,
+    caller: Caller,
+    Asked(query): Asked<wire::TrialQuery>,
+    CedarBody(text): CedarBody,
+) -> Result<Json<wire::PolicyTried>> {
+    let span = (query.since.map(|time| time.0), query.until.map(|time| time.0));
+    let (trial, looked_at) = door.control.try_access(&caller, &text, span, calls(&query)?).await?;
+    Ok(Json(wire::PolicyTried { looked_at: looked_at.into(), trial }))
 }

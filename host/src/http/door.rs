@@ -124,6 +124,7 @@ pub(super) fn operations() -> OpenApiRouter<Door> {
         .routes(routes!(sessions::clear))
         .routes(routes!(access::show_access, access::put_access))
         .routes(routes!(access::check_access))
+        .routes(routes!(access::try_access))
         .routes(routes!(usage::report))
         .routes(routes!(audit::log))
         .routes(routes!(log::show))

@@ -8,6 +8,7 @@ use super::request::{Asked, JsonBody, TomlBody};
 use super::wire;
 use crate::control::LookedAt;
 use crate::error::{Code, Error, Result};
+use crate::router::AskedFor;
 use crate::snapshot::Caller;
 
 /// Calls that a change names where no number is asked for.
@@ -70,17 +71,21 @@ pub(super) async fn try_on(
     Asked(query): Asked<wire::TrialQuery>,
     TomlBody(text): TomlBody,
 ) -> Result<Json<wire::PolicyTried>> {
-    let wire::TrialQuery { since, until, calls } = query;
-    let calls = calls.unwrap_or(CALLS);
+    let span = (query.since.map(|time| time.0), query.until.map(|time| time.0));
+    let (trial, looked_at) = door.control.try_policy(&caller, &text, span, calls(&query)?).await?;
+    Ok(Json(wire::PolicyTried { looked_at: looked_at.into(), trial }))
+}
+
+/// How many calls each change of a trial is to name.
+pub(super) fn calls(query: &wire::TrialQuery) -> Result<usize> {
+    let calls = query.calls.unwrap_or(CALLS);
     if calls > CALLS_MAX {
         return Err(Error::new(Code::InvalidRequest, format!("calls is from 0 to {CALLS_MAX}"))
             .next("ask for fewer, or about a shorter time")
             .fact("limit", "calls")
             .fact("maximum", CALLS_MAX));
     }
-    let span = (since.map(|time| time.0), until.map(|time| time.0));
-    let (trial, looked_at) = door.control.try_policy(&caller, &text, span, calls as usize).await?;
-    Ok(Json(wire::PolicyTried { looked_at: looked_at.into(), trial }))
+    Ok(calls as usize)
 }
 
 /// Compares a policy with the one in force by what both do: what each package that the tenant can see gains and loses.
@@ -116,7 +121,7 @@ pub(super) async fn suggest(
 
 /// Explains what policy decides of a tool, without running it.
 ///
-/// Scopes: any; operator or auditor to ask for another principal.
+/// Scopes: any; operator or auditor to ask for another principal, publisher too to ask for any key with a scope.
 #[utoipa::path(post, path = "/v1/explain", tag = "policy", request_body = wire::ExplainRequest,
     responses((status = 200, description = "The decision as data.", body = wire::Explanation)))]
 pub(super) async fn explain(
@@ -124,8 +129,17 @@ pub(super) async fn explain(
     caller: Caller,
     body: JsonBody<wire::ExplainRequest>,
 ) -> Result<Json<wire::Explanation>> {
-    let wire::ExplainRequest { tool, principal, asked } = body.value;
-    Ok(Json(door.router.explain(&caller, &tool, principal, asked.as_ref())?))
+    let wire::ExplainRequest { tool, principal, scope, asked } = body.value;
+    let asked_for = match (principal, scope) {
+        (None, None) => AskedFor::Caller,
+        (Some(id), None) => AskedFor::Key(id),
+        (None, Some(scope)) => AskedFor::Scope(scope),
+        (Some(_), Some(_)) => {
+            let message = "an explanation is for one principal, or for any with a scope";
+            return Err(Error::new(Code::InvalidRequest, message).next("leave out one of principal and scope"));
+        }
+    };
+    Ok(Json(door.router.explain(&caller, &tool, asked_for, asked.as_ref())?))
 }
 
 impl From<LookedAt> for wire::LookedAt {

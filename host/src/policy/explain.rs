@@ -63,9 +63,10 @@ pub struct Explanation {
 /// A key that a decision was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AskedKey {
-    /// Its principal.
-    pub id: PrincipalId,
-    /// What its owner calls it.
+    /// Its principal; absent where it was asked for any key with a scope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<PrincipalId>,
+    /// What its owner calls it, or which keys are meant.
     pub name: String,
     /// The rules that decided whether this key may call the tool.
     pub rules: Vec<String>,
@@ -187,7 +188,11 @@ impl fmt::Display for Explanation {
         }
         write_hints(f, self.nearest.as_deref(), self.remedy.as_deref())?;
         if let Some(AskedKey { id, name, rules, risk }) = &self.key {
-            writeln!(f, "asked for the key {name:?} ({id})\n  by {}", rules.join("\n  and "))?;
+            match id {
+                Some(id) => writeln!(f, "asked for the key {name:?} ({id})")?,
+                None => writeln!(f, "asked for a key: {name}")?,
+            }
+            writeln!(f, "  by {}", rules.join("\n  and "))?;
             if let Some(risk) = risk {
                 writeln!(f, "  risk {}", risk.as_str())?;
             }

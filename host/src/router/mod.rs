@@ -4,6 +4,7 @@
 //! call ends without its outcome in the record; `replay.rs` is a recorded call's way back in.
 
 mod arguments;
+mod asked;
 mod budgets;
 mod call;
 mod checks;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
+pub use self::asked::AskedFor;
 pub use self::call::{CallEvent, CallRequest, CallUsage, Failed, Reply};
 pub use self::list::ListedTool;
 pub use self::payload::{host_calls, output_from_bytes};
@@ -32,7 +34,6 @@ pub use self::refusals::RefusedRequest;
 
 use self::checks::Checks;
 use self::refusals::{Refusals, Refused};
-use crate::access::{Action, Who};
 use crate::admission::Admission;
 use crate::admission::budget::Meter;
 use crate::audit::Audit;
@@ -40,7 +41,7 @@ use crate::audit::log::Logs;
 use crate::capability::StorageQuotas;
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
-use crate::id::{PrincipalId, TenantId, ToolRequest};
+use crate::id::{TenantId, ToolRequest};
 use crate::policy::{self, AskedKey, Explanation, Use};
 use crate::registry::Registry;
 use crate::sessions::Sessions;
@@ -149,29 +150,25 @@ impl Router {
         })
     }
 
-    /// What policy gives calls of a tool, without running it: for the caller, or for another principal of its tenant.
+    /// What policy gives calls of a tool, without running it: for the caller, for another principal of its tenant, or for
+    /// any with a scope.
     ///
     /// # Errors
     ///
     /// `not-found` for a tool or a principal that there is not; `denied` when a caller that is neither operator nor
-    /// auditor asks about another principal.
+    /// auditor asks about another principal, or an agent about a scope that it has not.
     pub fn explain(
         &self,
         caller: &Caller,
         tool: &ToolRequest,
-        principal: Option<PrincipalId>,
+        asked_for: AskedFor,
         asked: Option<&Use>,
     ) -> Result<Explanation> {
-        let mut who = &*caller.principal;
-        if let Some(id) = principal.filter(|id| *id != caller.principal.id) {
-            caller.may(Action::ReadPolicy)?;
-            let known = caller.tenant.keyring.principals().find(|principal| principal.id == id);
-            who = known.ok_or_else(|| Error::not_found("key", id))?;
-        }
+        let who = asked_for.who(caller)?;
         let resolved = caller.resolve(tool)?;
         let subject = resolved.version.subject(&resolved.package);
         let mut explanation = policy::explain(&caller.platform.ceiling, &caller.tenant.policy, &subject, asked);
-        let (rules, risk) = match caller.decide_for(&Who::from(who), &resolved).outcome {
+        let (rules, risk) = match caller.decide_for(&who, &resolved).outcome {
             Ok(admitted) => {
                 explanation.budgets = self.budgets_of_call(caller, who.id, &resolved.package, &admitted);
                 (admitted.by, Some(admitted.risk.level))
@@ -188,7 +185,8 @@ impl Router {
                 (rules, None)
             }
         };
-        explanation.key = Some(AskedKey { id: who.id, name: who.name.to_string(), rules, risk });
+        let (id, name) = asked_for.named(&who);
+        explanation.key = Some(AskedKey { id, name, rules, risk });
         Ok(explanation)
     }
 

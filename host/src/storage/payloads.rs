@@ -19,7 +19,8 @@ use std::time::{Duration, SystemTime};
 use parking_lot::Mutex;
 
 use self::rows::{Row, Rows};
-use self::seal::{HostKey, MARK, TenantKey, Which};
+pub(super) use self::seal::{HostKey, MARK};
+use self::seal::{TenantKey, Which};
 use self::writer::Writer;
 use super::{DataFolder, Store};
 use crate::error::Result;

@@ -77,6 +77,14 @@ impl HostKey {
         Some(TenantKey { id: kept.id.clone(), cipher: cipher(&key) })
     }
 
+    /// The same key of `tenant`, wrapped by `other` instead; nothing where this key did not wrap it for this tenant.
+    pub(super) fn rewrap(&self, other: &Self, tenant: &TenantId, kept: &WrappedKey) -> Result<Option<WrappedKey>> {
+        let about = self.wrapping(tenant, &kept.id);
+        let Some(key) = open(&self.cipher, &about, &kept.wrapped) else { return Ok(None) };
+        let wrapped = seal(&other.cipher, &about, &key)?;
+        Ok(Some(WrappedKey { id: kept.id.clone(), wrapped }))
+    }
+
     /// Seals something of the host's own.
     pub(super) fn seal(&self, about: &[u8], bytes: &[u8]) -> Result<Vec<u8>> {
         seal(&self.cipher, about, bytes)
@@ -170,6 +178,27 @@ fn make(path: &Path, key: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// Puts a key there, in the place of another one or of none.
+pub(super) fn put_key_file(path: &Path, key: &KeyBytes) -> io::Result<()> {
+    remove_key_file(path)?;
+    make(path, &**key)
+}
+
+/// Puts the file at `next` in the place of the one at `path`, durably.
+pub(super) fn replace_key_file(next: &Path, path: &Path) -> io::Result<()> {
+    std::fs::rename(next, path)?;
+    File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+}
+
+/// Removes the file of a key, where there is one.
+pub(super) fn remove_key_file(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all(),
+    }
+}
+
 fn cipher(key: &KeyBytes) -> XChaCha20Poly1305 {
     let key: &Key = (&**key).into();
     XChaCha20Poly1305::new(key)
@@ -188,7 +217,7 @@ fn open(cipher: &XChaCha20Poly1305, about: &[u8], sealed: &[u8]) -> Option<Zeroi
     cipher.decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: about }).ok().map(Zeroizing::new)
 }
 
-fn random<const N: usize>() -> Result<[u8; N]> {
+pub(super) fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(failed)?;
     Ok(bytes)

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 pub use self::source::SecretsKey;
 
-use super::seal::{HostKey, WrappedKey, framed};
+use super::seal::{HostKey, KeyBytes, WrappedKey, framed};
 use super::{DataFolder, Store, failed};
 use crate::error::{Code, Error, Result};
 use crate::id::{SecretName, TenantId, hex};
@@ -25,7 +25,7 @@ const WRAP: &[u8] = b"cofferdam secret key 1";
 const SECRET: &[u8] = b"cofferdam secret 1";
 const CHECK: &[u8] = b"cofferdam secrets check 1";
 /// The mark that holds something sealed, by which a wrong key is known.
-const CHECK_MARK: &str = "secrets-key-check";
+pub(super) const MARK: &str = "secrets-key-check";
 
 /// A value. Overwritten when it goes, and shown by nothing.
 #[derive(Clone, PartialEq, Eq)]
@@ -90,20 +90,11 @@ impl Vault {
     /// # Errors
     /// When there is no key, it is malformed, or another one than secrets here are sealed with.
     pub async fn open(source: &SecretsKey, folder: &DataFolder, store: &Store) -> Result<Self> {
-        let host = HostKey::new(&source.read(folder).await?, WRAP);
-        match store.mark(CHECK_MARK).await? {
-            Some(kept) if opens(&host, &kept) => {}
-            Some(_) => {
-                let message =
-                    format!("the key for secrets ({source}) is not the one that this data folder's are sealed with");
-                return Err(Error::new(Code::Unavailable, message)
-                    .next("start with the key that was given before: without it, secrets cannot be opened"));
-            }
-            None => {
-                let mut change = store.change().await?;
-                change.put_mark(CHECK_MARK, &hex(&host.seal(CHECK, CHECK)?)).await?;
-                change.commit().await?;
-            }
+        let host = host_key(&source.read(folder).await?);
+        if !check(&host, store, source).await? {
+            let mut change = store.change().await?;
+            change.put_mark(MARK, &mark_of(&host)?).await?;
+            change.commit().await?;
         }
         Ok(Self(Arc::new(host)))
     }
@@ -171,7 +162,35 @@ fn about(tenant: &TenantId, name: &SecretName, version: u64, key: &str) -> Vec<u
     framed(SECRET, &[tenant.as_str().as_bytes(), name.as_str().as_bytes(), &version, key.as_bytes()])
 }
 
-fn opens(host: &HostKey, kept: &str) -> bool {
+/// The host's key of these bytes, for secrets.
+pub(super) fn host_key(bytes: &KeyBytes) -> HostKey {
+    HostKey::new(bytes, WRAP)
+}
+
+/// Whether a key is in force yet; this is the one, then.
+///
+/// # Errors
+/// When it is another one.
+pub(super) async fn check(host: &HostKey, store: &Store, source: &SecretsKey) -> Result<bool> {
+    match store.mark(MARK).await? {
+        Some(kept) if opens(host, &kept) => Ok(true),
+        None => Ok(false),
+        Some(_) => {
+            let message =
+                format!("the key for secrets ({source}) is not the one that this data folder's are sealed with");
+            Err(Error::new(Code::Unavailable, message)
+                .next("start with the key that was given before: without it, secrets cannot be opened"))
+        }
+    }
+}
+
+/// What marks `host` as the key in force.
+pub(super) fn mark_of(host: &HostKey) -> Result<String> {
+    Ok(hex(&host.seal(CHECK, CHECK)?))
+}
+
+/// Whether `kept` marks this very key.
+pub(super) fn opens(host: &HostKey, kept: &str) -> bool {
     unhex(kept).and_then(|sealed| host.open(CHECK, &sealed)).is_some_and(|opened| *opened == CHECK)
 }
 

@@ -2,6 +2,7 @@
 //! carries its own entries for the record.
 
 mod change;
+mod keys;
 mod logs;
 mod payloads;
 mod read;
@@ -14,6 +15,7 @@ use std::path::Path;
 use sqlx::SqlitePool;
 
 pub use self::change::Change;
+pub(super) use self::keys::WrappedKeys;
 pub use self::logs::{KeptLogs, LogKeyRow, LogRow};
 pub use self::rows::{
     ComponentRow, OutboxRow, PackageRow, PolicyKind, PolicyRow, PrincipalRow, RecallRow, SecretRow, SubmissionRow,

@@ -15,4 +15,4 @@ mod trial;
 pub use self::again::{Incomparable, Kept, Keys, Texts};
 pub use self::history::{AccessInputs, Bounds, Decided, Ended, Inputs, Looked, Recorded, Span, calls};
 pub use self::suggestion::{CallsOf, Most, Suggestion, UseCount, suggest};
-pub use self::trial::{Change, ChangeKind, ChangedLimit, NotCompared, Trial, try_policy};
+pub use self::trial::{Change, ChangeKind, ChangedLimit, NotCompared, Trial, Tried, try_policy};

@@ -1,4 +1,4 @@
-//! A policy tried on recorded calls: which would be decided differently, and which could no longer do what they did.
+//! A policy, or access rules, tried on recorded calls: which would be decided differently, and which could no longer do what they did.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::again::{Again, Incomparable, Keys, Texts};
 use super::history::{self, Bounds, Decided, Ended, Looked, Recorded, Span};
-use crate::access::{Moment, Who};
+use crate::access::{Moment, Rules, Who};
 use crate::audit::Entry;
 use crate::audit::entry::DecidedLimits;
 use crate::error::Result;
@@ -26,7 +26,7 @@ const TOOLS_MAX: usize = 20;
 /// Answers about uses that are remembered.
 const ANSWERS_MAX: usize = 50_000;
 
-/// What a policy would change, if it were in force. Nothing was changed.
+/// What a policy, or access rules, would change, if they were in force. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Trial {
     /// Of the text that was tried.
@@ -116,27 +116,59 @@ pub struct NotCompared {
     pub calls_left_out: u64,
 }
 
-/// Tries `policy` on the calls of the tenant of `caller` that `entries` tell of, under the present ceiling. Each change
-/// names up to `each_max` calls, all together up to `calls_max`.
+/// What is tried, in the place of what is in force; all else is as it is now.
+#[derive(Debug, Clone, Copy)]
+pub enum Tried<'a> {
+    /// A policy.
+    Policy(&'a Policy),
+    /// Access rules of the tenant.
+    Access(&'a Rules),
+}
+
+impl<'a> Tried<'a> {
+    fn digest(self) -> Digest {
+        match self {
+            Self::Policy(policy) => policy.digest(),
+            Self::Access(rules) => rules.digest(),
+        }
+    }
+
+    fn laws(self, caller: &'a Caller) -> Laws<'a> {
+        match self {
+            Self::Policy(policy) => Laws { policy, ..caller.laws() },
+            Self::Access(tenant) => Laws { tenant, ..caller.laws() },
+        }
+    }
+}
+
+impl<'a> From<&'a Policy> for Tried<'a> {
+    fn from(policy: &'a Policy) -> Self {
+        Self::Policy(policy)
+    }
+}
+
+/// Tries a policy or access rules on the calls of the tenant of `caller` that `entries` tell of, under the platform's files as
+/// they are. Each change names up to `each_max` calls, all together up to `calls_max`.
 ///
 /// # Errors
 ///
 /// When the record or former texts cannot be read.
-pub fn try_policy(
-    caller: &Caller,
-    policy: &Policy,
+pub fn try_policy<'a>(
+    caller: &'a Caller,
+    tried: impl Into<Tried<'a>>,
     entries: impl Iterator<Item = Result<Entry>>,
     (span, bounds): (Span, Bounds),
     (each_max, calls_max): (usize, usize),
-    keys: &Keys,
+    keys: &'a Keys,
     texts: &mut Texts<'_>,
 ) -> Result<(Trial, Looked)> {
+    let tried = tried.into();
     let mut texts = |kept, digest: &Digest| texts(kept, digest);
     let mut again = Again::new(caller, keys, &mut texts);
     let mut trying = Trying {
         next: Next {
             caller,
-            laws: Laws { policy, ..caller.laws() },
+            laws: tried.laws(caller),
             keys,
             versions: HashMap::new(),
             calls: HashMap::new(),
@@ -144,7 +176,7 @@ pub fn try_policy(
         },
         room: CallRoom { each_max, left: calls_max },
         trial: Trial {
-            digest: policy.digest(),
+            digest: tried.digest(),
             decisions: 0,
             same: 0,
             changed: 0,
@@ -338,7 +370,7 @@ impl Next<'_> {
         self.versions.entry((package.clone(), version.version.clone())).or_default()
     }
 
-    /// Under the new policy, and ceiling and access rules as they are now; these see the moment of the call.
+    /// Under what is tried, and all else as it is now; access rules see the moment of the call.
     fn decide(&mut self, recorded: &Recorded, version: &PackageVersion) -> Arc<Decided> {
         let key = recorded.principal.and_then(|id| self.keys.get(&id));
         let access = recorded.inputs.as_ref().and_then(|inputs| inputs.access);

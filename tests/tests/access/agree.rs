@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use cofferdam::Code;
 use cofferdam::access::{Action, Who};
-use cofferdam::router::CallRequest;
+use cofferdam::identity::Scope;
+use cofferdam::router::{AskedFor, CallRequest};
 use cofferdam_tests::handmade::Handmade;
 use cofferdam_tests::{Inside, guest, run, shared};
 use serde_json::json;
@@ -30,7 +31,12 @@ fn listing_explaining_and_calling_agree_under_generated_rules() {
         }
         inside.push(&all, "limits", guest("limits")).await;
         let mut keys = vec![all.clone()];
-        for (name, scopes) in [("one", &["agent"][..]), ("two", &["agent", "auditor"]), ("three", &["operator"])] {
+        let scopes = [Scope::Publisher].into_iter().collect();
+        let publisher = control.create_key(&inside.caller(&all), "publisher", scopes).await.unwrap();
+        let publisher = publisher.text.expose().to_owned();
+        for (name, scopes) in
+            [("unnamed", &["agent"][..]), ("one", &["agent"]), ("two", &["agent", "auditor"]), ("three", &["operator"])]
+        {
             let scopes = scopes.iter().map(|scope| scope.parse().unwrap()).collect();
             let key = control.create_key(&inside.caller(&all), name, scopes).await.unwrap();
             keys.push(key.text.expose().to_owned());
@@ -63,9 +69,18 @@ fn listing_explaining_and_calling_agree_under_generated_rules() {
                     let what = format!("{} {tool}\n{policy}\n{rules}", caller.principal.name);
                     assert_eq!(listed.contains(tool), let_in, "{what}");
                     assert_eq!(inside.host.router.tool(&caller, &tool.parse().unwrap()).is_ok(), let_in, "{what}");
-                    let explained = inside.host.router.explain(&caller, &tool.parse().unwrap(), None, None).unwrap();
+                    let explained =
+                        inside.host.router.explain(&caller, &tool.parse().unwrap(), AskedFor::Caller, None).unwrap();
                     assert_eq!(explained.allowed, let_in, "{what}\n{explained}");
                     seen.insert((caller.principal.name.to_string(), let_in));
+                    // What a publisher is told of agents is what an agent gets of whom no rule speaks.
+                    if &*caller.principal.name == "unnamed" {
+                        let asked = AskedFor::Scope(Scope::Agent);
+                        let publisher = inside.caller(&publisher);
+                        let told = inside.host.router.explain(&publisher, &tool.parse().unwrap(), asked, None).unwrap();
+                        assert_eq!(told.allowed, let_in, "{what}\n{told}");
+                        assert_eq!(told.grants, explained.grants, "{what}");
+                    }
                 }
             }
         }
@@ -118,6 +133,8 @@ fn hostile_no_generated_rules_let_a_key_do_what_its_scopes_do_not() {
         let scopes = ["auditor".parse().unwrap()].into_iter().collect();
         let key = control.create_key(&inside.caller(&all), "one", scopes).await.unwrap().text.expose().to_owned();
         let mut applied = 0;
+        let bystander = inside.tenant("bystander").await;
+        inside.push(&bystander, "noop", guest("noop")).await;
         for seed in 0..20 {
             let rules = format!("{}permit (principal, action, resource);", rules(&mut Chance::new(seed), &OWN));
             if control.set_access(&inside.caller(&all), &rules).await.is_err() {
@@ -126,11 +143,10 @@ fn hostile_no_generated_rules_let_a_key_do_what_its_scopes_do_not() {
             applied += 1;
             let caller = inside.caller(&key);
             assert!(inside.host.router.tools(&caller).is_empty());
-            for action in
-                Action::ALL.iter().filter(|action| !action.scopes().contains(&cofferdam::identity::Scope::Auditor))
-            {
+            for action in Action::ALL.iter().filter(|action| !action.scopes().contains(&Scope::Auditor)) {
                 assert!(caller.may(*action).is_err(), "{action:?} {:?}", Who::from(&*caller.principal));
             }
+            inside.call(&bystander, "noop.noop", &json!({})).await.unwrap();
         }
         // Rules that are refused show nothing.
         assert!(applied > 10, "{applied} of 20 texts came into force");

@@ -125,6 +125,7 @@ fn hostile_a_request_that_began_before_its_key_was_rotated_comes_to_nothing() {
         underway().await;
         let rotated = tenant.operator.post(&format!("/v1/keys/{id}/rotate"), &json!({})).await.ok();
         unauthenticated(halves).await;
+        tenant.entry("login.failed", json!({})).await;
         leaked.with_key(rotated["key"].as_str().unwrap()).post("/v1/keys", &more).await.ok();
     });
 }
@@ -165,6 +166,7 @@ fn hostile_a_call_that_began_before_it_was_forbidden_does_not_run() {
         server.platform.post(&format!("/v1/tenants/{}/suspend", tenant.name), &json!({})).await.ok();
         unauthenticated(vec![half]).await;
         server.platform.post(&format!("/v1/tenants/{}/resume", tenant.name), &json!({})).await.ok();
+        tenant.entry("call.refused", json!({"code": "denied", "tool": "own.handmade"})).await;
         // Nothing forbids the next one.
         let half = begin().await;
         underway().await;

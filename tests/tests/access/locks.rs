@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cofferdam::Code;
-use cofferdam_tests::{Client, Tenant, run, shared};
+use cofferdam_tests::{Client, Tenant, attack, shared};
 use serde_json::{Value, json};
 
 use crate::apply;
@@ -23,7 +23,7 @@ async fn id(tenant: &Tenant, name: &str) -> String {
 /// `conflict`: the last key that the access rules let change them stays, and another can be given the leave first.
 #[test]
 fn hostile_revoking_a_key_does_not_lock_the_access_rules_for_good() {
-    run(async {
+    attack(async {
         let tenant = shared().await.tenant("locks").await;
         let (other, other_id) = operator(&tenant, "other").await;
         let first = id(&tenant, "operator").await;
@@ -45,13 +45,14 @@ fn hostile_revoking_a_key_does_not_lock_the_access_rules_for_good() {
         assert_eq!(other.delete(&format!("/v1/keys/{first}")).await.status, 204);
         apply(&other, "").await.ok();
         other.delete(&format!("/v1/keys/{other_id}")).await.problem(Code::Conflict);
+        tenant.entry("key.revoked", json!({"key": first})).await;
     });
 }
 
 /// `conflict` where no hour of the week lets it change them again; in force where one does.
 #[test]
 fn hostile_rules_lock_nobody_out_for_good_at_whatever_hour_they_are_set() {
-    run(async {
+    attack(async {
         let tenant = shared().await.tenant("hours").await;
         let forbid = |when: &str| {
             format!("forbid (principal, action == Action::\"change-access\", resource) when {{ {when} }};")
@@ -63,6 +64,7 @@ fn hostile_rules_lock_nobody_out_for_good_at_whatever_hour_they_are_set() {
         let now = forbid(&format!("context.hour == {hour} || context.hour == {}", (hour + 1) % 24));
         apply(&tenant.operator, &now).await.ok();
         apply(&tenant.operator, "").await.problem(Code::Denied);
+        tenant.entry("request.refused", json!({"operation": "PUT /v1/policy/access"})).await;
         assert_eq!(tenant.operator.get("/v1/policy/access").await.ok()["text"], json!(now));
     });
 }

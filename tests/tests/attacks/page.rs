@@ -27,7 +27,7 @@ const PLACES: [(&str, &str); 3] = [
 
 /// What shows that another tenant's calls are looked at while an attack goes on; and that the record is.
 const BESIDE: [&str; 6] = ["attack(", "beside(", "beside_all(", "contained(", "bystander", "quiet"];
-const RECORDED: [&str; 11] = [
+const RECORDED: [&str; 13] = [
     ".record(",
     ".entry(",
     ".log(",
@@ -39,10 +39,20 @@ const RECORDED: [&str; 11] = [
     "held(",
     "transcode(",
     " call(&tenant",
+    ".leave(",
+    " refused(&tenant",
 ];
 
 /// Attacks that have no bystander or leave nothing in the record, and why.
 const EXCEPTIONS: &[(&str, &str)] = &[
+    (
+        "hostile_comparing_policies_by_the_dozen_keeps_nobody_else_waiting",
+        "what compares changes nothing, and is in no record",
+    ),
+    (
+        "hostile_look_into_the_only_memory_that_another_tenant_just_had",
+        "within the process: each call is looked at for what it finds",
+    ),
     ("hostile_edit_of_the_record", "no host runs: what is looked at is that nobody else's log is touched"),
     ("hostile_journal_put_back_from_an_older_copy", "no host runs"),
     (

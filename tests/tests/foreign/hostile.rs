@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use cofferdam::Code;
-use cofferdam_tests::{Answer, Tenant, foreign, run, shared};
+use cofferdam_tests::{Answer, Tenant, attack, foreign, shared};
 use serde_json::{Value, json};
 
 use crate::tenant_with;

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use cofferdam::Code;
-use cofferdam_tests::{Tenant, run, shared};
+use cofferdam_tests::{Tenant, attack, run, shared};
 use serde_json::{Value, json};
 
 use crate::tenant_with;

@@ -61,7 +61,7 @@ fn a_refused_submission_stays_out_and_says_why() {
 /// Not shown as a signature of the platform's, whatever the tenant calls its key.
 #[test]
 fn hostile_a_tenants_key_by_the_platforms_name_does_not_deceive_a_reviewer() {
-    run(async {
+    attack(async {
         let server = shared().await;
         let acme = server.tenant("acme").await;
         let (secret, public) = PrivateKey::generate("release.platform.example").unwrap();
@@ -79,6 +79,7 @@ fn hostile_a_tenants_key_by_the_platforms_name_does_not_deceive_a_reviewer() {
         let submitted = acme.publisher.post(&submit, &json!({"version": "1.0.0"})).await.ok();
         let path = format!("/v1/submissions/{}", submitted["id"].as_str().unwrap());
         assert_eq!(acme.publisher.get(&path).await.ok()["signer"], secret.short());
+        acme.entry("submission.opened", json!({"component": component})).await;
         let shown = server.platform.get(&path).await.ok();
         assert_eq!((shown.get("signer"), &shown["signed_by_tenant"]), (None, &json!(true)), "{shown}");
         let listed = server.platform.get("/v1/submissions?state=open").await.ok().to_string();
@@ -89,7 +90,7 @@ fn hostile_a_tenants_key_by_the_platforms_name_does_not_deceive_a_reviewer() {
 /// `conflict`: neither submitted nor approved, whoever of the two recalled it.
 #[test]
 fn hostile_what_is_recalled_does_not_come_into_the_catalogue() {
-    run(async {
+    attack(async {
         let server = shared().await;
         let acme = server.tenant("acme").await;
         let (package, component) = (name("recalled"), upload(&acme).await);
@@ -98,6 +99,7 @@ fn hostile_what_is_recalled_does_not_come_into_the_catalogue() {
         let (submit, body) = (format!("/v1/packages/{package}/submit"), json!({"version": "1.0.0"}));
         acme.operator.post(&recall, &json!({"reason": "it leaks"})).await.ok();
         acme.publisher.post(&submit, &body).await.problem(Code::Conflict);
+        acme.entry("component.recalled", json!({"component": component})).await;
         acme.operator.delete(&recall).await;
         let submitted = acme.publisher.post(&submit, &body).await.ok();
         let path = format!("/v1/submissions/{}", submitted["id"].as_str().unwrap());

@@ -2,6 +2,7 @@
 //! those who may not.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod access;
 mod attacks;
 mod command;
 mod suggest;

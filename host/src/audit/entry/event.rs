@@ -141,6 +141,8 @@ kinds! {
     "request.refused" RequestRefused
     /// A host started to serve; in the platform's own log.
     "host.started" HostStarted
+    /// The host's own keys were replaced, and those that they wrap were wrapped anew; in the platform's own log.
+    "host.keys-rotated" HostKeysRotated
     /// A host closed what a crash had left open; in the platform's own log.
     "host.recovered" HostRecovered
 }
@@ -194,6 +196,7 @@ impl Event {
             | Self::SecretSet(SecretSet { change, .. })
             | Self::SecretRemoved(SecretRemoved { change, .. })
             | Self::LogKeyRotated(LogKeyRotated { change, .. })
+            | Self::HostKeysRotated(HostKeysRotated { change, .. })
             | Self::PayloadErased(PayloadErased { change, .. }) => Some(*change),
             Self::CallDecided(_)
             | Self::CallEnded(_)
@@ -249,6 +252,7 @@ impl Event {
             | Self::SecretSet(_)
             | Self::SecretRemoved(_)
             | Self::PayloadErased(_)
+            | Self::HostKeysRotated(_)
             | Self::HostRecovered(_) => (Vec::new(), None),
         }
     }

@@ -234,6 +234,7 @@ pub(crate) fn every_event() -> Vec<Event> {
         }
         .into(),
         HostStarted { engine: "48.0.8".to_owned(), version: "0.1.0".to_owned() }.into(),
+        HostKeysRotated { change, payloads: 2, secrets: 3 }.into(),
         HostRecovered { interrupted: 3 }.into(),
     ]
 }

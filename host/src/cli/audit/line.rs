@@ -107,6 +107,10 @@ pub(in crate::cli) fn what(event: &Event) -> String {
         Event::LoginFailed(e) => format!("{}{}", short(&e.reason), times(e.count)),
         Event::RequestRefused(e) => format!("{}: {}{}", short(&e.operation), short(&e.reason), times(e.count)),
         Event::HostStarted(e) => format!("version {}, engine {}", short(&e.version), short(&e.engine)),
+        Event::HostKeysRotated(e) => {
+            let (secrets, payloads) = (words::count(e.secrets), words::count(e.payloads));
+            format!("wrapped {secrets} keys for secrets and {payloads} for payloads anew")
+        }
         Event::HostRecovered(e) => format!("{} calls were interrupted", words::count(e.interrupted)),
     }
 }

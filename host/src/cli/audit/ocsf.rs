@@ -109,6 +109,7 @@ fn activity(event: &Event) -> Activity {
         | Event::KeyRotated(_)
         | Event::SecretSet(_)
         | Event::SessionCleared(_)
+        | Event::HostKeysRotated(_)
         | Event::LogKeyRotated(_) => Activity::Update,
         Event::KeyRevoked(_) | Event::SecretRemoved(_) | Event::PayloadErased(_) => Activity::Delete,
         Event::ComponentRejected(_)

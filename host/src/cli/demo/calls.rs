@@ -84,8 +84,9 @@ fn own(stage: &mut Stage, upload: &mut Packaged, seen: &mut Seen) -> Result<()> 
     seen.styled(&push::given(&pushed.explanation));
     stage.uploaded = Some(pushed.component.digest);
     stage.package = Some(pushed.package.name);
-    // A publisher's key calls nothing itself; that an agent's may is the next step.
-    ensure(!pushed.explanation.grants.is_empty(), || "what the policy gives its calls".to_owned())
+    // A publisher's key calls nothing itself: what it is told is of agents' calls.
+    let told = pushed.explanation.allowed && !pushed.explanation.grants.is_empty();
+    ensure(told, || "what the policy gives calls of an agent's key".to_owned())
 }
 
 /// Makes a call, and shows the command, the answer and what was used.

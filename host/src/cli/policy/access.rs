@@ -14,7 +14,7 @@ use crate::cli::{Exit, Output, Result, files, words};
 use crate::http::wire;
 
 /// What access rules are sent as.
-const TEXT: &str = "text/plain; charset=utf-8";
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 /// A text, in bytes: as the host takes it.
 const BYTES_MAX: u64 = Rules::TEXT_BYTES_MAX as u64;
 
@@ -53,10 +53,7 @@ impl Access {
         const PATH: [&str; 3] = ["v1", "policy", "access"];
         match self {
             Self::Check { file, platform: false, offline: false, connection } if connection.is_given() => {
-                let (path, text) = (["v1", "policy", "access", "check"], text(&file)?);
-                let checked: wire::AccessChecked =
-                    Client::new(&connection)?.send_text(Method::POST, &path, TEXT, text)?;
-                output.show(&checked, shown)?;
+                output.show(&check_by_host(&Client::new(&connection)?, &file)?, shown)?;
             }
             Self::Check { file, platform, .. } => {
                 let side = if platform { Side::Platform } else { Side::Tenant };
@@ -85,16 +82,21 @@ impl Access {
     }
 }
 
-fn text(file: &Path) -> Result<String> {
+pub(super) fn text(file: &Path) -> Result<String> {
     files::text(file, "access rules", BYTES_MAX)
 }
 
-fn check_offline(file: &Path, side: Side) -> Result<wire::AccessChecked> {
+pub(super) fn check_offline(file: &Path, side: Side) -> Result<wire::AccessChecked> {
     let rules = Rules::parse(side, &text(file)?).map_err(|error| named(error.into(), file))?;
     Ok(wire::AccessChecked { digest: rules.digest(), warnings: check(&rules) })
 }
 
-fn shown(checked: &wire::AccessChecked) -> String {
+/// What a host says of access rules: as it would if they were to be in force.
+pub(super) fn check_by_host(client: &Client, file: &Path) -> Result<wire::AccessChecked> {
+    client.send_text(Method::POST, &["v1", "policy", "access", "check"], TEXT, text(file)?)
+}
+
+pub(super) fn shown(checked: &wire::AccessChecked) -> String {
     let mut text = String::new();
     for warning in &checked.warnings {
         text += &format!("{} {}\n", paint(CARE, "warning:"), plain(&warning.to_string()));

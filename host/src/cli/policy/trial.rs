@@ -1,4 +1,4 @@
-//! `cofferdam policy try`: what a policy would change for calls that were recorded.
+//! `cofferdam policy try`: what a policy, or access rules, would change for calls that were recorded.
 
 use std::path::PathBuf;
 
@@ -6,11 +6,12 @@ use clap::Args;
 use reqwest::Method;
 
 use super::span::Span;
-use super::{TOML, text};
+use super::{TOML, access, text};
 use crate::cli::client::Client;
 use crate::cli::connection::Connection;
 use crate::cli::style::{BAD, CARE, QUIET, STRONG, mark, one_line, paint};
 use crate::cli::{Exit, Output, Result, words};
+use crate::error::Error;
 use crate::http::wire::{Change, ChangeKind, NotCompared, PolicyTried};
 use crate::id::CallId;
 
@@ -23,12 +24,16 @@ const RULE: usize = 200;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The host decides the tenant's recorded calls again, under this policy and its present ceiling,
-and compares. It names up to 5 calls of each change; with --json up to 10,000, and 50,000 in all.
+The host decides the tenant's recorded calls again, under this policy or these access rules
+and all else as it is now, and compares. It names up to 5 calls of each change; with --json up to 10,000, and 50,000 in all.
 Exit code 3: calls that were let in would be denied, or denied something that they really used.")]
 pub(super) struct Try {
     /// The policy; - is standard input
-    file: PathBuf,
+    #[arg(required_unless_present = "access")]
+    file: Option<PathBuf>,
+    /// Access rules to try instead, Cedar; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    access: Option<PathBuf>,
     #[command(flatten)]
     span: Span,
     #[command(flatten)]
@@ -37,12 +42,20 @@ pub(super) struct Try {
 
 impl Try {
     pub(super) fn run(self, output: Output) -> Result<Exit> {
-        let text = text(&self.file)?;
         let calls = if output.json() { CALLS_MAX } else { CALLS };
         let mut query = vec![("since", self.span.since.to_string()), ("calls", calls.to_string())];
         query.extend(self.span.until.map(|until| ("until", until.to_string())));
         let client = Client::new(&self.connection)?;
-        let tried: PolicyTried = client.send_text_with(Method::POST, &["v1", "policy", "try"], &query, TOML, text)?;
+        let tried: PolicyTried = match (&self.file, &self.access) {
+            (_, Some(file)) => {
+                let (path, text) = (["v1", "policy", "access", "try"], access::text(file)?);
+                client.send_text_with(Method::POST, &path, &query, access::TEXT, text)?
+            }
+            (Some(file), None) => {
+                client.send_text_with(Method::POST, &["v1", "policy", "try"], &query, TOML, text(file)?)?
+            }
+            (None, None) => return Err(Error::internal("clap").into()),
+        };
         output.show(&tried, shown)?;
         if let Some(cut) = tried.looked_at.cut {
             output.note(format_args!("calls from {} on were not looked at: --since {cut}", words::moment(cut.0)));

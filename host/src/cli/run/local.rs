@@ -15,13 +15,13 @@ use crate::control::Publication;
 use crate::error::{Code, Error};
 use crate::host::{FirstKey, Host, HostSettings};
 use crate::http::wire;
-use crate::id::{TenantId, ToolRequest};
+use crate::id::{SecretName, TenantId, ToolRequest};
 use crate::identity::Scope;
 use crate::policy::Explanation;
 use crate::registry::Definition;
-use crate::router::{self, CallEvent, CallRequest};
+use crate::router::{self, AskedFor, CallEvent, CallRequest};
 use crate::snapshot::Caller;
-use crate::storage::DataFolder;
+use crate::storage::{DataFolder, SecretValue};
 
 /// The file that keeps the key of the folder's one tenant; it also shows that the folder is one of `cofferdam run`.
 const KEY_FILE: &str = "run.key";
@@ -65,6 +65,14 @@ impl Local {
         Ok(Self { host, key, _folder: folder })
     }
 
+    /// Sets secrets, in the place of those of the same names that the folder has.
+    pub(super) async fn set(&self, secrets: Vec<(SecretName, SecretValue)>) -> Result<()> {
+        for (name, value) in secrets {
+            self.host.control.set_secret(&self.caller()?, &name, value).await?;
+        }
+        Ok(())
+    }
+
     /// Admits the component and makes it what runs, under `policy`.
     pub(super) async fn install(&self, packaged: &Packaged, policy: &str) -> Result<Vec<Definition>> {
         self.host.control.set_policy(&self.caller()?, policy).await?;
@@ -85,7 +93,7 @@ impl Local {
 
     /// What policy gives calls of a tool.
     pub(super) fn explain(&self, tool: &ToolRequest) -> Result<Explanation> {
-        Ok(self.host.router.explain(&self.caller()?, tool, None, None)?)
+        Ok(self.host.router.explain(&self.caller()?, tool, AskedFor::Caller, None)?)
     }
 
     /// Runs one call to its end, giving what is seen meanwhile to `show`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use futures::future::{Either, select};
-use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full};
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,11 @@ pub fn definition() -> RawDefinition {
             "headers": {"type": "object", "additionalProperties": values},
             "body": {"type": "string"},
             "body_base64": bytes,
+            "trailers": {
+                "type": "object",
+                "additionalProperties": values,
+                "description": "Fields behind the body; absent where there are none.",
+            },
         },
         "required": ["status", "headers"],
     });
@@ -99,6 +104,8 @@ struct Answer {
     body: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    trailers: BTreeMap<String, Values>,
 }
 
 /// The values of a header field.
@@ -110,7 +117,14 @@ enum Values {
 }
 
 /// A response, read whole.
-type Whole = Response<Vec<u8>>;
+type Whole = Response<Body>;
+
+/// What came behind its head.
+#[derive(Debug, Default)]
+struct Body {
+    bytes: Vec<u8>,
+    trailers: HeaderMap,
+}
 
 /// A handler, by the version of WASI that it is of.
 pub(in crate::engine) enum Handler {
@@ -226,16 +240,18 @@ where
     B: http_body::Body<Data = Bytes> + Unpin,
 {
     let (head, mut body) = response.into_parts();
-    let mut bytes = Vec::new();
+    let mut whole = Body::default();
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
             return Ok(Err(failed("the handler ended before its response's body was whole")));
         };
-        // Trailers are left out: nobody asked for them.
-        let Ok(data) = frame.into_data() else { continue };
-        take(&mut bytes, &data, bytes_max)?;
+        match frame.into_data() {
+            Ok(data) => take(&mut whole.bytes, &data, bytes_max)?,
+            // As many as header fields may be: the engine counts them alike.
+            Err(frame) => whole.trailers.extend(frame.into_trailers().unwrap_or_default()),
+        }
     }
-    Ok(Ok(Response::from_parts(head, bytes)))
+    Ok(Ok(Response::from_parts(head, whole)))
 }
 
 /// The response, unless its body is of another length than it says: that is all that shows where a guest gave it up.
@@ -243,8 +259,8 @@ fn complete(response: Whole) -> Result<Whole, Error> {
     let declared =
         response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     match declared {
-        Some(length) if length != response.body().len() && response.status().as_u16() != 304 => {
-            let bytes = response.body().len();
+        Some(length) if length != response.body().bytes.len() && response.status().as_u16() != 304 => {
+            let bytes = response.body().bytes.len();
             Err(failed(format!("the handler's response has a body of {bytes} bytes and says that it has {length}")))
         }
         _ => Ok(response),
@@ -324,17 +340,22 @@ fn request(run: &Run) -> Result<Request<Full<Bytes>>, Error> {
 }
 
 fn answer(response: Whole, run: &Run) -> wasmtime::Result<Answered> {
-    let (head, body) = response.into_parts();
-    let mut headers = BTreeMap::<String, Values>::new();
-    for name in head.headers.keys() {
+    let (head, Body { bytes, trailers }) = response.into_parts();
+    let (headers, trailers) = (fields(&head.headers), fields(&trailers));
+    let status = head.status.as_u16();
+    let (body, body_base64) = super::text_or_bytes(bytes);
+    let answer = Answer { status, headers, body, body_base64, trailers };
+    super::spelt(&answer, status >= 400, run)
+}
+
+fn fields(map: &HeaderMap) -> BTreeMap<String, Values> {
+    let mut fields = BTreeMap::new();
+    for name in map.keys() {
         // What is no text is told as well as it can be.
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let mut values: Vec<String> = head.headers.get_all(name).iter().map(text).collect();
+        let mut values: Vec<String> = map.get_all(name).iter().map(text).collect();
         let values = if values.len() == 1 { Values::One(values.remove(0)) } else { Values::Many(values) };
-        headers.insert(name.as_str().to_owned(), values);
+        fields.insert(name.as_str().to_owned(), values);
     }
-    let status = head.status.as_u16();
-    let (body, body_base64) = super::text_or_bytes(body);
-    let answer = Answer { status, headers, body, body_base64 };
-    super::spelt(&answer, status >= 400, run)
+    fields
 }

@@ -355,6 +355,7 @@ impl<'a> Reader<'a> {
 /// As few digits as it takes, as schemas say.
 fn is_decimal(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    let is_short = !digits.starts_with('0') || digits.len() == 1;
+    // Nought has one spelling, and no sign.
+    let is_short = !digits.starts_with('0') || text == "0";
     !digits.is_empty() && is_short && digits.len() <= 20 && digits.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -25,7 +25,7 @@ pub fn of(shape: &Shape) -> Value {
             let mut schema = json!({"type": "integer", "minimum": bound(least), "maximum": bound(greatest)});
             if int.is_wide() {
                 schema["type"] = json!(["integer", "string"]);
-                schema["pattern"] = json!(if least < 0 { "^-?(0|[1-9][0-9]*)$" } else { "^(0|[1-9][0-9]*)$" });
+                schema["pattern"] = json!(if least < 0 { "^(0|-?[1-9][0-9]*)$" } else { "^(0|[1-9][0-9]*)$" });
             }
             schema
         }

@@ -6,6 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Time;
 pub use crate::access::RuleWarning;
 use crate::id::{Digest, PrincipalId, ToolName, ToolRequest};
+use crate::identity::Scope;
 pub use crate::policy::{Effect, EffectKind, Effects, Explanation, LimitsPatch, Needs, PackageEffects, Use, Warning};
 pub use crate::what_if::{
     CallsOf, Change, ChangeKind, ChangedLimit, Incomparable, Most, NotCompared, Suggestion, Trial, UseCount,
@@ -83,6 +84,10 @@ pub struct ExplainRequest {
     /// For whom; absent: for whoever asks. Only operators and auditors may ask for another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<PrincipalId>,
+    /// For any key with this scope alone, of which no access rule speaks by name, instead of a principal: what calls of an
+    /// agent's key are given, as a publisher may ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
     /// A use of a grant to decide upon, such as `{"kind": "http", "method": "GET", "url": "https://example.com/"}`.
     #[serde(default, rename = "use", skip_serializing_if = "Option::is_none")]
     pub asked: Option<Use>,

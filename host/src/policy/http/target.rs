@@ -44,8 +44,12 @@ impl HttpTarget {
             Some((path, query)) => (path, Some(query)),
             None => (path_with_query, None),
         };
-        if query.is_some_and(|query| query.bytes().any(|byte| !byte.is_ascii_graphic() || byte == b'#')) {
-            return Err(Refusal::plain("a query holds visible ASCII characters and no '#'"));
+        // Neither do the quote and the angles stand in a request's first line, as senders make it.
+        let stands = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'"' | b'<' | b'>');
+        if query.is_some_and(|query| !query.bytes().all(stands)) {
+            return Err(Refusal::plain(
+                "a query holds visible ASCII characters, and escaped what is '#', '<', '>' or a quote",
+            ));
         }
         // An empty path is a slash: RFC 9110, section 4.2.3.
         let path = path::canonical(if path.is_empty() { "/" } else { path }).map_err(Refusal::plain)?;

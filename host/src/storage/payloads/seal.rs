@@ -5,7 +5,7 @@ use std::path::Path;
 use super::PayloadKind;
 use crate::error::{Code, Error, Result};
 use crate::id::{CallId, TenantId, hex};
-use crate::storage::seal::{self, WrappedKey, framed};
+use crate::storage::seal::{self, KeyBytes, WrappedKey, framed};
 use crate::storage::secrets::unhex;
 
 /// What begins the associated data: nothing that is sealed for one purpose opens for the other.
@@ -13,11 +13,11 @@ const WRAP: &[u8] = b"cofferdam payload key 1";
 const PAYLOAD: &[u8] = b"cofferdam payload 1";
 const CHECK: &[u8] = b"cofferdam payloads check 1";
 /// The mark that holds something sealed, by which another key is known.
-pub(super) const MARK: &str = "payloads-key-check";
+pub(in crate::storage) const MARK: &str = "payloads-key-check";
 
 /// The host's own key, in `keys/payloads.key`. Without it no kept payload can be read again.
 #[derive(Debug)]
-pub(super) struct HostKey(seal::HostKey);
+pub(in crate::storage) struct HostKey(seal::HostKey);
 
 /// A tenant's key.
 #[derive(Debug)]
@@ -33,17 +33,32 @@ pub(super) struct Which<'a> {
 
 impl HostKey {
     /// The key in the file at `path`, which is made where there is none.
-    pub(super) fn open(path: &Path) -> Result<Self> {
-        Ok(Self(seal::HostKey::new(&seal::key_file(path, "kept payloads")?, WRAP)))
+    pub(in crate::storage) fn open(path: &Path) -> Result<Self> {
+        Ok(Self::of(&seal::key_file(path, "kept payloads")?))
+    }
+
+    /// The one of these bytes.
+    pub(in crate::storage) fn of(bytes: &KeyBytes) -> Self {
+        Self(seal::HostKey::new(bytes, WRAP))
+    }
+
+    /// The key of `tenant`, wrapped by `other` instead; nothing where this one did not wrap it for this tenant.
+    pub(in crate::storage) fn rewrap(
+        &self,
+        other: &Self,
+        tenant: &TenantId,
+        kept: &WrappedKey,
+    ) -> Result<Option<WrappedKey>> {
+        self.0.rewrap(&other.0, tenant, kept)
     }
 
     /// What marks it as the key in force.
-    pub(super) fn mark(&self) -> Result<String> {
+    pub(in crate::storage) fn mark(&self) -> Result<String> {
         Ok(hex(&self.0.seal(CHECK, CHECK)?))
     }
 
     /// Whether `mark` is of this very key.
-    pub(super) fn is_marked(&self, mark: &str) -> bool {
+    pub(in crate::storage) fn is_marked(&self, mark: &str) -> bool {
         unhex(mark).and_then(|sealed| self.0.open(CHECK, &sealed)).is_some_and(|opened| *opened == CHECK)
     }
 

@@ -50,7 +50,7 @@ impl SecretsKey {
     ///
     /// # Errors
     /// When it is not there or is none. Nothing of what is there is in the error.
-    pub(super) async fn read(&self, folder: &DataFolder) -> Result<KeyBytes> {
+    pub(in crate::storage) async fn read(&self, folder: &DataFolder) -> Result<KeyBytes> {
         let text = match self {
             Self::Own => return key_file(&folder.keys().join("secrets.key"), "secrets"),
             Self::File(path) => {

@@ -160,6 +160,30 @@ fn policy_try_is_exact_where_access_rules_decided() {
         let (trial, _) = try_policy(&now, &next, entries(), (ever(), ALL), most, &world.keys, &mut kept).unwrap();
         assert_eq!((trial.decisions, trial.changed, &trial.not_compared), (200, expected, &vec![]));
         changed += trial.changed;
+
+        // And so are other access rules, under the policy of now.
+        let rules = crate::access::Rules::kept(crate::access::Side::Tenant, &texts[1]);
+        let laws = Laws { tenant: &rules, ..now.laws() };
+        let denied = |entry: &Entry, by: &Principal, moment: Moment| {
+            let (tool, version, was) = match &entry.event {
+                Event::CallDecided(was) => (&was.tool, &was.version, true),
+                Event::CallRefused(was) => (was.tool.as_ref()?, was.version.as_ref()?, false),
+                _ => return None,
+            };
+            let found = &now.package(&tool.package).unwrap().versions[version];
+            Some((was, laws.decide(&Who::from(by), tool, found, moment).outcome.is_ok()))
+        };
+        let differing = |was, is| {
+            made.iter().filter(|(entry, by, moment)| denied(entry, by, *moment) == Some((was, is))).count() as u64
+        };
+        let mut kept = |_: Kept, digest: &Digest| Ok(known.get(digest).cloned());
+        let (trial, _) =
+            try_policy(&now, Tried::Access(&rules), entries(), (ever(), ALL), most, &world.keys, &mut kept).unwrap();
+        let said =
+            |kind| trial.changes.iter().filter(|change| change.kind == kind).map(|change| change.count).sum::<u64>();
+        assert_eq!(said(ChangeKind::Denied), differing(true, false));
+        assert_eq!(said(ChangeKind::Allowed), differing(false, true));
+        assert_eq!((trial.digest, &trial.not_compared), (rules.digest(), &vec![]));
     }
     assert!(allowed > 100 && denied > 100 && changed > 100, "{allowed}, {denied}, {changed}");
 }

@@ -12,6 +12,14 @@ content! {
         /// The change, by which it is applied once.
         change: ChangeId,
     }
+    HostKeysRotated {
+        /// The change, by which it is applied once.
+        change: ChangeId,
+        /// Tenants' keys for payloads that were wrapped anew.
+        payloads: u64,
+        /// Tenants' keys for secrets that were.
+        secrets: u64,
+    }
     HostStarted {
         /// What the engine is, by its compatibility hash.
         engine: String,

@@ -79,7 +79,8 @@ fn fixed() -> Vec<Shape> {
 #[test]
 fn fuzz_values() {
     let target = Target::new("values", 4_000, WORDS);
-    let shapes: Vec<_> = fixed().into_iter().map(|shape| (compile(&schema::of(&shape)).unwrap(), shape)).collect();
+    let shapes: Vec<_> =
+        fixed().into_iter().map(|shape| (SchemaCheck::of(&schema::of(&shape)).unwrap(), shape)).collect();
     target.run(|input| {
         let json: Value = match serde_json::from_slice(input) {
             Ok(json) => json,
