@@ -128,6 +128,21 @@ fn flow_the_same_without_the_note_is_allowed() {
 }
 
 #[test]
+fn flow_a_note_alone_may_leave_until_something_is_answered() {
+    run(async {
+        let world = World::new("flow-note").await;
+        world.read_note("chat").await.ok();
+        // Its head and its body: what the answer brings is not held against the request itself.
+        assert_eq!(world.post("chat", "limits").await.json()["answered"], 1);
+        assert_eq!(world.posted(), 1);
+        let seen = world.server.upstream.seen(&world.tenant.name);
+        assert_eq!(seen.iter().map(|seen| seen.body_bytes).max(), Some(24), "the body is whole");
+        assert_eq!(world.post("chat", "limits").await.json()["denied"], true);
+        assert_eq!(world.posted(), 1);
+    });
+}
+
+#[test]
 fn flow_a_session_is_cleared_by_somebody_else_and_that_is_in_the_record() {
     run(async {
         let world = World::new("flow-clear").await;

@@ -44,6 +44,16 @@ pub trait Flow: Send + Sync {
     /// With the rule that is against it, and the calls that brought what it is about.
     fn pass(&self, used: &CapabilityUse) -> Result<(), FlowDenied>;
 
+    /// That a use may begin whose answer comes later: it brings nothing before [`Flow::answered`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Flow::pass`].
+    fn ask(&self, used: &CapabilityUse) -> Result<(), FlowDenied>;
+
+    /// The answer of a use is about to be given to the guest: the session has what it brings once this returns.
+    fn answered(&self, used: &CapabilityUse);
+
     /// That what is under way through `kind` may go on: what it sends from here on can be of what was read meanwhile.
     ///
     /// # Errors
@@ -183,6 +193,19 @@ impl Effects {
         let Some(flow) = &self.flow else { return Ok(()) };
         let used = used();
         flow.pass(&used).map_err(|denied| self.against(GrantKind::of(&used), used.to_string(), denied))
+    }
+
+    /// The same where the answer comes later: it brings nothing before [`Effects::answered`].
+    pub(super) fn ask(&self, used: &CapabilityUse) -> std::result::Result<(), Against> {
+        let Some(flow) = &self.flow else { return Ok(()) };
+        flow.ask(used).map_err(|denied| self.against(GrantKind::of(used), used.to_string(), denied))
+    }
+
+    /// What was asked about is answered. Before the guest has anything of the answer, an error among it.
+    pub(super) fn answered(&self, used: &CapabilityUse) {
+        if let Some(flow) = &self.flow {
+            flow.answered(used);
+        }
     }
 
     /// The same for what is under way through `kind`, `doing` what.

@@ -128,6 +128,11 @@ impl Gate {
         labels.each().map(|label| Brought { by: by.clone(), call: self.call, label }).collect()
     }
 
+    /// The labels of a use.
+    fn brings(&self, used: &CapabilityUse) -> Vec<Brought> {
+        self.all(self.flow.of_use(used), &used.to_string())
+    }
+
     fn bring(&self, with: &[Brought]) {
         if !with.is_empty() {
             self.note(with);
@@ -144,6 +149,10 @@ impl Gate {
         }
     }
 
+    fn may_begin(&self, used: &CapabilityUse, session: &[Brought]) -> Result<(), FlowDenied> {
+        way_out(used).map_or(Ok(()), |kind| self.may_go_out(kind, session))
+    }
+
     /// That something may go out through `kind`, by what the session has and what the call has.
     fn may_go_out(&self, kind: GrantKind, session: &[Brought]) -> Result<(), FlowDenied> {
         let own = self.own.lock();
@@ -158,12 +167,18 @@ impl Gate {
 
 impl FlowOfCall for Gate {
     fn pass(&self, used: &CapabilityUse) -> Result<(), FlowDenied> {
-        let with = self.all(self.flow.of_use(used), &used.to_string());
-        let out = way_out(used);
-        let ask = |session: &[Brought]| out.map_or(Ok(()), |kind| self.may_go_out(kind, session));
-        self.session.pass(ask, &with)?;
+        let with = self.brings(used);
+        self.session.pass(|session| self.may_begin(used, session), &with)?;
         self.note(&with);
         Ok(())
+    }
+
+    fn ask(&self, used: &CapabilityUse) -> Result<(), FlowDenied> {
+        self.session.pass(|session| self.may_begin(used, session), &[])
+    }
+
+    fn answered(&self, used: &CapabilityUse) {
+        self.bring(&self.brings(used));
     }
 
     fn go_on(&self, kind: GrantKind) -> Result<(), FlowDenied> {

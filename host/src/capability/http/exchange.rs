@@ -45,11 +45,19 @@ async fn by<T>(deadline: Instant, otherwise: Fault, work: impl Future<Output = R
 }
 
 impl Exchange {
-    pub(super) async fn run(self, mut request: Request<SentBody>) -> Result<Response<ReceivedBody>, Fault> {
-        let effects = &self.account.effects;
+    pub(super) async fn run(self, request: Request<SentBody>) -> Result<Response<ReceivedBody>, Fault> {
+        let (effects, used) = (Arc::clone(&self.account.effects), self.used.clone());
         // A lookup can be noticed too: by whoever answers for the name.
         effects.before_effect().await.map_err(Fault::AuditUnavailable)?;
-        effects.pass(|| self.used.clone())?;
+        effects.ask(&used)?;
+        let answer = self.answer(request).await;
+        // Not when it was asked about: its own body would be stopped by what nobody has read yet.
+        effects.answered(&used);
+        answer
+    }
+
+    async fn answer(self, mut request: Request<SentBody>) -> Result<Response<ReceivedBody>, Fault> {
+        let effects = &self.account.effects;
         let watch = self.attach(&mut request)?;
         // What has no room leaves nothing, not even a use in the record.
         let connected = self.account.connection()?;

@@ -1,6 +1,7 @@
 mod credentials;
 mod decision;
 mod failures;
+mod flow;
 mod http2;
 mod limits;
 mod quotas;

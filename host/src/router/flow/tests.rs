@@ -40,8 +40,12 @@ enum Act {
     Note,
     /// Sends a request, and reads what comes back.
     Page,
-    /// Sends a further piece of a request that is under way.
+    /// Sends the head of a request.
+    Send,
+    /// Sends a further piece of the body of a request that is under way.
     Piece,
+    /// Reads what comes back of a request that is under way.
+    Answer,
 }
 
 /// What an agent has been told: what the replies of its calls can be made of.
@@ -61,16 +65,22 @@ impl Agent {
                     held = held.with(Label::Private);
                     continue;
                 }
+                Act::Answer if is_under_way => {
+                    gate.answered(&page());
+                    held = held.with(Label::Untrusted);
+                    continue;
+                }
                 Act::Page => gate.pass(&page()).is_ok(),
+                Act::Send => gate.ask(&page()).is_ok(),
                 Act::Piece if is_under_way => gate.go_on(GrantKind::Http).is_ok(),
-                Act::Piece => continue,
+                Act::Piece | Act::Answer => continue,
             };
             if goes && held == Labels::ALL {
                 return Err(format!("{act:?} went out with {held:?}"));
             }
             out.fetch_add(u64::from(goes), Ordering::Relaxed);
+            is_under_way |= goes;
             if goes && matches!(act, Act::Page) {
-                is_under_way = true;
                 held = held.with(Label::Untrusted);
             }
         }
@@ -82,7 +92,7 @@ impl Agent {
 }
 
 fn acts() -> impl Strategy<Value = Vec<Vec<Act>>> {
-    let act = prop_oneof![Just(Act::Note), Just(Act::Page), Just(Act::Piece)];
+    let act = prop_oneof![Just(Act::Note), Just(Act::Page), Just(Act::Send), Just(Act::Piece), Just(Act::Answer)];
     prop::collection::vec(prop::collection::vec(act, 0..6), 1..8)
 }
 
@@ -140,4 +150,17 @@ fn flow_a_cleared_session_gets_back_what_a_running_call_had_read() {
     assert!(session.labels() == Labels::NONE.with(Label::Untrusted));
     drop(reads);
     assert_eq!(session.labels(), Labels::ALL);
+}
+
+#[test]
+fn flow_a_request_is_not_held_against_its_own_body_before_it_is_answered() {
+    let session = Arc::new(Session::new());
+    let call = gate(&session);
+    call.pass(&note()).unwrap();
+    call.ask(&page()).unwrap();
+    call.go_on(GrantKind::Http).unwrap();
+    assert_eq!(session.labels(), Labels::NONE.with(Label::Private));
+    call.answered(&page());
+    assert!(call.go_on(GrantKind::Http).is_err(), "what it sends from here on can be of the answer");
+    assert!(call.ask(&page()).is_err());
 }

@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use super::super::broker::Resolve;
 use super::*;
 use crate::capability::effects::tests::{Record, recorded};
+use crate::capability::effects::{Flow, Witness};
 use crate::capability::tape::Tape;
 use crate::policy::{Credential, EgressQuotas, Grant, HttpGrant, HttpRule};
 
@@ -296,6 +297,17 @@ impl World {
 
     pub(super) fn call_of(&self, tenant: &str) -> Call {
         let (record, effects) = recorded();
+        self.call_with(tenant, record, effects)
+    }
+
+    /// A call under these rules of flow.
+    pub(super) fn call_under(&self, rules: Arc<dyn Flow>) -> Call {
+        let record = Arc::new(Record::default());
+        let effects = Effects::new(Arc::clone(&record) as Arc<dyn Witness>).under(Some(rules));
+        self.call_with("acme", record, Arc::new(effects))
+    }
+
+    fn call_with(&self, tenant: &str, record: Arc<Record>, effects: Arc<Effects>) -> Call {
         let grant = HttpGrant::for_test(self.rules.clone(), self.rules.clone(), self.private.clone());
         let grant = grant.with_quotas(self.quotas);
         let grants = Arc::new(Grants { http: Some(Grant::for_test(grant)), ..Grants::none() });
