@@ -157,7 +157,8 @@ fn hostile_addresses_that_are_not_the_internet() {
         let server = Server::start(Options { ceiling: Some(ceiling.clone()), ..Options::default() }).await;
         server.publish(&["noop", "attack"]).await;
         let tenant = server.tenant("private").await;
-        tenant.policy(&ceiling.replace("tools = [\"*\", ", "tools = [")).await;
+        tenant.push("handler-3", cofferdam_tests::foreign("handler-3")).await;
+        tenant.policy(&ceiling).await;
         let places = [
             "127.0.0.1",
             "localhost",
@@ -189,6 +190,10 @@ fn hostile_addresses_that_are_not_the_internet() {
             for place in places {
                 let request = json!({"scheme": "http", "authority": format!("{place}:{port}"), "path": "/private/"});
                 asked.push((place, tenant.agent.call("catalogue/attack.request", request).await.text()));
+                // And by the interface of WASI 0.3.
+                let request = json!({"path": format!("/fetch?{place}:{port}/private/")});
+                let fetched = tenant.agent.call("handler-3.request", request).await.json();
+                asked.push((place, fetched["body"].as_str().unwrap().to_owned()));
             }
             asked
         })
@@ -199,7 +204,7 @@ fn hostile_addresses_that_are_not_the_internet() {
         assert_eq!(upstream.seen("private"), []);
         let log = tenant.log(0).await;
         let denied = log.iter().filter(|entry| entry["kind"] == "capability.denied").count();
-        assert_eq!(denied, places.len());
+        assert_eq!(denied, 2 * places.len());
         // What was asked of nobody is no use of anything.
         for entry in log.iter().filter(|entry| entry["kind"] == "call.ended") {
             assert_eq!(entry["event"]["uses"], json!([]), "{entry}");
