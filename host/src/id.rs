@@ -105,6 +105,10 @@ slug!(
     PackageName, "package name", 64
 );
 slug!(
+    /// A route: a name that stands for several tools, one of which takes a call.
+    RouteName, "route", 64
+);
+slug!(
     /// A definition: one tool among those that a component describes.
     DefinitionName, "tool name", 64
 );
@@ -473,6 +477,62 @@ impl FromStr for ToolRequest {
 textual!(ToolRequest);
 textual!(VersionRequest);
 
+/// What routes are called by: `routes/summarise`. No package can be named so, since only the catalogue's have a slash.
+const ROUTES: &str = "routes";
+
+/// What a call is of: a tool, or a route that chooses one.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum CallTarget {
+    /// This tool.
+    Tool(ToolRequest),
+    /// One of the tools that the route of this name chooses from.
+    Route(RouteName),
+}
+
+impl CallTarget {
+    /// The tool's name, where it is one.
+    pub fn tool(&self) -> Option<&ToolName> {
+        match self {
+            Self::Tool(tool) => Some(&tool.name),
+            Self::Route(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for CallTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tool(tool) => tool.fmt(f),
+            Self::Route(name) => write!(f, "{ROUTES}/{name}"),
+        }
+    }
+}
+
+impl FromStr for CallTarget {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        match text.strip_prefix(ROUTES).and_then(|rest| rest.strip_prefix('/')) {
+            Some(name) => name.parse().map(Self::Route),
+            None => text.parse().map(Self::Tool),
+        }
+    }
+}
+
+impl From<ToolRequest> for CallTarget {
+    fn from(tool: ToolRequest) -> Self {
+        Self::Tool(tool)
+    }
+}
+
+impl From<ToolName> for CallTarget {
+    fn from(name: ToolName) -> Self {
+        Self::Tool(ToolRequest { name, version: None })
+    }
+}
+
+textual!(CallTarget);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -486,6 +546,18 @@ mod tests {
         assert_eq!("notes.notes".parse::<ToolName>().unwrap(), "notes".parse().unwrap());
         assert_eq!("notes.add@1".parse::<ToolRequest>().unwrap().to_string(), "notes.add@1");
         assert_eq!("notes@1.2.0".parse::<ToolRequest>().unwrap().to_string(), "notes@1.2.0");
+    }
+
+    #[test]
+    fn a_route_is_told_from_a_tool_by_its_name() {
+        for (text, is_route) in [("routes/summarise", true), ("routes", false), ("notes.add@1", false)] {
+            let target: CallTarget = text.parse().unwrap();
+            assert_eq!((target.to_string().as_str(), matches!(target, CallTarget::Route(_))), (text, is_route));
+        }
+        for text in ["routes/", "routes/a@1", "routes/a.b", "routes/a/b", "routes//a", "Routes/a", "catalogue/routes/a"]
+        {
+            assert!(text.parse::<CallTarget>().is_err(), "{text:?}");
+        }
     }
 
     /// Refused; what was given does not come back whole.

@@ -21,6 +21,7 @@ pub mod labels;
 pub mod limits;
 pub mod policy;
 pub mod registry;
+pub mod routed;
 pub mod router;
 pub mod sessions;
 pub mod shares;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cofferdam::host::{Host, HostSettings};
-use cofferdam::id::{Digest, PackageName};
+use cofferdam::id::{CallTarget, Digest, PackageName};
 use cofferdam::router::{CallRequest, Failed, Reply};
 use cofferdam::snapshot::Caller;
 use serde_json::Value;
@@ -113,12 +113,7 @@ impl Inside {
     ///
     /// When `tool` is no tool's name.
     pub async fn call(&self, key: &str, tool: &str, arguments: &Value) -> Result<Reply, Failed> {
-        let request = CallRequest {
-            tool: tool.parse().unwrap(),
-            arguments: arguments.to_string(),
-            session: None,
-            priority: None,
-        };
+        let request = CallRequest::new(tool.parse::<CallTarget>().unwrap(), arguments.to_string());
         self.host.router.call(&self.caller(key), request, None).await
     }
 

@@ -30,4 +30,4 @@ pub use server::{Options, Server, command, shared};
 pub use tenant::Tenant;
 pub use upstream::{Seen, Upstream};
 pub use witness::Witness;
-pub use work::{eventually, name, program, run};
+pub use work::{eventually, far_from_midnight, name, program, run};

@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use cofferdam::Code;
-use cofferdam_tests::{Answer, Options, Server, Tenant, program, run, shared};
+use cofferdam_tests::{Answer, Options, Server, Tenant, far_from_midnight, program, run, shared};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -21,14 +21,6 @@ async fn standing(tenant: &Tenant, limit: &str) -> Value {
     let usage = tenant.auditor.get("/v1/usage").await.ok();
     let budgets = usage["budgets"].as_array().unwrap();
     budgets.iter().find(|budget| budget["limit"] == limit).unwrap_or_else(|| panic!("no {limit}: {usage:#}")).clone()
-}
-
-/// Waits out the end of a day, which would make budgets begin anew in the middle of a test.
-async fn far_from_midnight() {
-    let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 86_400;
-    if today > 86_400 - 120 {
-        tokio::time::sleep(Duration::from_secs(86_400 - today + 1)).await;
-    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::AdmissionSettings;
 use crate::id::{TenantId, ToolName};
 use crate::policy::{Plan, Priority};
+use crate::routed::WHOLE_PPM;
 
 /// A place in line: later ones are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,6 +93,14 @@ impl<T> Lane<T> {
 
     pub(super) fn waiting(&self) -> usize {
         self.waiting.iter().map(BTreeMap::len).sum()
+    }
+
+    /// Calls that run or wait, beside those that may run at once, in millionths: the whole at most.
+    pub(super) fn load_ppm(&self) -> u32 {
+        // Whole calls: a pace between two of them lets no further one start.
+        let most = f64::from(self.plan.concurrent_calls).min(self.pace).max(1.0) as u64;
+        let used = (u64::from(self.running) + self.waiting() as u64).min(most);
+        u32::try_from(used * u64::from(WHOLE_PPM) / most).unwrap_or(WHOLE_PPM)
     }
 
     /// Nothing of it is left that matters to anyone, but for what its tools cost.

@@ -6,6 +6,7 @@
 //! calls run at once follows from how long their slices wait for a processor, which is the tenant's own doing: processors
 //! are dealt out fairly below.
 
+mod breaker;
 pub mod budget;
 mod lane;
 mod ledger;
@@ -25,6 +26,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+pub use self::breaker::{BreakerKey, Breakers, Trial};
 pub use self::lane::Asked;
 pub use self::ledger::Ledger;
 pub use self::usage::{UsageBook, UsageKey, Used, day_of};
@@ -173,6 +175,11 @@ impl Admission {
     /// Calls that wait now.
     pub fn waiting(&self) -> usize {
         self.0.schedule.lock().waiting() as usize
+    }
+
+    /// How much of what it may have running at once `tenant` has in use, in millionths: calls that run or wait to.
+    pub fn load_ppm(&self, tenant: &TenantId) -> u32 {
+        self.0.schedule.lock().load_ppm(tenant)
     }
 
     /// Lets nobody in any more, and tells all that wait.

@@ -72,6 +72,11 @@ impl<T> Schedule<T> {
         self.waiting
     }
 
+    /// How much of what it may have running at once a tenant has in use, in millionths.
+    pub(super) fn load_ppm(&self, tenant: &TenantId) -> u32 {
+        self.lanes.get(tenant).map_or(0, Lane::load_ppm)
+    }
+
     /// Starts a call at once, where nobody waits that would be before it.
     pub(super) fn start(&mut self, asked: &Asked, now: Duration) -> Option<Started> {
         let has_room = self.live < self.settings.live_calls_max && self.turns.is_empty() && !self.is_draining;

@@ -88,7 +88,7 @@ fn wants_text(property: &Value) -> bool {
 }
 
 /// A JSON object, or `@` and the file that holds it.
-fn object(text: &str) -> Result<Map<String, Value>> {
+pub(super) fn object(text: &str) -> Result<Map<String, Value>> {
     let read;
     let text = match text.strip_prefix('@') {
         Some(path) => {

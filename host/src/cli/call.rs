@@ -14,8 +14,9 @@ use super::style::{CARE, QUIET, paint, plain};
 use super::{Exit, Output, Result, tools};
 use crate::error::Error;
 use crate::http::wire;
-use crate::id::{SessionId, ToolRequest};
+use crate::id::{CallTarget, SessionId};
 use crate::policy::Priority;
+use crate::routed::Level;
 
 pub(super) mod answer;
 
@@ -27,12 +28,20 @@ Examples:
   cofferdam call catalogue/json-query --args '{\"query\": \".a\", \"document\": {\"a\": 1}}'
   cofferdam call notes.add@1 @note.json
   cofferdam call report year=2026 --stream --save .
+  cofferdam call routes/summarise @note.json --risk high
 
 What the tool answers goes to standard output; what the call used, to standard error. Exit code 1: the tool says that
 its work failed.", after_long_help = super::exit::HELP)]
 pub(super) struct Call {
-    /// The tool, and optionally the version to hold to: notes.add, notes.add@1, catalogue/text.count@1.2.0
-    tool: ToolRequest,
+    /// The tool, and optionally the version to hold to: notes.add, notes.add@1, catalogue/text.count@1.2.0; or a route:
+    /// routes/summarise
+    tool: CallTarget,
+    /// How much the call could bring about, where that is more than can be derived of the tool: low, medium or high
+    #[arg(long, value_name = "LEVEL")]
+    risk: Option<Level>,
+    /// How hard it is: low, medium or high [default: a route estimates it from the arguments]
+    #[arg(long, value_name = "LEVEL")]
+    complexity: Option<Level>,
     #[command(flatten)]
     arguments: Arguments,
     /// The session that the call belongs to, by a name of your own: what its calls touch, rules of flow ask for
@@ -58,12 +67,12 @@ impl Call {
             output.note("the key goes over the network in clear; use https");
         }
         let schema = match self.arguments.need_schema() {
-            true => tools::one(&client, &self.tool.name)?.input_schema,
+            true => tools::one(&client, &named(&self.tool))?.input_schema,
             false => Value::Null,
         };
         let arguments = self.arguments.resolve(&schema)?;
-        let (session, priority) = (self.session, self.priority);
-        let request = wire::CallRequest { tool: self.tool, arguments, session, priority };
+        let Self { tool, session, priority, risk, complexity, .. } = self;
+        let request = wire::CallRequest { tool, arguments, session, priority, risk, complexity };
         let path = ["v1", "calls"];
         let result = if self.stream {
             stream(&client, &path, &request, output)?
@@ -80,6 +89,11 @@ impl Call {
         }
         Ok(if result.is_error { Exit::Failed } else { Exit::Ok })
     }
+}
+
+/// What is called, whatever its version.
+fn named(tool: &CallTarget) -> CallTarget {
+    tool.tool().cloned().map_or_else(|| tool.clone(), CallTarget::from)
 }
 
 /// Follows the call to its end: the result.

@@ -38,6 +38,7 @@ mod new;
 mod packages;
 mod policy;
 mod push;
+mod routes;
 mod run;
 mod secret;
 mod serve;
@@ -83,6 +84,7 @@ enum Command {
     Tools(tools::Tools),
     Call(call::Call),
     Policy(policy::Policy),
+    Routes(routes::Routes),
     Audit(audit::Audit),
     Packages(packages::Packages),
     Sign(sign::Sign),
@@ -115,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Tools(command) => command.run(output),
         Command::Call(command) => command.run(output),
         Command::Policy(command) => command.run(output),
+        Command::Routes(command) => command.run(output),
         Command::Audit(command) => command.run(output),
         Command::Packages(command) => command.run(output),
         Command::Sign(command) => command.run(output),

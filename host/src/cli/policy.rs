@@ -12,15 +12,16 @@ use super::client::Client;
 use super::connection::Connection;
 use super::style::{CARE, GOOD, QUIET, STRONG, mark, paint, plain};
 use super::table::Table;
-use super::{Exit, Failure, Output, Result, build, files, words};
+use super::{Exit, Failure, Output, Result, arguments, build, files, words};
 use crate::access::Side;
 use crate::error::Error;
 use crate::http::wire;
-use crate::id::{PackageRef, PrincipalId, ToolRequest};
+use crate::id::{CallTarget, PackageRef, PrincipalId};
 use crate::identity::Scope;
 use crate::policy::{
     self as rules, Ceiling, Explanation, GrantKind, LimitsPatch, Needs, Subject, Use, check, check_ceiling, explain,
 };
+use crate::routed::Level;
 
 mod access;
 mod asked;
@@ -45,6 +46,7 @@ Examples:
   cofferdam policy explain policy.toml --manifest tools/http-fetch --use 'GET https://api.github.com/repos/a/b'
   cofferdam policy explain --tool catalogue/notes.add --use kv:notes:write
   cofferdam policy explain --tool notes.add --scope agent
+  cofferdam policy explain --tool routes/summarise --args @note.json --risk high
   cofferdam policy try policy.toml --since 30d
   cofferdam policy try --access access.cedar
   cofferdam policy diff policy.toml new.toml
@@ -120,9 +122,9 @@ struct Explain {
     /// With a file: the folder whose cofferdam.toml says what the package declares [default: it may use every kind]
     #[arg(long, value_name = "DIR", requires = "file")]
     manifest: Option<PathBuf>,
-    /// Without a file: the tool
+    /// Without a file: the tool, or the route
     #[arg(long, value_name = "TOOL", conflicts_with = "file", required_unless_present = "file")]
-    tool: Option<ToolRequest>,
+    tool: Option<CallTarget>,
     /// Without a file: for this principal of the tenant
     #[arg(long, value_name = "ID", conflicts_with = "file")]
     principal: Option<PrincipalId>,
@@ -132,6 +134,15 @@ struct Explain {
     /// A use to decide upon: 'GET https://…', kv:BUCKET, files:/PATH (with :write to write), clock, random, log, config, or JSON
     #[arg(long = "use", value_name = "USE", value_parser = asked::read)]
     asked: Option<Use>,
+    /// Of a route: the call's arguments as one JSON object, which decide by their size; @FILE reads them from a file
+    #[arg(long = "args", value_name = "JSON", conflicts_with = "file")]
+    arguments: Option<String>,
+    /// Of a route: how much the call is declared to bring about: low, medium or high
+    #[arg(long, value_name = "LEVEL", conflicts_with = "file")]
+    risk: Option<Level>,
+    /// Of a route: how hard it is declared to be: low, medium or high
+    #[arg(long, value_name = "LEVEL", conflicts_with = "file")]
+    complexity: Option<Level>,
     #[command(flatten)]
     connection: Connection,
 }
@@ -277,8 +288,9 @@ impl Explain {
     fn explain(self) -> Result<Explanation> {
         let Some(file) = &self.file else {
             let Some(tool) = self.tool else { return Err(Error::internal("clap").into()) };
-            let request =
-                wire::ExplainRequest { tool, principal: self.principal, scope: self.scope, asked: self.asked };
+            let arguments = self.arguments.as_deref().map(arguments::object).transpose()?;
+            let Self { principal, scope, asked, risk, complexity, .. } = self;
+            let request = wire::ExplainRequest { tool, principal, scope, asked, arguments, risk, complexity };
             return Client::new(&self.connection)?.post(&["v1", "explain"], &request);
         };
         let (ceiling, policy) = (ceiling(self.ceiling.as_deref())?, policy(file)?);
@@ -411,6 +423,9 @@ mod tests {
                 principal: None,
                 scope: None,
                 asked,
+                arguments: None,
+                risk: None,
+                complexity: None,
                 connection: Connection::to("http://127.0.0.1:1".parse().unwrap(), wire::Secret::new("x")),
             }
             .explain()

@@ -112,10 +112,8 @@ fn explain(client: &Client, packaged: &Packaged, component: &wire::Component) ->
     let definition = definition.ok_or_else(|| crate::Error::internal("a component without a tool was admitted"))?;
     let version = Some(crate::id::VersionRequest::Exact(packaged.version.clone()));
     let tool = ToolRequest { name: ToolName::new(package, definition), version };
-    client.post(
-        &["v1", "explain"],
-        &wire::ExplainRequest { tool, principal: None, scope: Some(Scope::Agent), asked: None },
-    )
+    let request = wire::ExplainRequest { scope: Some(Scope::Agent), ..wire::ExplainRequest::new(tool) };
+    client.post(&["v1", "explain"], &request)
 }
 
 fn people(pushed: &Pushed) -> String {

@@ -9,7 +9,7 @@ use super::style::{CARE, QUIET, STRONG, one_line, paint, plain};
 use super::table::Table;
 use super::{Exit, Output, Result};
 use crate::http::wire;
-use crate::id::ToolName;
+use crate::id::CallTarget;
 
 /// A description's length in a listing, in characters.
 const SHOWN: usize = 72;
@@ -23,7 +23,7 @@ Examples:
   cofferdam tools --json | jq -r '.tools[].name'")]
 pub(super) struct Tools {
     /// Show this one, with its arguments
-    tool: Option<ToolName>,
+    tool: Option<CallTarget>,
     #[command(flatten)]
     connection: Connection,
 }
@@ -39,8 +39,8 @@ impl Tools {
     }
 }
 
-/// What the host says of one tool.
-pub(super) fn one(client: &Client, name: &ToolName) -> Result<wire::Tool> {
+/// What the host says of one tool or route.
+pub(super) fn one(client: &Client, name: &CallTarget) -> Result<wire::Tool> {
     let name = name.to_string();
     let path: Vec<&str> = ["v1", "tools"].into_iter().chain(name.split('/')).collect();
     client.get(&path, &[])
@@ -81,6 +81,10 @@ fn detail(tool: &wire::Tool) -> String {
     let mut text = format!("{} {}", paint(STRONG, &tool.name), tool.version);
     if let Some(title) = &tool.title {
         text += &format!("  {}", plain(title));
+    }
+    if !tool.choices.is_empty() {
+        let choices: Vec<String> = tool.choices.iter().map(ToString::to_string).collect();
+        text += &format!("  chooses from {}", choices.join(", "));
     }
     text += &format!("\n{}\n", paint(QUIET, effects(&tool.annotations)));
     if let Some(message) = &tool.deprecated {

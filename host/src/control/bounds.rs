@@ -17,6 +17,8 @@ pub(super) const FACTS_BYTES_MAX: u64 = 32 << 20;
 pub(super) const PACKAGES_MAX: usize = 10_000;
 /// Versions of a package.
 pub(super) const VERSIONS_MAX: usize = if cfg!(test) { 4 } else { 1_000 };
+/// A version's text, in bytes: it stands in every entry of a call of it, and of a route several do.
+pub(super) const VERSION_BYTES_MAX: usize = 128;
 /// Submissions of a tenant that nobody has decided on.
 pub(super) const SUBMISSIONS_MAX: usize = 20;
 /// Submissions that one answer lists.

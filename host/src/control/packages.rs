@@ -46,7 +46,8 @@ impl Control {
     /// # Errors
     ///
     /// `denied` unless the key may publish, and promote where it is to run; `not-found` for a component that the tenant has
-    /// not; `conflict` when the version was published with other content, or when there are as many as may be.
+    /// not; `invalid-request` for a version that is too long; `conflict` when the version was published with other
+    /// content, or when there are as many as may be.
     pub async fn publish(&self, caller: &Caller, name: PackageName, publication: Publication) -> Result<Arc<Package>> {
         let admission = {
             caller.may_on(Action::Publish, &name)?;
@@ -60,6 +61,11 @@ impl Control {
             serde_json::from_str::<crate::registry::Admission>(&row.facts).map_err(Error::internal)?
         };
         let Publication { version, component, needs, limits, promote, signature } = publication;
+        if version.to_string().len() > bounds::VERSION_BYTES_MAX {
+            let maximum = bounds::VERSION_BYTES_MAX;
+            return Err(Error::new(Code::InvalidRequest, format!("a version's text has at most {maximum} bytes"))
+                .next("publish it under a shorter version"));
+        }
         let needs = needs.unwrap_or_else(|| default_needs(&admission.inspection));
         let (this, tenant, by) = (self.clone(), caller.tenant.id.clone(), caller.principal.id);
         let caller = caller.clone();

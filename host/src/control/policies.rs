@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::{Control, bounds, finish};
 use crate::access::Action;
 use crate::audit::entry::PolicyChanged;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::id::{Digest, Origin, PackageRef, TenantId};
 use crate::policy::{self, Ceiling, Effects, Explanation, Policy, Warning};
 use crate::snapshot::{Caller, PackageVersion};
@@ -65,6 +65,16 @@ impl Control {
     ///
     /// `denied` without the scope operator; `invalid-policy`, with every problem and its line, and nothing is changed.
     pub async fn set_policy(&self, caller: &Caller, text: &str) -> Result<PolicyPut> {
+        self.replace_policy(caller, text, None).await
+    }
+
+    /// The same in the place of a certain one.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Control::set_policy`]; `conflict` where another policy is in force than the one with the digest
+    /// `expected`, and nothing is changed.
+    pub async fn replace_policy(&self, caller: &Caller, text: &str, expected: Option<Digest>) -> Result<PolicyPut> {
         caller.may(Action::ChangePolicy)?;
         let text = text.to_owned();
         let policy = self.0.desk.work(&caller.tenant.id, move || Policy::parse(&text)).await??;
@@ -73,6 +83,11 @@ impl Control {
         finish(async move {
             let (mut turn, caller) = this.turn_for(&caller, |caller| caller.may(Action::ChangePolicy)).await?;
             let (before, after) = (caller.tenant.policy.digest(), policy.digest());
+            if let Some(expected) = expected.filter(|expected| *expected != before) {
+                return Err(Error::new(Code::Conflict, format!("the policy in force is {before}, not {expected}"))
+                    .next("nothing was changed; read the policy in force and make the change again")
+                    .fact("in_force", before.to_string()));
+            }
             if before == after {
                 return Ok(PolicyPut { digest: after, before, changed: false });
             }
@@ -158,6 +173,7 @@ fn check(caller: &Caller, text: &str, time_max: Duration) -> Result<PolicyChecke
     let packages: Vec<_> = explained.collect();
     let packages_left_out = all - packages.len();
     let mut warnings = policy::check(ceiling, &policy);
+    warnings.extend(policy::nothing_chosen(&policy, |tool| Some(caller.resolve(tool).ok()?.version.needs.clone())));
     // Which secrets there are is for those alone who may list them.
     if caller.may(Action::ReadSecrets).is_ok() {
         warnings.extend(policy::unset(&policy, |name| caller.tenant.secrets.secrets.contains_key(name)));

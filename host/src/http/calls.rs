@@ -12,9 +12,10 @@ use super::problem::Problem;
 use super::request::{JsonBody, Named};
 use super::{events, wire};
 use crate::error::{Code, Error, Result};
-use crate::id::{CallId, SessionId, ToolRequest};
+use crate::id::{CallId, CallTarget, SessionId};
 use crate::policy::Priority;
-use crate::router::{CallRequest, CallUsage, Failed, Reply};
+use crate::routed::{DecidedChoice, Declared, Level};
+use crate::router::{Attempted, CallRequest, CallUsage, Failed, Reply, Routed};
 use crate::snapshot::Caller;
 
 /// The path of [`call`], as its operation has it.
@@ -27,13 +28,17 @@ const ARGUMENTS_DEPTH_MAX: usize = 64;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CallBody {
-    tool: ToolRequest,
+    tool: CallTarget,
     #[serde(default)]
     arguments: Option<Box<RawValue>>,
     #[serde(default)]
     session: Option<SessionId>,
     #[serde(default)]
     priority: Option<Priority>,
+    #[serde(default)]
+    risk: Option<Level>,
+    #[serde(default)]
+    complexity: Option<Level>,
 }
 
 impl CallBody {
@@ -42,11 +47,12 @@ impl CallBody {
     }
 }
 
-/// Calls a tool.
+/// Calls a tool, or a route, which chooses one.
 ///
 /// With `Accept: text/event-stream`, what the tool reports and logs is sent while it runs: events `decided`, `progress`,
 /// `log` and `log-cut` with the schemas of those names, then one of `result` (a `CallResult`) or `problem` (a `Problem`).
-/// A call that is not let in is answered with a problem instead of a stream. Whoever leaves gives the call up.
+/// A call that is not let in is answered with a problem instead of a stream. Whoever leaves gives the call up. Where a
+/// route makes another attempt, that begins with a `decided` of its own.
 ///
 /// Scopes: agent.
 #[utoipa::path(post, path = "/v1/calls", tag = "calls", request_body = wire::CallRequest,
@@ -60,12 +66,13 @@ pub(super) async fn call(
     body: JsonBody<CallBody>,
 ) -> Response {
     let JsonBody { value, room } = body;
+    let declared = Declared { risk: value.risk, complexity: value.complexity };
     let (tool, session, priority) = (value.tool.clone(), value.session.clone(), value.priority);
     let arguments = value.arguments();
     if let Err(error) = bounded_depth(&arguments) {
         return error.into_response();
     }
-    let request = CallRequest { tool, arguments, session, priority };
+    let request = CallRequest { tool, arguments, session, priority, declared };
     if wants_events(&headers) {
         return events::watch(&door, caller, request, room).await;
     }
@@ -154,7 +161,22 @@ impl From<Reply> for wire::CallResult {
             is_error: reply.output.is_error,
             content: reply.output.content.into_iter().map(Into::into).collect(),
             usage: reply.usage.into(),
+            route: reply.route.map(|routed| (*routed).into()),
         }
+    }
+}
+
+impl From<Routed> for wire::Routed {
+    fn from(Routed { decision, attempts }: Routed) -> Self {
+        let choices = decision.choices.into_iter();
+        let choices = choices.map(|choice| {
+            let DecidedChoice { tool, verdict, why, without, .. } = choice;
+            wire::RoutedChoice { tool, verdict, why, without }
+        });
+        let attempts = attempts.into_iter();
+        let attempts =
+            attempts.map(|Attempted { call, tool, version, error }| wire::Attempt { call, tool, version, error });
+        Self { name: decision.name, choices: choices.collect(), attempts: attempts.collect() }
     }
 }
 
@@ -205,12 +227,8 @@ mod tests {
 
     #[test]
     fn a_body_is_read_as_the_wire_says() {
-        let written = wire::CallRequest {
-            tool: "notes.add@1".parse().unwrap(),
-            arguments: serde_json::Map::new(),
-            session: None,
-            priority: None,
-        };
+        let tool: CallTarget = "notes.add@1".parse().unwrap();
+        let written = wire::CallRequest::new(tool, serde_json::Map::new());
         let read: CallBody = serde_json::from_str(&serde_json::to_string(&written).unwrap()).unwrap();
         assert_eq!((read.tool.clone(), read.arguments()), (written.tool, "{}".to_owned()));
         let short: CallBody = serde_json::from_str(r#"{"tool":"notes"}"#).unwrap();

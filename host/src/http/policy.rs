@@ -8,7 +8,9 @@ use super::request::{Asked, JsonBody, TomlBody};
 use super::wire;
 use crate::control::LookedAt;
 use crate::error::{Code, Error, Result};
-use crate::router::AskedFor;
+use crate::id::CallTarget;
+use crate::routed::Declared;
+use crate::router::{AskedFor, AskedRoute};
 use crate::snapshot::Caller;
 
 /// Calls that a change names where no number is asked for.
@@ -26,18 +28,20 @@ pub(super) async fn show(State(door): State<Door>, caller: Caller) -> Result<Jso
     Ok(Json(wire::Policy { digest: policy.digest, since: policy.since.map(Into::into), text: policy.text }))
 }
 
-/// Puts a policy in force, from the next call on. One that is not valid changes nothing.
+/// Puts a policy in force, from the next call on. One that is not valid changes nothing; nor does any, with `before`, where
+/// another is in force than that.
 ///
 /// Scopes: operator.
-#[utoipa::path(put, path = "/v1/policy", tag = "policy",
+#[utoipa::path(put, path = "/v1/policy", tag = "policy", params(wire::PutQuery),
     request_body(content = String, content_type = "application/toml", description = "The policy, TOML."),
     responses((status = 200, description = "It is in force.", body = wire::PolicyPut)))]
 pub(super) async fn put(
     State(door): State<Door>,
     caller: Caller,
+    Asked(query): Asked<wire::PutQuery>,
     TomlBody(text): TomlBody,
 ) -> Result<Json<wire::PolicyPut>> {
-    let put = door.control.set_policy(&caller, &text).await?;
+    let put = door.control.replace_policy(&caller, &text, query.before).await?;
     Ok(Json(wire::PolicyPut { digest: put.digest, before: Some(put.before), changed: put.changed }))
 }
 
@@ -119,7 +123,7 @@ pub(super) async fn suggest(
     Ok(Json(wire::PolicySuggested { looked_at: looked_at.into(), suggestion }))
 }
 
-/// Explains what policy decides of a tool, without running it.
+/// Explains what policy decides of a tool, or of a route and the choice that would take the call, without running it.
 ///
 /// Scopes: any; operator or auditor to ask for another principal, publisher too to ask for any key with a scope.
 #[utoipa::path(post, path = "/v1/explain", tag = "policy", request_body = wire::ExplainRequest,
@@ -129,7 +133,7 @@ pub(super) async fn explain(
     caller: Caller,
     body: JsonBody<wire::ExplainRequest>,
 ) -> Result<Json<wire::Explanation>> {
-    let wire::ExplainRequest { tool, principal, scope, asked } = body.value;
+    let wire::ExplainRequest { tool, principal, scope, asked, arguments, risk, complexity } = body.value;
     let asked_for = match (principal, scope) {
         (None, None) => AskedFor::Caller,
         (Some(id), None) => AskedFor::Key(id),
@@ -139,7 +143,23 @@ pub(super) async fn explain(
             return Err(Error::new(Code::InvalidRequest, message).next("leave out one of principal and scope"));
         }
     };
-    Ok(Json(door.router.explain(&caller, &tool, asked_for, asked.as_ref())?))
+    let name = match tool {
+        CallTarget::Tool(tool) => {
+            // They would decide nothing, and whoever sends them thinks that they do.
+            if arguments.is_some() || risk.is_some() || complexity.is_some() {
+                return Err(Error::new(
+                    Code::InvalidRequest,
+                    "arguments, risk and complexity are asked of routes alone",
+                )
+                .next("leave them out, or name a route"));
+            }
+            return Ok(Json(door.router.explain(&caller, &tool, asked_for, asked.as_ref())?));
+        }
+        CallTarget::Route(name) => name,
+    };
+    let arguments = arguments.map(|arguments| serde_json::Value::Object(arguments).to_string());
+    let call = AskedRoute { arguments: arguments.as_deref(), declared: Declared { risk, complexity } };
+    Ok(Json(door.router.explain_route(&caller, &name, asked_for, asked.as_ref(), call)?))
 }
 
 impl From<LookedAt> for wire::LookedAt {

@@ -19,7 +19,7 @@ use zeroize::Zeroize as _;
 use super::room::Room;
 use crate::control::SecretValue;
 use crate::error::{Code, Error, Result};
-use crate::id::{CallId, Digest, InvalidId, PackageName, PrincipalId, SecretName, SubmissionId, TenantId, ToolRequest};
+use crate::id::{CallId, CallTarget, Digest, InvalidId, PackageName, PrincipalId, SecretName, SubmissionId, TenantId};
 
 /// Bounds of the bodies that are read whole. A component is not: it is passed on as it arrives.
 #[derive(Debug, Clone, Copy)]
@@ -260,7 +260,7 @@ names! {
     SecretName: "secret";
     Digest: "component";
     PackageName: "package";
-    ToolRequest: "tool";
+    CallTarget: "tool";
     CallId: "call";
     SubmissionId: "submission";
 }

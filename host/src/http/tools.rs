@@ -8,7 +8,7 @@ use super::door::Door;
 use super::request::Named;
 use super::wire;
 use crate::error::Result;
-use crate::id::ToolRequest;
+use crate::id::CallTarget;
 use crate::policy::Risk;
 use crate::router::ListedTool;
 use crate::snapshot::Caller;
@@ -17,7 +17,7 @@ use crate::snapshot::Caller;
 ///
 /// Scopes: any; a key without the scope agent may call none.
 #[utoipa::path(get, path = "/v1/tools", tag = "tools",
-    responses((status = 200, description = "The catalogue's tools, then the tenant's own, by name.", body = wire::Tools)))]
+    responses((status = 200, description = "The catalogue's tools, then the tenant's own, by name; then routes.", body = wire::Tools)))]
 pub(super) async fn list(State(door): State<Door>, caller: Caller) -> Result<Response> {
     let spell = |tools: Vec<ListedTool>| Json(wire::Tools { tools: tools.into_iter().map(Into::into).collect() });
     door.router.list(&caller, move |tools| spell(tools).into_response()).await
@@ -27,12 +27,13 @@ pub(super) async fn list(State(door): State<Door>, caller: Caller) -> Result<Res
 ///
 /// Scopes: agent.
 #[utoipa::path(get, path = "/v1/tools/{*tool}", tag = "tools",
-    params(("tool" = ToolRequest, Path, description = "Such as `notes.add`, `catalogue/text.count` or `notes.add@1`.")),
+    params(("tool" = CallTarget, Path,
+        description = "Such as `notes.add`, `catalogue/text.count`, `notes.add@1` or `routes/summarise`.")),
     responses((status = 200, description = "The tool.", body = wire::Tool)))]
 pub(super) async fn show(
     State(door): State<Door>,
     caller: Caller,
-    Named(tool): Named<ToolRequest>,
+    Named(tool): Named<CallTarget>,
 ) -> Result<Json<wire::Tool>> {
     Ok(Json(door.router.tool(&caller, &tool)?.into()))
 }
@@ -43,6 +44,7 @@ impl From<ListedTool> for wire::Tool {
         let Risk { level: risk, read_only, destructive, idempotent, open_world, deterministic } = listed.risk;
         Self {
             name: listed.name,
+            choices: listed.choices,
             version: listed.version,
             title: definition.title.clone(),
             description: definition.description.clone(),

@@ -14,6 +14,7 @@ use super::{Ceiling, Policy};
 use crate::amounts::{Amount, Amounts, BUDGETS, Bound, Unit};
 use crate::id::PackageRef;
 use crate::limits::CallLimits;
+use crate::routed::WHOLE_PPM;
 
 /// Whose use counts against a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -79,6 +80,15 @@ pub struct BudgetStanding {
     pub resets_at: String,
     /// The rule that states it.
     pub rule: String,
+}
+
+impl BudgetStanding {
+    /// How much of it further calls may use, in millionths of it. Of one that allows nothing, nothing is left.
+    pub fn left_ppm(&self) -> u32 {
+        let Self { maximum, left, .. } = self;
+        let left = u128::from(*left) * u128::from(WHOLE_PPM) / u128::from(*maximum).max(1);
+        u32::try_from(left).unwrap_or(WHOLE_PPM)
+    }
 }
 
 impl fmt::Display for BudgetStanding {

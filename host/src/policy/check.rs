@@ -1,10 +1,14 @@
 //! What is lawful in a policy and does not do what it looks like: for whoever writes one, before it is in force.
 
+mod routes;
+
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub use self::routes::nothing_chosen;
 
 use super::budget::{BudgetRules, Stated};
 use super::flow::FlowRules;
@@ -57,6 +61,7 @@ pub fn check(ceiling: &Ceiling, policy: &Policy) -> Vec<Warning> {
         warnings.idle(row, &rules.tools, &ceiling.rules().tools);
         warnings.row(row, &covers);
     }
+    warnings.routes(policy, ceiling);
     warnings.egress(&rules.egress, &ceiling.rules().host.egress);
     warnings.flow(&rules.flow);
     warnings.audit(&rules.audit, &ceiling.rules().host.audit);

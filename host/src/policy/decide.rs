@@ -64,6 +64,14 @@ pub struct Allowed {
     pub withheld: Vec<Withheld>,
 }
 
+impl Allowed {
+    /// The same, of which some kinds of grant are not used: layers only take away, and this is one more.
+    #[must_use]
+    pub fn without(&self, kinds: &BTreeSet<GrantKind>) -> Self {
+        Self { grants: Arc::new(self.grants.without(kinds)), ..self.clone() }
+    }
+}
+
 /// Why a call may not run, and what would let it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denied {

@@ -2,6 +2,7 @@
 
 mod held;
 mod requests;
+mod routes;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,7 +18,7 @@ use super::grant::GrantKind;
 use super::limits::LimitsPatch;
 use super::pattern::Pattern;
 use super::{Ceiling, Policy, keeping};
-use crate::id::{Origin, PackageRef};
+use crate::id::{CallTarget, Origin, PackageRef};
 
 /// Packages that are compared without being known: those that the files name.
 const PACKAGES_MAX: usize = 1_000;
@@ -29,6 +30,9 @@ pub struct Effects {
     pub packages: Vec<PackageEffects>,
     /// What changes for every call.
     pub general: Vec<Effect>,
+    /// Those routes that change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<RouteEffects>,
     /// How many further packages are not compared: of very many those that there is time for are; offline, the first thousand
     /// that the files name.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -40,6 +44,15 @@ pub struct Effects {
 pub struct PackageEffects {
     /// The package; `*` or `catalogue/*` stands for those that neither file names.
     pub package: String,
+    /// What changes.
+    pub effects: Vec<Effect>,
+}
+
+/// What changes for one route.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RouteEffects {
+    /// The route.
+    pub route: CallTarget,
     /// What changes.
     pub effects: Vec<Effect>,
 }
@@ -83,12 +96,14 @@ impl Effect {
 impl Effects {
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
-        self.packages.is_empty() && self.general.is_empty()
+        self.packages.is_empty() && self.general.is_empty() && self.routes.is_empty()
     }
 
     /// Whether something can be done that could not be.
     pub fn gains(&self) -> bool {
-        let mut all = self.packages.iter().flat_map(|package| &package.effects).chain(&self.general);
+        let packages = self.packages.iter().flat_map(|package| &package.effects);
+        let routes = self.routes.iter().flat_map(|route| &route.effects);
+        let mut all = packages.chain(routes).chain(&self.general);
         all.any(|effect| matches!(effect.kind, EffectKind::Gains | EffectKind::Unclear))
     }
 }
@@ -100,7 +115,7 @@ pub fn diff<'a>(
     after: &Policy,
     packages: impl IntoIterator<Item = Subject<'a>>,
 ) -> Effects {
-    let mut effects = Effects { general: general(ceiling, before, after), ..Effects::default() };
+    let mut effects = whole(ceiling, before, after);
     for subject in packages {
         let found = of_package(ceiling, before, after, &subject);
         if !found.is_empty() {
@@ -124,7 +139,7 @@ pub fn diff_offline(ceiling: &Ceiling, before: &Policy, after: &Policy) -> Effec
     let others = [Origin::Own, Origin::Catalogue].map(|origin| (Pattern::Every(origin), unnamed(origin, &named)));
     let needs = Needs { required: BTreeSet::new(), optional: GrantKind::ALL.into_iter().collect() };
     let limits = LimitsPatch::default();
-    let mut effects = Effects { general: general(ceiling, before, after), packages_left_out, ..Effects::default() };
+    let mut effects = Effects { packages_left_out, ..whole(ceiling, before, after) };
     let each = named.into_iter().take(PACKAGES_MAX).map(|package| (package.to_string(), package));
     let each = others.into_iter().map(|(pattern, package)| (pattern.to_string(), package)).chain(each);
     for (shown, package) in each {
@@ -165,7 +180,13 @@ fn of_package(ceiling: &Ceiling, before: &Policy, after: &Policy, subject: &Subj
     effects
 }
 
-/// What bounds all calls together, and what is kept of them.
+/// What changes beside single packages.
+fn whole(ceiling: &Ceiling, before: &Policy, after: &Policy) -> Effects {
+    let routes = routes::compare(before, after);
+    Effects { general: general(ceiling, before, after), routes, ..Effects::default() }
+}
+
+/// What bounds all calls together, what is kept of them, and what their risk counts as.
 fn general(ceiling: &Ceiling, before: &Policy, after: &Policy) -> Vec<Effect> {
     let words = |policy| match keeping(ceiling, policy) {
         None => "payloads of calls are not kept".to_owned(),
@@ -175,11 +196,15 @@ fn general(ceiling: &Ceiling, before: &Policy, after: &Policy) -> Vec<Effect> {
             format!("payloads of calls are kept for {time}{record}")
         }
     };
-    let (kept_before, kept_after) = (words(before), words(after));
+    let floor = |policy: &Policy| {
+        let floor = policy.risk_floor().max(ceiling.risk_floor());
+        format!("the risk of calls counts as {floor} at least")
+    };
+    let pairs = [(words(before), words(after)), (floor(before), floor(after))];
+    let changed = pairs.into_iter().filter(|(before, after)| before != after);
+    let effect = |(before, after)| Effect::new(EffectKind::Changes, format!("{after}; before: {before}"), Vec::new());
     let mut effects = flow(before, after);
-    if kept_before != kept_after {
-        effects.push(Effect::new(EffectKind::Changes, format!("{kept_after}; before: {kept_before}"), Vec::new()));
-    }
+    effects.extend(changed.map(effect));
     effects.extend(budgets(ceiling, before, after));
     effects
 }
@@ -226,6 +251,9 @@ impl fmt::Display for Effects {
         let mut lines = Vec::new();
         for PackageEffects { package, effects } in &self.packages {
             lines.extend(effects.iter().map(|effect| format!("{package} {effect}")));
+        }
+        for RouteEffects { route, effects } in &self.routes {
+            lines.extend(effects.iter().map(|effect| format!("{route} {effect}")));
         }
         lines.extend(self.general.iter().map(|effect| format!("every call {effect}")));
         if self.packages_left_out > 0 {

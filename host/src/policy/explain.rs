@@ -4,6 +4,7 @@ mod again;
 mod answer;
 mod uses;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ use super::weigh::{Layers, Weighed, weigh};
 use super::{Ceiling, Policy, RiskLevel};
 use crate::id::{PackageRef, PrincipalId};
 use crate::limits::CallLimits;
+use crate::routed::{DecidedRoute, percent};
 
 /// The decision on a package, as [`super::decide()`] makes it, with everything that it rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -58,6 +60,10 @@ pub struct Explanation {
     /// The key that it was asked for; absent where only policy was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<AskedKey>,
+    /// Which of a route's choices takes the call, where it was asked of a route; the rest is about the one that does, or
+    /// about the first one where none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<DecidedRoute>,
 }
 
 /// A key that a decision was asked for.
@@ -76,6 +82,19 @@ pub struct AskedKey {
 }
 
 impl Explanation {
+    /// The same of a call that goes without some kinds of grant, by this rule.
+    pub fn go_without(&mut self, kinds: &BTreeSet<GrantKind>, rule: &str) {
+        self.grants.retain(|held| !kinds.contains(&held.kind));
+        if let Some(asked) = self.asked.as_mut().filter(|asked| kinds.contains(&asked.asked.kind())) {
+            asked.deny(&Denied {
+                reason: "the choice that takes the call goes without it".to_owned(),
+                rule: rule.to_owned(),
+                nearest: None,
+                remedy: "call the tool by its own name, or change what the route's choices go without".to_owned(),
+            });
+        }
+    }
+
     /// The same where policy would allow it and something else does not.
     pub fn deny(&mut self, denied: Denied) {
         if let Some(asked) = &mut self.asked {
@@ -148,6 +167,7 @@ pub fn explain(ceiling: &Ceiling, policy: &Policy, subject: &Subject<'_>, asked:
         budgets: Vec::new(),
         asked: answer,
         key: None,
+        route: None,
     }
 }
 
@@ -182,6 +202,9 @@ fn in_force(layers: &Layers<'_>) -> Vec<InForce> {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { package, rule, .. } = self;
+        if let Some(route) = &self.route {
+            write_route(f, route)?;
+        }
         match &self.reason {
             None => writeln!(f, "{package} may be called\n  by {rule}")?,
             Some(reason) => writeln!(f, "{package} may not be called: {reason}\n  by {rule}")?,
@@ -231,6 +254,34 @@ impl fmt::Display for Explanation {
             None => Ok(()),
         }
     }
+}
+
+/// What was decided of a route: what is known of the call, then choice by choice.
+fn write_route(f: &mut fmt::Formatter<'_>, route: &DecidedRoute) -> fmt::Result {
+    let inputs = &route.inputs;
+    writeln!(
+        f,
+        "routes/{}: {} bytes, complexity {}, risk {} at least, load {}, budget left {}, draw {}",
+        route.name,
+        inputs.input_bytes,
+        inputs.complexity,
+        inputs.risk,
+        percent(inputs.load_ppm),
+        percent(inputs.budget_left_ppm),
+        percent(inputs.draw_ppm)
+    )?;
+    for (nth, choice) in route.choices.iter().enumerate() {
+        write!(f, "  {} {}", nth + 1, choice.tool)?;
+        if !choice.without.is_empty() {
+            write!(f, " without {}", choice.without.join(" and "))?;
+        }
+        write!(f, " {}", choice.verdict.as_str())?;
+        match &choice.why {
+            Some(why) => writeln!(f, ": {why}")?,
+            None => writeln!(f)?,
+        }
+    }
+    Ok(())
 }
 
 /// What came nearest and what would help, each on lines of its own.

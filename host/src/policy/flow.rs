@@ -85,8 +85,12 @@ pub struct FlowRefusal {
 impl Policy {
     /// What the policy says of flow for calls of `package`; absent where it has no `[[flow]]`, so that nothing is asked.
     pub fn flow(&self, package: &PackageRef) -> Option<Flow> {
-        let rules = &self.rules().flow;
-        (!rules.rows.is_empty()).then(|| Flow { policy: self.clone(), package: package.clone() })
+        self.has_flow().then(|| Flow { policy: self.clone(), package: package.clone() })
+    }
+
+    /// Whether it has any `[[flow]]`.
+    pub fn has_flow(&self) -> bool {
+        !self.rules().flow.rows.is_empty()
     }
 
     /// Whether each call has to name its session.

@@ -1,6 +1,6 @@
 //! Grants: what a call holds. Only [`crate::policy`] can make one, so whoever has one has been through a decision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -189,6 +189,22 @@ impl Grants {
             GrantKind::Kv => self.kv.iter().any(|bucket| bucket.access == Access::ReadWrite),
             GrantKind::Files => self.files.iter().any(|volume| volume.access == Access::ReadWrite),
             GrantKind::Clock | GrantKind::Random | GrantKind::Log | GrantKind::Config => false,
+        }
+    }
+
+    /// The same without these kinds, as where nothing of them is granted.
+    #[must_use]
+    pub fn without(&self, kinds: &BTreeSet<GrantKind>) -> Self {
+        let (own, none) = (self.clone(), Self::none());
+        let has = |kind| !kinds.contains(&kind);
+        Self {
+            kv: if has(GrantKind::Kv) { own.kv } else { none.kv },
+            files: if has(GrantKind::Files) { own.files } else { none.files },
+            http: own.http.filter(|_| has(GrantKind::Http)),
+            clock: if has(GrantKind::Clock) { own.clock } else { none.clock },
+            random: if has(GrantKind::Random) { own.random } else { none.random },
+            log: own.log.filter(|_| has(GrantKind::Log)),
+            config: if has(GrantKind::Config) { own.config } else { none.config },
         }
     }
 

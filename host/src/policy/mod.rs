@@ -19,6 +19,7 @@ mod plan;
 mod problem;
 mod reference;
 mod risk;
+pub mod route;
 mod rows;
 mod smallest;
 #[cfg(test)]
@@ -33,9 +34,9 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 pub use self::budget::{Budget, BudgetStanding, Whose, budgets, concurrent_calls, worst_case};
-pub use self::check::{Warning, check, check_ceiling, unset};
+pub use self::check::{Warning, check, check_ceiling, nothing_chosen, unset};
 pub use self::decide::{Allowed, Decision, Denied, Layer, Needs, Subject, Withheld, decide};
-pub use self::diff::{Effect, EffectKind, Effects, PackageEffects, diff, diff_offline};
+pub use self::diff::{Effect, EffectKind, Effects, PackageEffects, RouteEffects, diff, diff_offline};
 pub use self::explain::{AskedKey, Explanation, Held, InForce, Lost, Use, UseAnswer, explain, lost};
 pub use self::flow::{Flow, FlowRefusal, way_out};
 pub use self::grant::{Access, Clock, FilesGrant, Grant, GrantKind, Grants, KvGrant, LogLevel, Random, SCRATCH};
@@ -57,6 +58,7 @@ use self::problem::Problems;
 use self::rows::File;
 use crate::id::{Digest, PackageRef};
 use crate::limits::CallLimits;
+use crate::routed::Level;
 
 /// A tenant's policy, checked. Cheap to clone.
 #[derive(Clone)]
@@ -124,6 +126,11 @@ impl Policy {
     /// Whose signatures on the tenant's own packages are known, and whether they need one.
     pub fn trust(&self) -> &Trust {
         &self.rules().trust
+    }
+
+    /// What the risk of every call counts as at least.
+    pub fn risk_floor(&self) -> Level {
+        self.rules().tools.risk_floor
     }
 
     /// The `[[grant]]`s that name `package`, each by the name that decisions have for it.
@@ -223,6 +230,11 @@ impl Ceiling {
     /// Whose signatures are known, and whether the catalogue needs one.
     pub fn trust(&self) -> &Trust {
         &self.rules().host.trust
+    }
+
+    /// What the risk of every call of any tenant counts as at least.
+    pub fn risk_floor(&self) -> Level {
+        self.rules().tools.risk_floor
     }
 
     /// What a call may use at most.

@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use super::BUILT_IN;
 use super::limits::{LIMITS, Limit};
 use super::parse::keys::{
-    ADMISSION, ADMISSION_CAP, ADMISSION_FOR, AUDIT, AUDIT_CAP, BUCKET, BUCKET_CAP, BUDGET, BUDGET_CAP, BUDGET_FOR,
-    CATALOGUE_TRUST, CEILING, CEILING_GRANT, CREDENTIAL, EGRESS, EGRESS_CAP, FLOW, GRANT, HTTP, Key, LABELS,
-    LIMITS_SECTION, PLAN, STORAGE, Section, TENANT, TOOLS, TRUST, VOLUME, VOLUME_CAP,
+    ADMISSION, ADMISSION_CAP, ADMISSION_FOR, AUDIT, AUDIT_CAP, BREAKER, BUCKET, BUCKET_CAP, BUDGET, BUDGET_CAP,
+    BUDGET_FOR, CATALOGUE_TRUST, CEILING, CEILING_GRANT, CHOICE, CREDENTIAL, EGRESS, EGRESS_CAP, FLOW, GRANT, HTTP,
+    Key, LABELS, LIMITS_SECTION, PLAN, ROUTE, STORAGE, Section, TENANT, TOOLS, TRUST, VOLUME, VOLUME_CAP,
 };
 use crate::amounts::{Amount, Unit};
 use crate::limits::CallLimits;
@@ -71,6 +71,14 @@ principals = ["nightly"]
 tools = ["catalogue/*"]
 calls_per_hour = 500
 
+[[route]]
+name = "summarise"
+choices = [
+    { tool = "summarise@2", share = 0.1, max_risk = "medium", cost = "high" },
+    { tool = "catalogue/text.count@1", cost = "low" },
+]
+fallback = "next"
+
 [egress]
 requests_per_minute = 600
 
@@ -109,6 +117,9 @@ pub fn reference() -> String {
     section(&mut page, "#### `[[budget.for]]`", &BUDGET_FOR);
     section(&mut page, "### `[admission]`", &ADMISSION);
     section(&mut page, "#### `[[admission.for]]`", &ADMISSION_FOR);
+    section(&mut page, "### `[[route]]`", &ROUTE);
+    section(&mut page, "#### `choices`: a route's tools", &CHOICE);
+    section(&mut page, "#### `breaker`", &BREAKER);
     section(&mut page, "### `[egress]`", &EGRESS);
     section(&mut page, "### `[labels]`", &LABELS);
     section(&mut page, "### `[[flow]]`", &FLOW);

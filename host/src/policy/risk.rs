@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::grant::{Clock, GrantKind, Grants, Random};
+use crate::routed::Level;
 
 /// How much a call can bring about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -18,6 +19,26 @@ pub enum RiskLevel {
     Medium,
     /// Both; or it says itself that it destroys.
     High,
+}
+
+impl From<Level> for RiskLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Low => Self::Low,
+            Level::Medium => Self::Medium,
+            Level::High => Self::High,
+        }
+    }
+}
+
+impl From<RiskLevel> for Level {
+    fn from(level: RiskLevel) -> Self {
+        match level {
+            RiskLevel::Low => Self::Low,
+            RiskLevel::Medium => Self::Medium,
+            RiskLevel::High => Self::High,
+        }
+    }
 }
 
 impl RiskLevel {

@@ -13,6 +13,7 @@ use super::pattern::{Index, Pattern};
 use super::plan::{AdmissionRules, PlanRow};
 use super::trust::Trust;
 use crate::id::PackageRef;
+use crate::routed::Level;
 
 /// A value and its line.
 #[derive(Debug, Clone)]
@@ -58,6 +59,8 @@ pub(super) struct Tools {
     pub(super) allow: Option<Vec<At<Pattern>>>,
     pub(super) allow_line: Option<usize>,
     pub(super) deny: Vec<At<Pattern>>,
+    /// What the risk of every call counts as at least.
+    pub(super) risk_floor: Level,
     allow_index: Index,
     deny_index: Index,
 }
@@ -67,7 +70,7 @@ impl Tools {
         let index = |patterns: &[At<Pattern>]| Index::new(patterns.iter().map(|at| &at.value).enumerate());
         let allow_index = allow.as_deref().map(index).unwrap_or_default();
         let deny_index = index(&deny);
-        Self { allow, allow_line, deny, allow_index, deny_index }
+        Self { allow, allow_line, deny, risk_floor: Level::Low, allow_index, deny_index }
     }
 
     /// The first pattern of `allow` that names `package`.

@@ -12,6 +12,7 @@ mod hostile;
 mod layers;
 mod problems;
 mod risk;
+mod routes;
 
 use super::*;
 use crate::id::PackageRef;

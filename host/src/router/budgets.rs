@@ -1,7 +1,7 @@
 //! What is left of budgets, for whoever asks before a call: people, reports, and routes.
 
-use crate::access::Action;
-use crate::admission::budget::{Scope, Spender};
+use crate::access::{Action, Who};
+use crate::admission::budget::{Reservation, Scope, Spender};
 use crate::amounts::Bound;
 use crate::error::Result;
 use crate::id::{PackageRef, PrincipalId};
@@ -79,15 +79,41 @@ impl Router {
         Ok(told)
     }
 
-    /// How much is left, from 0 to 1, of the scarcest budget that binds all calls of this key: of those for fuel where
-    /// there are any, else for calls; 1 where nothing is bounded. What routes choose by.
-    pub fn budget_left(&self, caller: &Caller) -> f64 {
+    /// Keeps the most that a call of `package` may use, in all budgets that bind it or in none.
+    ///
+    /// # Errors
+    ///
+    /// `budget-exceeded`, with the budget that has no room.
+    pub(super) fn reserve(&self, caller: &Caller, package: &PackageRef, admitted: &Admitted) -> Result<Reservation> {
+        let spender = Spender { principal: Some(caller.principal.id), package: package.clone() };
+        self.0.meter.reserve(&caller.tenant.id, spender, &admitted.budgets, admitted.needs)
+    }
+
+    /// That such a call by `principal` would find room now.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Router::reserve`].
+    pub(super) fn room(
+        &self,
+        caller: &Caller,
+        principal: PrincipalId,
+        package: &PackageRef,
+        admitted: &Admitted,
+    ) -> Result<()> {
+        let spender = Spender { principal: Some(principal), package: package.clone() };
+        self.0.meter.room(&caller.tenant.id, &spender, &admitted.budgets, &admitted.needs)
+    }
+
+    /// The scarcest budget that binds all calls of a key of the caller's tenant: of those for fuel where there are any,
+    /// else for calls. What routes choose by.
+    pub(super) fn scarcest_budget(&self, caller: &Caller, who: &Who<'_>) -> Option<BudgetStanding> {
         let (ceiling, rules) = (&caller.platform.ceiling, &caller.tenant.policy);
-        let budgets = policy::budgets(ceiling, rules, Some(&caller.principal.name), None);
+        let budgets = policy::budgets(ceiling, rules, Some(who.name), None);
         let scope = |whose| match whose {
-            policy::Whose::Principal => Scope::Principal(caller.principal.id),
+            policy::Whose::Principal => Scope::Principal(who.id),
             _ => Scope::Tenant,
         };
-        self.0.meter.left(&caller.tenant.id, &budgets, scope)
+        self.0.meter.scarcest(&caller.tenant.id, &budgets, scope)
     }
 }

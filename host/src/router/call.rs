@@ -9,30 +9,42 @@ use super::checks::{Checks, Effort, Unchecked};
 use super::flow::{self, Gate, NotThrough};
 use super::payload::Keeper;
 use super::record::{Held, Record};
+use super::route::Routed;
 use super::watch::Watcher;
 use super::{Refused, Router, arguments, digest};
 use crate::admission::Asked;
-use crate::admission::budget::{Reservation, Spender};
+use crate::admission::budget::Reservation;
 use crate::audit::entry::{CallDecided, DecidedAccess, Outcome};
 use crate::capability::effects::{EffectUsage, Flow, GuestEvent};
 use crate::engine::output::{Content, ToolOutput};
 use crate::engine::{Class, Run, Usage};
 use crate::error::{Code, Error, Result};
-use crate::id::{CallId, Digest, SessionId, TenantId, ToolName, ToolRequest};
+use crate::id::{CallId, CallTarget, Digest, SessionId, TenantId, ToolName};
 use crate::policy::{self, Clock, Priority};
+use crate::routed::{DecidedRoute, Declared, Level};
 use crate::snapshot::{Admitted, CallDecision, Caller, Resolved, ToolDefinition};
 
 /// What a caller asks for.
 #[derive(Debug, Clone)]
 pub struct CallRequest {
-    /// The tool, and possibly its version.
-    pub tool: ToolRequest,
+    /// The tool, and possibly its version; or a route.
+    pub tool: CallTarget,
     /// The arguments: the text of a JSON object.
     pub arguments: String,
     /// The session that it belongs to; without one it stands alone.
     pub session: Option<SessionId>,
     /// How important it is, where it says so; policy bounds it.
     pub priority: Option<Priority>,
+    /// What the caller says of it.
+    pub declared: Declared,
+}
+
+impl CallRequest {
+    /// A call of which nothing is declared.
+    pub fn new(tool: impl Into<CallTarget>, arguments: impl Into<String>) -> Self {
+        let (tool, arguments) = (tool.into(), arguments.into());
+        Self { tool, arguments, session: None, priority: None, declared: Declared::default() }
+    }
 }
 
 /// What a call came to.
@@ -50,6 +62,8 @@ pub struct Reply {
     pub output: ToolOutput,
     /// What it used.
     pub usage: CallUsage,
+    /// How a route came to it, where it is the call of one.
+    pub route: Option<Box<Routed>>,
 }
 
 /// What a call used.
@@ -94,18 +108,25 @@ pub enum CallEvent {
     Guest(GuestEvent),
 }
 
+/// A tool that is about to be called, and what was decided of that.
+pub(super) struct Attempt {
+    pub(super) resolved: Resolved,
+    pub(super) decision: Arc<CallDecision>,
+    /// How a route came to it.
+    pub(super) route: Option<DecidedRoute>,
+}
+
 /// A call that may run: everything that was found out before it started.
-struct Ready {
-    id: CallId,
-    resolved: Resolved,
+pub(super) struct Ready {
+    pub(super) id: CallId,
+    attempt: Attempt,
     tool: ToolName,
-    decision: Arc<CallDecision>,
     arguments: Arguments,
     session: Option<SessionId>,
     /// Where the tenant has rules of flow.
     gate: Option<Arc<Gate>>,
     priority: Priority,
-    reservation: Reservation,
+    declared: Declared,
 }
 
 /// What a call is given.
@@ -114,6 +135,17 @@ enum Arguments {
     Checked(String),
     /// As it was sent: to be checked apart, once there is room for the call.
     Large(String),
+}
+
+impl Ready {
+    fn admitted(&self) -> Result<&Admitted> {
+        admitted(&self.attempt.decision)
+    }
+}
+
+/// What a call that was let in holds.
+pub(super) fn admitted(decision: &CallDecision) -> Result<&Admitted> {
+    decision.outcome.as_ref().map_err(|_| Error::internal("a denied call came as far as running"))
 }
 
 impl Router {
@@ -126,63 +158,85 @@ impl Router {
     pub async fn call(&self, caller: &Caller, request: CallRequest, watcher: Option<Watcher>) -> Result<Reply, Failed> {
         // The request took a while to arrive: what let it begin can have been taken away since.
         let caller = &self.0.snapshot.again(caller)?;
-        let ready = self.let_in(caller, request).await?;
-        let call = Some(ready.id);
-        self.run(caller, ready, watcher).await.map_err(|error| Failed { call, error })
-    }
-
-    /// Everything that may refuse a call before it costs anything.
-    async fn let_in(&self, caller: &Caller, request: CallRequest) -> Result<Ready, Failed> {
-        let refused = |error: Error, tool: Option<&ToolName>| {
-            self.0.refusals.note(caller, Refused { error: &error, tool: tool.cloned() });
+        let refused = |error: Error| {
+            self.0.refusals.note(caller, Refused { error: &error, tool: None });
             Failed::from(error)
         };
-        self.ready().map_err(|error| refused(error, None))?;
-        caller.may_call_at_all().map_err(|error| refused(error, None))?;
-        let resolved = caller.resolve(&request.tool).map_err(|error| refused(error, None))?;
+        self.ready().map_err(refused)?;
+        caller.may_call_at_all().map_err(refused)?;
+        let tool = match &request.tool {
+            CallTarget::Tool(tool) => tool,
+            CallTarget::Route(name) => return Box::pin(self.call_route(caller, name, &request, watcher)).await,
+        };
+        let resolved = caller.resolve(tool).map_err(refused)?;
+        let decision = caller.decide(&resolved);
+        let ready = self.let_in(caller, Attempt { resolved, decision, route: None }, &request).await?;
+        let reservation = ready.admitted().and_then(|admitted| self.reserve(caller, &ready.tool.package, admitted));
+        let reservation = reservation.map_err(|error| {
+            self.0.refusals.note(caller, Refused { error: &error, tool: Some(ready.tool.clone()) });
+            Failed::from(error)
+        })?;
+        let call = Some(ready.id);
+        self.run(caller, ready, reservation, watcher).await.map_err(|error| Failed { call, error })
+    }
+
+    /// Everything that may refuse the call of a tool before it costs anything.
+    pub(super) async fn let_in(
+        &self,
+        caller: &Caller,
+        attempt: Attempt,
+        request: &CallRequest,
+    ) -> Result<Ready, Failed> {
+        let Attempt { resolved, decision, .. } = &attempt;
         let id = CallId::new();
         let tool = resolved.name();
-        let decision = caller.decide(&resolved);
         let admitted = match &decision.outcome {
             Ok(admitted) => admitted,
             Err(refused) => {
                 let error = Error::from(refused.clone()).fact("decision", id.to_string());
-                self.0.refusals.denied(caller, id, &resolved, &error, &decision).await?;
-                return Err(Failed { call: Some(id), error });
-            }
-        };
-        let gate = match self.gate(caller, &resolved, id, request.session.as_ref()) {
-            Ok(gate) => gate,
-            Err(NotThrough::Refused(error)) => return Err(refused(error, Some(&tool))),
-            Err(NotThrough::HeldBack(held)) => {
-                let error = held.error.clone().fact("decision", id.to_string());
-                self.0.refusals.held_back(caller, id, &resolved, &decision, *held).await?;
+                self.0.refusals.denied(caller, id, resolved, &error, decision).await?;
                 return Err(Failed { call: Some(id), error });
             }
         };
         let bytes_max = admitted.allowed.limits.arguments_bytes;
-        arguments::within(&request.arguments, bytes_max).map_err(|error| refused(error, Some(&tool)))?;
-        let text = request.arguments;
-        let arguments = match Checks::on_the_spot(text.len(), |effort| arguments::check(&resolved.tool, &text, effort))
-        {
-            Ok(checked) => Arguments::Checked(checked),
-            Err(Unchecked::TooLarge) => Arguments::Large(text),
-            Err(Unchecked::Fault(error)) => return Err(refused(error, Some(&tool))),
+        let faulty = |error: Error| {
+            self.0.refusals.note(caller, Refused { error: &error, tool: Some(tool.clone()) });
+            Failed::from(error)
         };
-        let spender = Spender { principal: Some(caller.principal.id), package: tool.package.clone() };
-        let reserved = self.0.meter.reserve(&caller.tenant.id, spender, &admitted.budgets, admitted.needs);
-        let reservation = reserved.map_err(|error| refused(error, Some(&tool)))?;
+        let gate = match self.gate(caller, resolved, id, request.session.as_ref()) {
+            Ok(gate) => gate,
+            Err(NotThrough::Refused(error)) => return Err(faulty(error)),
+            Err(NotThrough::HeldBack(held)) => {
+                let error = held.error.clone().fact("decision", id.to_string());
+                self.0.refusals.held_back(caller, id, resolved, decision, *held).await?;
+                return Err(Failed { call: Some(id), error });
+            }
+        };
+        let text = &request.arguments;
+        arguments::within(text, bytes_max).map_err(faulty)?;
+        let arguments = match Checks::on_the_spot(text.len(), |effort| arguments::check(&resolved.tool, text, effort)) {
+            Ok(checked) => Arguments::Checked(checked),
+            Err(Unchecked::TooLarge) => Arguments::Large(text.clone()),
+            Err(Unchecked::Fault(error)) => return Err(faulty(error)),
+        };
         let (ceiling, rules) = (&caller.platform.ceiling, &caller.tenant.policy);
         let priority = policy::priority(ceiling, rules, &caller.principal.name, request.priority);
-        Ok(Ready { id, resolved, tool, decision, arguments, session: request.session, gate, priority, reservation })
+        let (session, declared) = (request.session.clone(), request.declared);
+        Ok(Ready { id, attempt, tool, arguments, session, gate, priority, declared })
     }
 
-    async fn run(&self, caller: &Caller, ready: Ready, watcher: Option<Watcher>) -> Result<Reply> {
+    /// Runs a call that was let in, within what is reserved for it.
+    pub(super) async fn run(
+        &self,
+        caller: &Caller,
+        ready: Ready,
+        reservation: Reservation,
+        watcher: Option<Watcher>,
+    ) -> Result<Reply> {
         let inner = &self.0;
-        let Ready { id, resolved, tool, decision, arguments, session, gate, priority, reservation } = ready;
-        let Ok(admitted) = &decision.outcome else {
-            return Err(Error::internal("a denied call came as far as running"));
-        };
+        let Ready { id, attempt, tool, arguments, session, gate, priority, declared } = ready;
+        let Attempt { resolved, decision, route } = attempt;
+        let admitted = admitted(&decision)?;
         let allowed = &admitted.allowed;
         let version = &resolved.version;
         let count = |error: Error| {
@@ -208,6 +262,8 @@ impl Router {
         decided.labels = gate.as_ref().map(|gate| gate.touched().to_vec()).unwrap_or_default();
         decided.session = session;
         decided.reserved = Some(reservation.reserved());
+        decided.risk = Some(Level::from(admitted.risk.level).max(declared.risk.unwrap_or(Level::Low)));
+        decided.route = route;
         let held = Held { pass, reservation };
         let keeper = Keeper::of(&inner.payloads, &inner.quotas, caller, id, &arguments);
         // What goes on at once has no order that could be given again: see `replay/recall.rs`.
@@ -253,7 +309,8 @@ impl Router {
         let usage = CallUsage { engine: ended.usage, effects };
         let component = *version.component();
         let result = result.map_err(|error| flow::explain(error, held.as_ref()));
-        result.map(|output| Reply { call: id, tool, version: version.version.clone(), component, output, usage })
+        let version = version.version.clone();
+        result.map(|output| Reply { call: id, tool, version, component, output, usage, route: None })
     }
 
     /// What a call asks of admission.
@@ -309,6 +366,8 @@ impl Router {
             parent: None,
             policy: caller.tenant.policy.digest(),
             reserved: None,
+            risk: None,
+            route: None,
             rule: allowed.rule.clone(),
             session: None,
             tool: tool.clone(),

@@ -48,6 +48,14 @@ pub(super) struct HeldBack {
 }
 
 impl Router {
+    /// What the session that a call names has touched so far, where rules of flow ask for it.
+    pub(super) fn touched(&self, caller: &Caller, named: Option<&SessionId>) -> Vec<Brought> {
+        let Some(named) = named.filter(|_| caller.tenant.policy.has_flow()) else { return Vec::new() };
+        let key = (caller.principal.id, named.clone());
+        // What speaks against naming it is told where the call is let in.
+        self.0.sessions.name(&caller.tenant.id, key).map(|session| session.brought()).unwrap_or_default()
+    }
+
     /// The gate of a call, where the tenant's policy has rules of flow. It is not let through where its package cannot do
     /// without what its session may not do.
     pub(super) fn gate(

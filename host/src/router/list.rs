@@ -6,15 +6,18 @@ use semver::Version;
 
 use super::Router;
 use crate::error::{Code, Error, Result};
-use crate::id::{ToolName, ToolRequest};
+use crate::id::{CallTarget, ToolName};
 use crate::policy::Risk;
 use crate::snapshot::{Admitted, Caller, Resolved, ToolDefinition};
 
 /// A tool that may be called.
 #[derive(Debug, Clone)]
 pub struct ListedTool {
-    /// Its name.
-    pub name: ToolName,
+    /// What it is called by: a tool's name, or a route's.
+    pub name: CallTarget,
+    /// Of a route, the tools that the caller may call by it, in the order of its choices; the rest here is the first
+    /// one's.
+    pub choices: Vec<ToolName>,
     /// The version that would run.
     pub version: Version,
     /// What it says of itself.
@@ -26,11 +29,13 @@ pub struct ListedTool {
 }
 
 impl Router {
-    /// The tools that `caller` may call, by name: the catalogue's, then the tenant's own. Nothing for a key that may
-    /// not call.
+    /// The tools that `caller` may call, by name: the catalogue's, then the tenant's own, then routes in the order of
+    /// the policy. Nothing for a key that may not call.
     pub fn tools(&self, caller: &Caller) -> Vec<ListedTool> {
         let admitted = caller.tools().into_iter();
-        admitted.filter_map(|(resolved, decision)| Some(listed(&resolved, decision.outcome.as_ref().ok()?))).collect()
+        let tools =
+            admitted.filter_map(|(resolved, decision)| Some(listed(&resolved, decision.outcome.as_ref().ok()?)));
+        tools.chain(self.listed_routes(caller)).collect()
     }
 
     /// What `show` makes of them, not on a thread that serves: there can be thousands.
@@ -47,25 +52,31 @@ impl Router {
         self.0.desk.work(&caller.tenant.id, move || show(this.tools(&asking))).await
     }
 
-    /// One tool that `caller` may call.
+    /// One tool or route that `caller` may call.
     ///
     /// # Errors
     ///
     /// `not-found`, also for one that policy does not let be called: what is not listed is not here either.
-    pub fn tool(&self, caller: &Caller, request: &ToolRequest) -> Result<ListedTool> {
+    pub fn tool(&self, caller: &Caller, target: &CallTarget) -> Result<ListedTool> {
         caller.may_call_at_all()?;
-        let resolved = caller.resolve(request)?;
-        match &caller.decide(&resolved).outcome {
-            Ok(admitted) => Ok(listed(&resolved, admitted)),
-            Err(_) => Err(Error::new(Code::NotFound, format!("there is no tool {:?}", request.to_string()))
-                .next("GET /v1/tools lists what this key may call; POST /v1/explain says why not")),
-        }
+        let listed = match target {
+            CallTarget::Tool(request) => {
+                let resolved = caller.resolve(request)?;
+                caller.decide(&resolved).outcome.as_ref().ok().map(|admitted| listed(&resolved, admitted))
+            }
+            CallTarget::Route(name) => caller.route(name).and_then(|route| self.listed_route(caller, route)),
+        };
+        listed.ok_or_else(|| {
+            Error::new(Code::NotFound, format!("there is no tool {:?}", target.to_string()))
+                .next("GET /v1/tools lists what this key may call; POST /v1/explain says why not")
+        })
     }
 }
 
-fn listed(resolved: &Resolved, admitted: &Admitted) -> ListedTool {
+pub(super) fn listed(resolved: &Resolved, admitted: &Admitted) -> ListedTool {
     ListedTool {
-        name: resolved.name(),
+        name: resolved.name().into(),
+        choices: Vec::new(),
         version: resolved.version.version.clone(),
         tool: Arc::clone(&resolved.tool),
         risk: admitted.risk,

@@ -15,8 +15,10 @@ mod payload;
 mod record;
 mod refusals;
 mod replay;
+mod route;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -28,25 +30,27 @@ pub use self::call::{CallEvent, CallRequest, CallUsage, Failed, Reply};
 pub use self::list::ListedTool;
 pub use self::payload::{host_calls, output_from_bytes};
 pub use self::replay::{Past, ReplayRequest, Replayed};
+pub use self::route::{AskedRoute, Attempted, Routed};
 pub use self::watch::{Seen, Watcher, watch};
 
 pub use self::refusals::RefusedRequest;
 
 use self::checks::Checks;
 use self::refusals::{Refusals, Refused};
-use crate::admission::Admission;
+use crate::access::Who;
 use crate::admission::budget::Meter;
+use crate::admission::{Admission, Breakers};
 use crate::audit::Audit;
 use crate::audit::log::Logs;
 use crate::capability::StorageQuotas;
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
 use crate::id::{TenantId, ToolRequest};
-use crate::policy::{self, AskedKey, Explanation, Use};
+use crate::policy::{self, AskedKey, Explanation, GrantKind, Use};
 use crate::registry::Registry;
 use crate::sessions::Sessions;
 use crate::shares::Desk;
-use crate::snapshot::{Caller, Refused as SnapshotRefused, Snapshot};
+use crate::snapshot::{Caller, Refused as SnapshotRefused, Resolved, Snapshot};
 use crate::storage::{Payloads, Store};
 
 /// Listings that are made at once.
@@ -63,6 +67,7 @@ struct Inner {
     engine: Engine,
     admission: Admission,
     meter: Meter,
+    breakers: Breakers,
     audit: Audit,
     logs: Logs,
     refusals: Refusals,
@@ -109,6 +114,7 @@ impl Router {
             engine,
             admission,
             meter,
+            breakers: Breakers::default(),
             refusals: Refusals::new(audit.clone()),
             audit,
             logs,
@@ -166,9 +172,22 @@ impl Router {
     ) -> Result<Explanation> {
         let who = asked_for.who(caller)?;
         let resolved = caller.resolve(tool)?;
+        Ok(self.explained(caller, (asked_for, &who), &resolved, asked, &BTreeSet::new()))
+    }
+
+    /// What policy gives calls of a tool by `who` that go `without` some kinds of grant, how their budgets stand, and
+    /// whether access rules let them be made.
+    fn explained(
+        &self,
+        caller: &Caller,
+        (asked_for, who): (AskedFor, &Who<'_>),
+        resolved: &Resolved,
+        asked: Option<&Use>,
+        without: &BTreeSet<GrantKind>,
+    ) -> Explanation {
         let subject = resolved.version.subject(&resolved.package);
         let mut explanation = policy::explain(&caller.platform.ceiling, &caller.tenant.policy, &subject, asked);
-        let (rules, risk) = match caller.decide_for(&who, &resolved).outcome {
+        let (rules, risk) = match caller.decide_for(who, resolved).without(without).outcome {
             Ok(admitted) => {
                 explanation.budgets = self.budgets_of_call(caller, who.id, &resolved.package, &admitted);
                 (admitted.by, Some(admitted.risk.level))
@@ -185,9 +204,9 @@ impl Router {
                 (rules, None)
             }
         };
-        let (id, name) = asked_for.named(&who);
+        let (id, name) = asked_for.named(who);
         explanation.key = Some(AskedKey { id, name, rules, risk });
-        Ok(explanation)
+        explanation
     }
 
     /// Forgets use that no budget of the present is about. Called once a minute.

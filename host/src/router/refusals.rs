@@ -13,7 +13,9 @@ use super::flow::HeldBack;
 use crate::audit::entry::{CallRefused, DecidedAccess, LoginFailed, RequestRefused};
 use crate::audit::{Audit, Event};
 use crate::error::{Code, Error};
-use crate::id::{CallId, DecisionId, PrincipalId, TenantId, ToolName};
+use crate::id::{CallId, DecisionId, PrincipalId, SessionId, TenantId, ToolName};
+use crate::labels::Brought;
+use crate::routed::DecidedRoute;
 use crate::snapshot::{CallDecision, Caller, Refused as SnapshotRefused, Resolved};
 
 /// Different refusals that are told apart within a second; further ones are counted together by tenant.
@@ -155,6 +157,7 @@ impl Refusals {
             labels: Vec::new(),
             policy: Some(caller.tenant.policy.digest()),
             reason: error.message().to_owned(),
+            route: None,
             rule: Some(rule),
             session: None,
             tool: Some(resolved.name()),
@@ -184,6 +187,7 @@ impl Refusals {
             labels,
             policy: Some(caller.tenant.policy.digest()),
             reason: error.message().to_owned(),
+            route: None,
             rule: Some(rule),
             session,
             tool: Some(resolved.name()),
@@ -195,6 +199,29 @@ impl Refusals {
     async fn durable(&self, caller: &Caller, event: CallRefused) -> Result<(), Failed> {
         let position = self.audit.append(&caller.tenant.id, Some(caller.principal.id), &event.into())?;
         Ok(self.audit.durable(position).await?)
+    }
+
+    /// Records that no choice of a route takes a call, durably: the answer names its id.
+    pub(super) async fn no_choice(
+        &self,
+        caller: &Caller,
+        call: CallId,
+        error: &Error,
+        decision: DecidedRoute,
+        (labels, session): (Vec<Brought>, Option<SessionId>),
+    ) -> Result<(), Failed> {
+        let rule = error.facts().get("rule").and_then(|rule| rule.as_str());
+        let (reason, rule) = (error.message().to_owned(), rule.map(str::to_owned));
+        let event = CallRefused {
+            call: Some(call),
+            ceiling: Some(caller.platform.ceiling.digest()),
+            labels,
+            policy: Some(caller.tenant.policy.digest()),
+            route: Some(decision),
+            session,
+            ..counted(error.code(), 1, (reason, rule), None, Vec::new())
+        };
+        self.durable(caller, event).await
     }
 
     fn count(&self, kind: Kind, first: Count, decision: Option<DecisionId>) {
@@ -246,6 +273,7 @@ fn counted(
         labels: Vec::new(),
         policy: None,
         reason,
+        route: None,
         rule,
         session: None,
         tool,

@@ -1,6 +1,7 @@
 //! May this key do this? The one decision point: listing, explaining and calling a tool ask here, and so does everything
 //! else that is asked for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -12,7 +13,7 @@ use crate::access::{self, Action, Moment, Question, Resource, Rules, Verdict, Wh
 use crate::amounts::Amounts;
 use crate::error::{Error, Result};
 use crate::id::{DecisionId, Digest, Origin, PackageName, PackageRef, ToolName};
-use crate::policy::{self, Allowed, Budget, Ceiling, Claims, Decision, Policy, Risk};
+use crate::policy::{self, Allowed, Budget, Ceiling, Claims, Decision, GrantKind, Policy, Risk, RiskLevel};
 use crate::registry::AsksMore;
 
 /// What was decided of a call of one tool by one key.
@@ -37,6 +38,19 @@ pub struct Admitted {
     pub budgets: Arc<[Budget]>,
     /// The most that it may use, which is reserved while it runs.
     pub needs: Amounts,
+}
+
+impl CallDecision {
+    /// The same where some kinds of grant are not used: what it holds and what is reserved for it is less. Its risk stays
+    /// what it was, so that no rule about risk can be got round.
+    pub fn without(&self, kinds: &BTreeSet<GrantKind>) -> Self {
+        let less = |admitted: &Admitted| {
+            let allowed = admitted.allowed.without(kinds);
+            let needs = policy::worst_case(&allowed.limits, &allowed.grants);
+            Admitted { allowed, needs, ..admitted.clone() }
+        };
+        Self { outcome: self.outcome.as_ref().map(less).map_err(Clone::clone), ..*self }
+    }
 }
 
 /// A call that may not.
@@ -192,7 +206,7 @@ impl Laws<'_> {
                 return CallDecision { outcome: Err(outcome), moment };
             }
         };
-        let risk = risk(tool, version, allowed);
+        let risk = self.risk_of(tool, version, allowed);
         let resource = Resource::Tool { name: tool, version: &version.version, risk };
         let question = Question { who: *who, action: Action::Call, resource, moment };
         let outcome = match access::decide(self.platform, self.tenant, &question) {
@@ -206,6 +220,20 @@ impl Laws<'_> {
             Verdict::Denied(denied) => Err(Refused::Access(denied)),
         };
         CallDecision { outcome, moment }
+    }
+
+    /// What is derived of the risk of calls of a tool, where policy allows them.
+    pub fn risk(&self, tool: &ToolName, version: &PackageVersion) -> Option<Risk> {
+        match decide(self.ceiling, self.policy, &tool.package, version) {
+            Decision::Allowed(allowed) => Some(self.risk_of(tool, version, &allowed)),
+            Decision::Denied(_) => None,
+        }
+    }
+
+    fn risk_of(&self, tool: &ToolName, version: &PackageVersion, allowed: &Allowed) -> Risk {
+        let floor = RiskLevel::from(self.policy.risk_floor().max(self.ceiling.risk_floor()));
+        let risk = risk(tool, version, allowed);
+        Risk { level: risk.level.max(floor), ..risk }
     }
 }
 

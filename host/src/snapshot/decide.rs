@@ -6,7 +6,8 @@ use super::ask::CallDecision;
 use super::package::{Package, PackageVersion, Packages, ToolDefinition};
 use super::{Caller, Platform, Tenant};
 use crate::error::{Error, Result};
-use crate::id::{Origin, PackageRef, ToolName, ToolRequest, VersionRequest};
+use crate::id::{Origin, PackageRef, RouteName, ToolName, ToolRequest, VersionRequest};
+use crate::policy::route::Route;
 use crate::policy::{self, Ceiling, Decision, Policy};
 
 /// A tool that was found: what would run.
@@ -77,6 +78,11 @@ impl Caller {
         let version = package.version(request.version.as_ref()).ok_or_else(unknown)?;
         let tool = version.tools.get(&request.name.definition).ok_or_else(unknown)?;
         Ok(Resolved { package: request.name.package.clone(), version: Arc::clone(version), tool: Arc::clone(tool) })
+    }
+
+    /// The route of this name, whether or not the key may call one of its choices.
+    pub fn route(&self, name: &RouteName) -> Option<&Route> {
+        self.tenant.policy.route(name)
     }
 
     /// Every tool that a call would be let in to, in order of name: the catalogue's, then the tenant's own. Asks for each of

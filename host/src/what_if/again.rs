@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::id::{Digest, PackageRef, PrincipalId, ToolName};
 use crate::identity::Principal;
 use crate::labels::Labels;
+use crate::policy::route::choose;
 use crate::policy::{Ceiling, Decision, Policy};
 use crate::snapshot::{Admitted, Awaiting, CallDecision, Caller, Laws, PackageVersion, Recall, decide};
 
@@ -110,10 +111,34 @@ impl<'a> Again<'a> {
             }
             self.decided.insert(key.clone(), decided);
         }
+        if !self.same_route(recorded, inputs)? {
+            return Ok(Err(Incomparable::DecidedOtherwise));
+        }
         Ok(match self.decided.get(&key) {
             Some(Ok(decided)) if *decided == recorded.decided => Ok(version),
             Some(Err(reason)) => Err(*reason),
             Some(Ok(_)) | None => Err(Incomparable::DecidedOtherwise),
+        })
+    }
+
+    /// Whether the route of a call chooses as it did, from the same facts. A policy that is gone has been told of.
+    fn same_route(&mut self, recorded: &Recorded, inputs: &Inputs) -> Result<bool> {
+        let Some(decided) = &recorded.route else { return Ok(true) };
+        let Some(policy) = self.policy(&inputs.policy)? else { return Ok(true) };
+        let Some(route) = policy.route(&decided.name) else { return Ok(false) };
+        let facts = decided.choices.iter().map(|choice| choice.facts.clone()).collect();
+        Ok(choose(route, &decided.inputs, facts) == decided.choices)
+    }
+
+    fn policy(&mut self, digest: &Digest) -> Result<Option<Policy>> {
+        let texts = &mut *self.texts;
+        self.policies.get(digest, || {
+            // A tenant begins with the empty one, which nobody put in force.
+            let empty = Policy::default();
+            if empty.digest() == *digest {
+                return Ok(Some(empty));
+            }
+            Ok(texts(Kept::Policy, digest)?.and_then(|text| Policy::parse(&text).ok()))
         })
     }
 
@@ -132,15 +157,7 @@ impl<'a> Again<'a> {
             Ok(texts(Kept::Ceiling, &inputs.ceiling)?.and_then(|text| Ceiling::parse(&text).ok()))
         })?;
         let Some(ceiling) = ceiling else { return Ok(Err(Incomparable::CeilingGone)) };
-        let policy = self.policies.get(&inputs.policy, || {
-            // A tenant begins with the empty one, which nobody put in force.
-            let empty = Policy::default();
-            if empty.digest() == inputs.policy {
-                return Ok(Some(empty));
-            }
-            Ok(texts(Kept::Policy, &inputs.policy)?.and_then(|text| Policy::parse(&text).ok()))
-        })?;
-        let Some(policy) = policy else { return Ok(Err(Incomparable::PolicyGone)) };
+        let Some(policy) = self.policy(&inputs.policy)? else { return Ok(Err(Incomparable::PolicyGone)) };
         let (package, labels) = (&recorded.tool.package, inputs.labels);
         let Some(access) = inputs.access else {
             return Ok(Ok(

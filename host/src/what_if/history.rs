@@ -11,6 +11,7 @@ use crate::audit::entry::{CallDecided, CallEnded, CallRefused, DecidedAccess, De
 use crate::error::{Code, Result};
 use crate::id::{CallId, Digest, PrincipalId, ToolName};
 use crate::labels::{self, Labels};
+use crate::routed::DecidedRoute;
 use crate::uses::CapabilityUse;
 
 /// How far clocks are taken to step back within a span.
@@ -64,6 +65,8 @@ pub struct Recorded {
     pub ended: Option<Ended>,
     /// Uses that it was denied while it ran.
     pub denials: u64,
+    /// What was decided of its route, where it is the call of one.
+    pub route: Option<Box<DecidedRoute>>,
 }
 
 /// What a decision follows from.
@@ -209,15 +212,17 @@ pub fn calls(
 
 impl Recorded {
     fn allowed(decided: CallDecided, time: SystemTime, principal: Option<PrincipalId>) -> Self {
-        let CallDecided { access, call, ceiling, labels, limits, policy, rule, tool, version, .. } = decided;
+        let CallDecided { access, call, ceiling, labels, limits, policy, route, rule, tool, version, .. } = decided;
         let labels = labels::labels(&labels);
         let by = access.as_ref().map(|access| access.by.clone()).unwrap_or_default();
         let inputs = Some(Inputs { version, ceiling, policy, access: access.as_ref().and_then(access_inputs), labels });
         let decided = Decided::Allowed { rule, limits, by };
-        Self { call, principal, time, tool, inputs, decided, ended: None, denials: 0 }
+        let route = route.map(Box::new);
+        Self { call, principal, time, tool, inputs, decided, ended: None, denials: 0, route }
     }
 
-    /// A call that policy denied; nothing for other refusals, which are no decisions.
+    /// A call that policy denied; nothing for other refusals, which are no decisions, and for calls that no choice of a
+    /// route took, which had no tool.
     fn denied(refused: CallRefused, time: SystemTime, principal: Option<PrincipalId>) -> Option<Self> {
         let CallRefused { access, call, ceiling, code, labels, policy, rule, tool, version, .. } = refused;
         if code != Code::Denied {
@@ -227,7 +232,7 @@ impl Recorded {
         let labels = labels::labels(&labels);
         let inputs = (|| Some(Inputs { version: version?, ceiling: ceiling?, policy: policy?, access, labels }))();
         let decided = Decided::Denied { rule: rule? };
-        Some(Self { call: call?, principal, time, tool: tool?, inputs, decided, ended: None, denials: 0 })
+        Some(Self { call: call?, principal, time, tool: tool?, inputs, decided, ended: None, denials: 0, route: None })
     }
 }
 

@@ -13,10 +13,12 @@ use crate::access::{Moment, Rules, Who};
 use crate::audit::Entry;
 use crate::audit::entry::DecidedLimits;
 use crate::error::Result;
-use crate::id::{CallId, Digest, PackageRef, PrincipalId, ToolName};
+use crate::id::{CallId, CallTarget, Digest, PackageRef, PrincipalId, ToolName};
 use crate::labels::Labels;
+use crate::policy::route::{Choice, choose, needed};
 use crate::policy::{self, Lost, Policy};
-use crate::snapshot::{Caller, Laws, PackageVersion, decide};
+use crate::routed::{ChoiceFacts, DecidedRoute, Health, Level, RouteInputs, Standing, Verdict};
+use crate::snapshot::{Caller, Laws, PackageVersion, Resolved, decide};
 use crate::uses::CapabilityUse;
 
 /// Different changes that are told; what is more is counted.
@@ -84,6 +86,8 @@ pub enum ChangeKind {
     UseUncertain,
     /// Calls would run under another limit of fuel, memory or time: those are the ones that the record has.
     Limited,
+    /// Calls of a route would go to another of its choices, or to none; what they would use there is not known.
+    Routed,
     /// Calls that had been denied would be let in.
     Allowed,
 }
@@ -212,6 +216,11 @@ type What = (ChangeKind, String, Option<(&'static str, u64, u64)>, Option<Capabi
 
 impl Trying<'_> {
     fn compare(&mut self, recorded: &Recorded, version: &Arc<PackageVersion>) {
+        if let Some((kind, rule)) = self.next.routed(recorded, version) {
+            self.note(recorded, (kind, rule, None, None), false);
+            self.trial.changed += 1;
+            return;
+        }
         let next = self.next.decide(recorded, version);
         let mut changed = false;
         match (&recorded.decided, &*next) {
@@ -400,6 +409,74 @@ impl Next<'_> {
         });
         self.calls.insert(asked, Arc::clone(&decided));
         decided
+    }
+
+    /// Where a call of a route would go, if that is elsewhere.
+    fn routed(&mut self, recorded: &Recorded, version: &PackageVersion) -> Option<(ChangeKind, String)> {
+        let before = recorded.route.as_deref()?;
+        let target = CallTarget::Route(before.name.clone());
+        let Some(route) = self.laws.policy.route(&before.name) else {
+            return Some((ChangeKind::Denied, format!("there is no {target}")));
+        };
+        let facts = route.choices.iter().map(|choice| self.facts(recorded, before, choice)).collect();
+        let after = choose(route, &self.inputs(before), facts);
+        let Some(taken) = after.iter().find(|choice| choice.verdict == Verdict::Taken) else {
+            return Some((ChangeKind::Routed, format!("{}: no choice takes it", route.rule())));
+        };
+        let same = taken.tool.name == recorded.tool
+            && taken.facts.version.as_ref() == Some(&version.version)
+            && taken.without == before.without();
+        let without =
+            if taken.without.is_empty() { String::new() } else { format!(" without {}", taken.without.join(" and ")) };
+        (!same).then(|| (ChangeKind::Routed, format!("{}: {}{without} takes it", route.rule(), taken.tool)))
+    }
+
+    /// What was known of a call, under the floor of the new policy. What it declared is not told from the floor of then.
+    fn inputs(&self, before: &DecidedRoute) -> RouteInputs {
+        let floor = self.laws.policy.risk_floor().max(self.laws.ceiling.risk_floor());
+        RouteInputs { risk: before.inputs.risk.max(floor), ..before.inputs.clone() }
+    }
+
+    /// What is known of a choice: what its breaker and the budgets said and how it was tried, from then; whether it may be
+    /// called, and its version, as things are now under the new policy, but for the version that was really called.
+    fn facts(&mut self, recorded: &Recorded, before: &DecidedRoute, choice: &Choice) -> ChoiceFacts {
+        let (tool, without) = (&choice.tool, choice.without_words());
+        let mut known = before.choices.iter();
+        let known = known.find(|known| known.tool == *tool && known.without == without).map(|known| &known.facts);
+        let mut facts = ChoiceFacts {
+            budget: known.and_then(|known| known.budget.clone()),
+            // The decision on the tool under the labels of then says it.
+            flow: None,
+            health: known.map_or(Health::Closed, |known| known.health),
+            needed: Vec::new(),
+            risk: None,
+            standing: Standing::NotFound,
+            tried: known.and_then(|known| known.tried),
+            version: None,
+        };
+        let Ok(mut resolved) = self.caller.resolve(tool) else { return facts };
+        let then = known.and_then(|known| known.version.as_ref());
+        let package = self.caller.package(&resolved.package).ok();
+        if let Some(version) = package.and_then(|package| package.versions.get(then?)) {
+            resolved.version = Arc::clone(version);
+        }
+        facts.version = Some(resolved.version.version.clone());
+        facts.needed = needed(choice, &resolved.version.needs);
+        let asked = Recorded { tool: resolved.name(), route: None, ended: None, ..recorded.clone() };
+        facts.standing = match &*self.decide(&asked, &resolved.version) {
+            Decided::Allowed { .. } => Standing::Callable,
+            Decided::Denied { .. } => Standing::Denied,
+        };
+        if facts.standing == Standing::Callable {
+            facts.risk = self.risk(&resolved);
+        }
+        facts
+    }
+
+    /// What is derived of a tool's risk, by the new policy.
+    fn risk(&self, resolved: &Resolved) -> Option<Level> {
+        let (tool, version) = (resolved.name(), &resolved.version);
+        self.laws.risk(&tool, version).map(|risk| risk.level.into())
     }
 
     fn limit_rule(&mut self, package: &PackageRef, version: &PackageVersion, limit: &str) -> String {

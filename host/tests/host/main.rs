@@ -50,12 +50,7 @@ async fn publish(host: &Host, publisher: &Caller, name: &str, component: Vec<u8>
 
 #[allow(clippy::unwrap_used, reason = "what tests are made of may fail like tests")]
 fn call(tool: &str) -> CallRequest {
-    CallRequest {
-        tool: tool.parse::<ToolRequest>().unwrap(),
-        arguments: "{}".to_owned(),
-        session: None,
-        priority: None,
-    }
+    CallRequest::new(tool.parse::<ToolRequest>().unwrap(), "{}")
 }
 
 fn code(failed: &Failed) -> Code {

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use cofferdam::Code;
 use cofferdam::access::{Action, Who};
+use cofferdam::id::CallTarget;
 use cofferdam::identity::Scope;
-use cofferdam::router::{AskedFor, CallRequest};
+use cofferdam::router::{AskedFor, AskedRoute, CallRequest};
+use cofferdam::snapshot::Caller;
+use cofferdam::{Code, Error};
 use cofferdam_tests::handmade::Handmade;
 use cofferdam_tests::{Inside, guest, run, shared};
 use serde_json::json;
@@ -14,6 +16,28 @@ use serde_json::json;
 use crate::{Chance, apply, policy, rules};
 
 const OWN: [&str; 3] = ["a", "b", "limits"];
+
+/// Routes that there may be.
+const ROUTES: [&str; 2] = ["routes/one", "routes/two"];
+
+/// Some of these, each of some tools; of some there is nothing.
+fn routes(chance: &mut Chance, tools: &[String]) -> String {
+    let mut text = String::new();
+    for name in ROUTES {
+        if chance.one_in(4) {
+            continue;
+        }
+        let choices: Vec<String> = (0..1 + chance.below(3))
+            .map(|_| match chance.one_in(5) {
+                true => "{ tool = \"catalogue/nothing\" }".to_owned(),
+                false => format!("{{ tool = {:?} }}", tools[chance.below(tools.len())]),
+            })
+            .collect();
+        let name = name.trim_start_matches("routes/");
+        text += &format!("[[route]]\nname = {name:?}\nchoices = [{}]\n", choices.join(", "));
+    }
+    text
+}
 
 /// Arguments that are refused once a call has been let in, and cost nothing.
 const NO_ARGUMENTS: &str = "[]";
@@ -48,44 +72,55 @@ fn listing_explaining_and_calling_agree_under_generated_rules() {
         for seed in 0..60 {
             let mut chance = Chance::new(seed);
             let (policy, rules) = (policy(&mut chance, &OWN), rules(&mut chance, &OWN));
+            let policy = format!("{policy}{}", routes(&mut chance, &tools));
             control.set_policy(&inside.caller(&all), &policy).await.unwrap();
             control.set_access(&inside.caller(&all), &rules).await.unwrap();
             for key in &keys {
                 let caller = inside.caller(key);
                 let listed: BTreeSet<String> =
                     inside.host.router.tools(&caller).iter().map(|tool| tool.name.to_string()).collect();
-                for tool in &tools {
-                    let request = CallRequest {
-                        tool: tool.parse().unwrap(),
-                        arguments: NO_ARGUMENTS.to_owned(),
-                        session: None,
-                        priority: None,
-                    };
+                for tool in tools.iter().chain(&ROUTES.map(str::to_owned)) {
+                    let request = CallRequest::new(tool.parse::<CallTarget>().unwrap(), NO_ARGUMENTS);
                     let called = inside.host.router.call(&caller, request, None).await;
                     let let_in = match called {
                         Ok(_) => true,
-                        Err(failed) => failed.error.code() != Code::Denied,
+                        Err(failed) => ![Code::Denied, Code::NotFound].contains(&failed.error.code()),
                     };
                     let what = format!("{} {tool}\n{policy}\n{rules}", caller.principal.name);
                     assert_eq!(listed.contains(tool), let_in, "{what}");
                     assert_eq!(inside.host.router.tool(&caller, &tool.parse().unwrap()).is_ok(), let_in, "{what}");
-                    let explained =
-                        inside.host.router.explain(&caller, &tool.parse().unwrap(), AskedFor::Caller, None).unwrap();
-                    assert_eq!(explained.allowed, let_in, "{what}\n{explained}");
-                    seen.insert((caller.principal.name.to_string(), let_in));
+                    let explain = |caller: &Caller, asked_for| match tool.parse().unwrap() {
+                        CallTarget::Tool(tool) => inside.host.router.explain(caller, &tool, asked_for, None),
+                        CallTarget::Route(name) => {
+                            inside.host.router.explain_route(caller, &name, asked_for, None, AskedRoute::default())
+                        }
+                    };
+                    let is_route = tool.starts_with("routes/");
+                    let explained = explain(&caller, AskedFor::Caller);
+                    match &explained {
+                        Ok(explained) => assert_eq!(explained.allowed, let_in, "{what}\n{explained}"),
+                        // What is not there is not explained, but to those who may read policies.
+                        Err(error) => assert!(is_route && !let_in && error.code() == Code::NotFound, "{what}\n{error}"),
+                    }
+                    seen.insert((caller.principal.name.to_string(), is_route, let_in));
                     // What a publisher is told of agents is what an agent gets of whom no rule speaks.
                     if &*caller.principal.name == "unnamed" {
-                        let asked = AskedFor::Scope(Scope::Agent);
-                        let publisher = inside.caller(&publisher);
-                        let told = inside.host.router.explain(&publisher, &tool.parse().unwrap(), asked, None).unwrap();
-                        assert_eq!(told.allowed, let_in, "{what}\n{told}");
-                        assert_eq!(told.grants, explained.grants, "{what}");
+                        match (explain(&inside.caller(&publisher), AskedFor::Scope(Scope::Agent)), explained) {
+                            (Ok(told), Ok(explained)) => {
+                                assert_eq!(told.allowed, let_in, "{what}\n{told}");
+                                assert_eq!(told.grants, explained.grants, "{what}");
+                            }
+                            (told, explained) => {
+                                let code = |one: Result<_, Error>| one.err().map(|error| error.code());
+                                assert_eq!(code(told), code(explained), "{what}");
+                            }
+                        }
                     }
                 }
             }
         }
         // Neither is all let in nor nothing, but to the key that has no scope for calls.
-        assert_eq!(seen.len(), 2 * keys.len() - 1, "{seen:?}");
+        assert_eq!(seen.len(), 2 * (2 * keys.len() - 1), "{seen:?}");
         inside.close().await;
     });
 }

@@ -145,6 +145,28 @@ impl Account {
         now: SystemTime,
     ) -> Result<SystemTime, Full<'a>> {
         let now = self.not_before(now);
+        self.has_room(spender, budgets, needs, now)?;
+        // A rate is only used up by a call that every budget has room for.
+        for budget in budgets.iter().filter(|budget| budget.bound == Bound::CallsPerSecond) {
+            if let Some(cell) = spender.scope(budget.whose).and_then(|scope| self.cells.get_mut(&scope))
+                && let Ok(even) = cell.rate(budget.maximum, now)
+            {
+                cell.even = Some(even);
+            }
+        }
+        self.change(spender, now, |counted| counted.reserved.add(needs));
+        Ok(now)
+    }
+
+    /// That a call by `spender` which needs so much would find room at `now`.
+    pub(super) fn has_room<'a>(
+        &mut self,
+        spender: &Spender,
+        budgets: &'a [Budget],
+        needs: &Amounts,
+        now: SystemTime,
+    ) -> Result<(), Full<'a>> {
+        let now = self.not_before(now);
         for budget in budgets {
             let Some(scope) = spender.scope(budget.whose) else { continue };
             let cell = self.cells.entry(scope).or_default();
@@ -166,16 +188,7 @@ impl Account {
                 }
             }
         }
-        // A rate is only used up by a call that every budget has room for.
-        for budget in budgets.iter().filter(|budget| budget.bound == Bound::CallsPerSecond) {
-            if let Some(cell) = spender.scope(budget.whose).and_then(|scope| self.cells.get_mut(&scope))
-                && let Ok(even) = cell.rate(budget.maximum, now)
-            {
-                cell.even = Some(even);
-            }
-        }
-        self.change(spender, now, |counted| counted.reserved.add(needs));
-        Ok(now)
+        Ok(())
     }
 
     /// `now`, or the present minute's begin where the clock was set back: nobody gets a window for nothing by that.

@@ -58,6 +58,17 @@ impl Meter {
         Ok(Reservation { spender, reserved: Reserved { amounts: needs, at: reserved? }, account, is_settled: false })
     }
 
+    /// That a call would find room in all of its budgets now. Nothing is reserved.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Meter::reserve`].
+    pub fn room(&self, tenant: &TenantId, spender: &Spender, budgets: &[Budget], needs: &Amounts) -> Result<()> {
+        let (account, now) = (self.account(tenant), self.now());
+        let full = account.lock().has_room(spender, budgets, needs, now);
+        full.map_err(|full| exceeded(&full, now))
+    }
+
     /// How `budgets`, which bind calls by `spender`, stand.
     pub fn standings(&self, tenant: &TenantId, spender: &Spender, budgets: &[Budget]) -> Vec<BudgetStanding> {
         budgets.iter().filter_map(|budget| Some(self.standing(tenant, &spender.scope(budget.whose)?, budget))).collect()
@@ -92,21 +103,20 @@ impl Meter {
         self.account(tenant).lock().scopes().cloned().collect()
     }
 
-    /// How much is left of the scarcest of `budgets`, from 0 to 1: of those for fuel where there are any, else for
-    /// calls; 1 where there is none of them.
-    pub fn left(&self, tenant: &TenantId, budgets: &[Budget], scope: impl Fn(Whose) -> Scope) -> f64 {
+    /// The scarcest of `budgets`, as it stands: of those for fuel where there are any, else for calls.
+    pub fn scarcest(
+        &self,
+        tenant: &TenantId,
+        budgets: &[Budget],
+        scope: impl Fn(Whose) -> Scope,
+    ) -> Option<BudgetStanding> {
         let of = |amount: Amount| {
             let bounds = budgets.iter().filter(|budget| matches!(budget.bound, Bound::Per(of, _) if of == amount));
             bounds.collect::<Vec<_>>()
         };
         let chosen = [Amount::Fuel, Amount::Calls].map(of).into_iter().find(|some| !some.is_empty());
-        let standings = chosen.unwrap_or_default().into_iter();
-        let standings = standings.map(|budget| self.standing(tenant, &scope(budget.whose), budget));
-        let share = |standing: BudgetStanding| match standing.maximum {
-            0 => 0.0,
-            maximum => standing.left as f64 / maximum as f64,
-        };
-        standings.map(share).fold(1.0, f64::min)
+        let standings = chosen?.into_iter().map(|budget| self.standing(tenant, &scope(budget.whose), budget));
+        standings.min_by_key(BudgetStanding::left_ppm)
     }
 
     /// Forgets tenants that have used nothing in any window of the present.

@@ -190,24 +190,28 @@ fn of_two_budgets_alike_the_lesser_is_in_force_and_another_policy_finds_the_same
 
 #[test]
 fn what_is_left_is_told_of_the_scarcest_of_fuel_else_calls() {
-    let share = |policy: &str| {
+    let scarcest = |policy: &str| {
         let world = World::new(policy);
         world.reserve("ci", "notes", 250).unwrap().settle(&fuel_of(250));
         let budgets = world.budgets("ci", "notes");
-        world.meter.left(&world.tenant, &budgets, |whose| match whose {
+        let standing = world.meter.scarcest(&world.tenant, &budgets, |whose| match whose {
             Whose::Principal => Scope::Principal(world.ci),
             _ => Scope::Tenant,
-        })
+        });
+        standing.map(|standing| (standing.left_ppm(), standing.limit))
     };
-    let is = |policy: &str, expected: f64| assert!((share(policy) - expected).abs() < 1e-9, "{policy}");
-    is("", 1.0);
-    is("[budget]\ncalls_per_day = 4", 0.75);
-    is("[budget]\ncalls_per_day = 4\nfuel_per_day = 500", 0.5);
+    let is = |policy: &str, left_ppm: u32, limit: &str| {
+        assert_eq!(scarcest(policy), Some((left_ppm, limit.to_owned())), "{policy}");
+    };
+    assert_eq!(scarcest(""), None);
+    is("[budget]\ncalls_per_day = 4", 750_000, "calls_per_day");
+    is("[budget]\ncalls_per_day = 4\nfuel_per_day = 500", 500_000, "fuel_per_day");
     is(
         "[budget]\nfuel_per_day = 500\nfuel_per_hour = 1_000\n[[budget.for]]\nprincipals=[\"ci\"]\nfuel_per_day=1_000",
-        0.5,
+        500_000,
+        "fuel_per_day",
     );
-    is("[budget]\nfuel_per_day = 250", 0.0);
+    is("[budget]\nfuel_per_day = 250", 0, "fuel_per_day");
 }
 
 #[test]

@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{Entry, Mac, Outcome};
 use crate::id::{
-    CallId, ChangeId, DecisionId, Digest, PackageName, PrincipalId, SecretName, SessionId, SubmissionId, TenantId,
-    ToolName,
+    CallId, ChangeId, DecisionId, Digest, PackageName, PrincipalId, RouteName, SecretName, SessionId, SubmissionId,
+    TenantId, ToolName, ToolRequest,
 };
 
 /// The schema as it stands in `entry.schema.json`.
@@ -55,6 +55,9 @@ text_schemas! {
     TenantId, "TenantId", "A tenant, by its short name.", format!("^{SLUG}$");
     PackageName, "PackageName", "A package, by its name.", format!("^{SLUG}$");
     ToolName, "ToolName", "A tool: package and definition.", format!("^(catalogue/)?{SLUG}(\\.{SLUG})?$");
+    ToolRequest, "ToolRequest", "A tool, and possibly which versions of it will do.",
+        format!("^(catalogue/)?{SLUG}(\\.{SLUG})?(@[0-9A-Za-z.+-]+)?$");
+    RouteName, "RouteName", "A route, by its name.", format!("^{SLUG}$");
     CallId, "CallId", "A call: a UUID of version 7.", UUID;
     SubmissionId, "SubmissionId", "A submission to the catalogue: a UUID of version 7.", UUID;
     DecisionId, "DecisionId", "A decision that refused something: a UUID of version 7.", UUID;

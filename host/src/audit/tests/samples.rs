@@ -6,6 +6,7 @@ use crate::audit::entry::*;
 use crate::error::Code;
 use crate::id::{CallId, ChangeId, DecisionId, Digest, PrincipalId, SubmissionId};
 use crate::labels::{Brought, Label};
+use crate::routed::{ChoiceFacts, DecidedChoice, DecidedRoute, Health, Level, RouteInputs, Standing, Verdict};
 use crate::uses::{CapabilityUse, Clock, LogLevel, Scheme, Touch};
 
 /// A time that microseconds spell exactly.
@@ -29,6 +30,46 @@ fn brought() -> Brought {
     Brought { by: "read bucket \"notes\"".to_owned(), call: CallId::new(), label: Label::Private }
 }
 
+/// A decision on a route with everything that can be in one.
+fn route(first: CallId) -> DecidedRoute {
+    let choice = |verdict, why: Option<&str>| DecidedChoice {
+        cost: Some(Level::Low),
+        facts: ChoiceFacts {
+            budget: why.map(|_| "fuel_per_day".to_owned()),
+            flow: why.map(|_| "policy line 12: [[flow]] 1".to_owned()),
+            health: Health::HalfOpen,
+            needed: why.map(|_| "http".to_owned()).into_iter().collect(),
+            risk: Some(Level::High),
+            standing: Standing::Callable,
+            tried: why.map(|_| Code::ToolFailed),
+            version: Some("1.2.0".parse().unwrap()),
+        },
+        tool: "catalogue/text.count@1".parse().unwrap(),
+        verdict,
+        why: why.map(str::to_owned),
+        without: why.map(|_| "http".to_owned()).into_iter().collect(),
+    };
+    DecidedRoute {
+        attempt: 2,
+        choices: vec![
+            choice(Verdict::Rejected, Some("risk high > max medium")),
+            choice(Verdict::Taken, None),
+            choice(Verdict::StandingBy, None),
+        ],
+        first: Some(first),
+        inputs: RouteInputs {
+            budget: Some("fuel_per_day".to_owned()),
+            budget_left_ppm: 1_000_000,
+            complexity: Level::Medium,
+            draw_ppm: 123_456,
+            input_bytes: 120,
+            load_ppm: 50_000,
+            risk: Level::Low,
+        },
+        name: "count".parse().unwrap(),
+    }
+}
+
 pub(crate) fn decided(call: CallId) -> Event {
     CallDecided {
         access: Some(access()),
@@ -47,6 +88,8 @@ pub(crate) fn decided(call: CallId) -> Event {
             amounts: crate::amounts::Amounts::of(|amount| 1_000 + amount as u64),
             at: micros_time(),
         }),
+        risk: Some(Level::Medium),
+        route: Some(route(call)),
         rule: "tools.\"catalogue/text\"".to_owned(),
         session: Some("chat-7".parse().unwrap()),
         tool: "catalogue/text.count".parse().unwrap(),
@@ -134,6 +177,7 @@ pub(crate) fn every_event() -> Vec<Event> {
             labels: Vec::new(),
             policy: Some(Digest::of(b"policy")),
             reason: text(),
+            route: Some(route(call)),
             rule: Some(text()),
             session: None,
             tool: Some(tool),
@@ -150,6 +194,7 @@ pub(crate) fn every_event() -> Vec<Event> {
             labels: Vec::new(),
             policy: None,
             reason: text(),
+            route: None,
             rule: None,
             session: None,
             tool: None,

@@ -35,7 +35,12 @@ pub(in crate::cli) fn what(event: &Event) -> String {
                 words::bytes(e.limits.memory_bytes),
                 words::span(Duration::from_millis(e.limits.deadline_ms))
             );
-            format!("{} {} may run as {}: {} ({limits})", e.tool, e.version, e.call, short(&e.rule))
+            let route = e.route.as_ref().map(|route| match route.attempt {
+                1 => format!(" by routes/{}", route.name),
+                attempt => format!(" by routes/{}, attempt {attempt}", route.name),
+            });
+            let route = route.unwrap_or_default();
+            format!("{} {} may run as {}{route}: {} ({limits})", e.tool, e.version, e.call, short(&e.rule))
         }
         Event::CallEnded(e) => {
             let outcome = match e.outcome {
@@ -159,6 +164,7 @@ mod tests {
             labels: Vec::new(),
             policy: None,
             reason: "more than 32 calls at once".to_owned(),
+            route: None,
             rule: None,
             session: None,
             tool: Some("notes.add".parse().unwrap()),

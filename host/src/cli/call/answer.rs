@@ -66,6 +66,12 @@ pub(in crate::cli) fn used(result: &wire::CallResult) -> String {
     add(usage.kv_operations, format!("{} on buckets", words::count(usage.kv_operations)));
     add(usage.files_bytes_written, format!("{} written", words::bytes(usage.files_bytes_written)));
     parts.push(format!("{} {}", result.tool, result.version));
+    if let Some(route) = &result.route {
+        let failed = route.attempts.iter().filter_map(|attempt| Some((attempt, attempt.error?)));
+        let failed: Vec<String> = failed.map(|(attempt, code)| format!("{} {code}", attempt.tool)).collect();
+        let after = if failed.is_empty() { String::new() } else { format!(" after {}", failed.join(", ")) };
+        parts.push(format!("by routes/{}{after}", route.name));
+    }
     parts.push(format!("call {}", result.call));
     parts.join(" · ")
 }

@@ -54,7 +54,10 @@ pub(super) fn all(tour: &mut Tour, stage: &mut Stage, mut upload: Packaged) -> R
     tour.step("acme's publisher pushes a tool of acme's own", |seen| own(stage, &mut upload, seen))?;
     tour.step("acme's agent calls it", |seen| {
         let tool = stage.of(AGENT)?.get::<wire::Tools>(&["v1", "tools"], &[])?;
-        let own = tool.tools.into_iter().find(|tool| tool.name.package.name == upload.package);
+        let own = tool
+            .tools
+            .into_iter()
+            .find(|tool| tool.name.tool().is_some_and(|name| name.package.name == upload.package));
         let own = own.ok_or_else(|| crate::cli::Failure::failed("step-failed", "acme's own tool is listed"))?;
         let result = shown(stage, &own.name.to_string(), sample::arguments(&own.input_schema).into(), seen)?;
         ensure(!result.is_error, || "the tool answers".to_owned())

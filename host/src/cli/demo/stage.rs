@@ -18,6 +18,7 @@ use crate::cli::{Failure, Result};
 use crate::error::Error;
 use crate::host::HostSettings;
 use crate::http::wire::{self, Secret};
+use crate::id::CallTarget;
 use crate::storage::DataFolder;
 
 /// The host, and everyone who acts.
@@ -109,8 +110,8 @@ impl Stage {
             Value::Object(members) => members,
             _ => Map::new(),
         };
-        let tool = tool.parse().map_err(Error::from)?;
-        self.of(who)?.post(&["v1", "calls"], &wire::CallRequest { tool, arguments, session: None, priority: None })
+        let tool: CallTarget = tool.parse().map_err(Error::from)?;
+        self.of(who)?.post(&["v1", "calls"], &wire::CallRequest::new(tool, arguments))
     }
 
     /// Where the host listens.

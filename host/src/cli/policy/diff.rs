@@ -50,10 +50,11 @@ fn shown(effects: &Effects) -> String {
     }
     let mut text = String::new();
     let packages = effects.packages.iter().map(|package| (package.package.as_str(), &package.effects));
-    for (package, effects) in packages.chain(std::iter::once(("every call", &effects.general))) {
-        text.extend(
-            effects.iter().map(|effect| format!("{} {package} {}\n", sign(effect), plain(&effect.to_string()))),
-        );
+    let packages = packages.map(|(package, effects)| (package.to_owned(), effects));
+    let routes = effects.routes.iter().map(|route| (route.route.to_string(), &route.effects));
+    let general = std::iter::once(("every call".to_owned(), &effects.general));
+    for (what, effects) in packages.chain(routes).chain(general) {
+        text.extend(effects.iter().map(|effect| format!("{} {what} {}\n", sign(effect), plain(&effect.to_string()))));
     }
     if effects.packages_left_out > 0 {
         text += &format!("{} more packages are not compared\n", effects.packages_left_out);

@@ -106,7 +106,7 @@ impl Local {
         // Nobody else is here to need the room.
         let (watcher, mut events) = router::watch(|_| true);
         let caller = self.caller()?;
-        let request = CallRequest { tool, arguments: arguments.to_string(), session: None, priority: None };
+        let request = CallRequest::new(tool, arguments.to_string());
         let mut call = std::pin::pin!(self.host.router.call(&caller, request, Some(watcher)));
         let reply = loop {
             tokio::select! {

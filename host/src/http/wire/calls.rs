@@ -7,15 +7,18 @@ use utoipa::ToSchema;
 
 use super::{Base64, Json, Problem};
 use crate::engine::output;
-use crate::id::{CallId, Digest, SessionId, ToolName, ToolRequest};
+use crate::error::Code;
+use crate::id::{CallId, CallTarget, Digest, RouteName, SessionId, ToolName, ToolRequest};
 use crate::policy::{LogLevel, Priority};
+pub use crate::routed::{Level, Verdict};
 
 /// A call to make.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CallRequest {
-    /// The tool, and optionally the version to hold to: `catalogue/text.count`, `notes.add@1`, `notes.add@1.2.0`.
-    pub tool: ToolRequest,
+    /// The tool, and optionally the version to hold to: `catalogue/text.count`, `notes.add@1`, `notes.add@1.2.0`. Or a
+    /// route, which chooses one: `routes/summarise`.
+    pub tool: CallTarget,
     /// What the tool's input schema describes.
     #[serde(default)]
     #[schema(value_type = Object)]
@@ -28,6 +31,19 @@ pub struct CallRequest {
     /// first. Policy bounds it; absent: `normal`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,
+    /// How much the call could bring about, where that is more than can be derived of the tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Level>,
+    /// How hard it is; absent: a route estimates it from the arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complexity: Option<Level>,
+}
+
+impl CallRequest {
+    /// A call of which nothing is declared.
+    pub fn new(tool: impl Into<CallTarget>, arguments: Map<String, Value>) -> Self {
+        Self { tool: tool.into(), arguments, session: None, priority: None, risk: None, complexity: None }
+    }
 }
 
 /// What a call gave.
@@ -48,6 +64,51 @@ pub struct CallResult {
     pub content: Vec<Content>,
     /// What the call used.
     pub usage: CallUsage,
+    /// How a route came to this tool, where it is the call of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Routed>,
+}
+
+/// How a route came to the tool that answered. The record has what that followed from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Routed {
+    /// The route.
+    pub name: RouteName,
+    /// What was decided of its choices, in its order, when the last attempt was made.
+    pub choices: Vec<RoutedChoice>,
+    /// Every attempt, in order; the last one gave the answer.
+    pub attempts: Vec<Attempt>,
+}
+
+/// A choice of a route, and what was decided of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RoutedChoice {
+    /// The tool.
+    pub tool: ToolRequest,
+    /// Whether it takes the call.
+    pub verdict: Verdict,
+    /// The fact that decided, of one that is rejected, such as `risk high > max medium`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Kinds of grant that it runs without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
+}
+
+/// One attempt of a call of a route: a call of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Attempt {
+    /// Its id, by which the record knows it.
+    pub call: CallId,
+    /// The tool.
+    pub tool: ToolName,
+    /// Its version.
+    #[schema(value_type = String)]
+    pub version: Version,
+    /// How it failed; absent for the one that gave the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub error: Option<Code>,
 }
 
 /// One piece of an answer.

@@ -1,13 +1,16 @@
 //! Policies, and why a call would be allowed or denied.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Time;
+use super::{Level, Time};
 pub use crate::access::RuleWarning;
-use crate::id::{Digest, PrincipalId, ToolName, ToolRequest};
+use crate::id::{CallTarget, Digest, PrincipalId, ToolName};
 use crate::identity::Scope;
-pub use crate::policy::{Effect, EffectKind, Effects, Explanation, LimitsPatch, Needs, PackageEffects, Use, Warning};
+pub use crate::policy::{
+    Effect, EffectKind, Effects, Explanation, LimitsPatch, Needs, PackageEffects, RouteEffects, Use, Warning,
+};
 pub use crate::what_if::{
     CallsOf, Change, ChangeKind, ChangedLimit, Incomparable, Most, NotCompared, Suggestion, Trial, UseCount,
 };
@@ -79,8 +82,8 @@ const fn is_zero(count: &usize) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainRequest {
-    /// The tool, as in a call.
-    pub tool: ToolRequest,
+    /// The tool or the route, as in a call.
+    pub tool: CallTarget,
     /// For whom; absent: for whoever asks. Only operators and auditors may ask for another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<PrincipalId>,
@@ -91,6 +94,24 @@ pub struct ExplainRequest {
     /// A use of a grant to decide upon, such as `{"kind": "http", "method": "GET", "url": "https://example.com/"}`.
     #[serde(default, rename = "use", skip_serializing_if = "Option::is_none")]
     pub asked: Option<Use>,
+    /// Of a route: the arguments of the call, which are measured and not looked into; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub arguments: Option<Map<String, Value>>,
+    /// Of a route: what the call would declare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Level>,
+    /// Of a route: what the call would declare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complexity: Option<Level>,
+}
+
+impl ExplainRequest {
+    /// What the key itself may do with it.
+    pub fn new(tool: impl Into<CallTarget>) -> Self {
+        let tool = tool.into();
+        Self { tool, principal: None, scope: None, asked: None, arguments: None, risk: None, complexity: None }
+    }
 }
 
 /// Which recorded calls a policy is tried on, and how many of them an answer names.
@@ -107,6 +128,18 @@ pub struct TrialQuery {
     /// Calls that each change names, from 0 to 10000; absent: 5. All changes together name 50000 at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<u32>,
+}
+
+/// What has to be in force for a change to be made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PutQuery {
+    /// The digest of the policy that this one is to take the place of: where another is in force, nothing is changed.
+    /// Absent: whatever is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub before: Option<Digest>,
 }
 
 /// Which package to suggest a grant for.

@@ -7,8 +7,8 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::audit::entry::ReplayOutcome;
 use crate::engine::Class;
 use crate::id::{
-    CallId, DefinitionName, Digest, PackageName, PackageRef, PrincipalId, SecretName, SessionId, SubmissionId,
-    TenantId, ToolName, ToolRequest,
+    CallId, CallTarget, DefinitionName, Digest, PackageName, PackageRef, PrincipalId, RouteName, SecretName, SessionId,
+    SubmissionId, TenantId, ToolName, ToolRequest,
 };
 use crate::identity::Scope;
 use crate::policy::{Access, GrantKind, LimitsPatch, LogLevel};
@@ -70,6 +70,8 @@ schemas! {
     SubmissionId: uuid("A submission to the catalogue.");
     ToolName: text("A tool, such as `notes.add`, or `catalogue/text.count` from the catalogue.");
     ToolRequest: text("A tool, and optionally the version to hold to: `notes.add`, `notes.add@1`, `notes.add@1.2.0`.");
+    CallTarget: text("A tool as in `ToolRequest`, or a route: `routes/summarise`.");
+    RouteName: slug("A route.", 64);
     Scope: one_of("What a key may be used for.", Scope::ALL.map(Scope::as_str));
     PackageRef: text("A package: `notes`, or `catalogue/text` from the catalogue.");
     GrantKind: one_of("A kind of grant.", GrantKind::ALL.map(GrantKind::as_str));

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::id::ToolName;
+use crate::id::{CallTarget, ToolName};
 pub use crate::policy::RiskLevel;
 
 /// What the principal may call now, all of it and nothing else.
@@ -18,8 +18,11 @@ pub struct Tools {
 /// A tool that may be called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Tool {
-    /// How to ask for it: `notes.add`, or `catalogue/text.count`.
-    pub name: ToolName,
+    /// How to ask for it: `notes.add`, `catalogue/text.count`, or a route: `routes/summarise`.
+    pub name: CallTarget,
+    /// Of a route: the tools that it chooses from and this key may call. All else that is told is the first one's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<ToolName>,
     /// The version that runs when none is asked for.
     #[schema(value_type = String)]
     pub version: Version,

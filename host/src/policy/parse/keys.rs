@@ -6,6 +6,7 @@ mod flow;
 mod grant;
 mod host;
 mod plans;
+mod route;
 
 pub(in crate::policy) use self::budget::{BUDGET, BUDGET_CAP, BUDGET_FOR};
 pub(in crate::policy) use self::egress::{CREDENTIAL, EGRESS, EGRESS_CAP, HTTP};
@@ -13,6 +14,7 @@ pub(in crate::policy) use self::flow::{FLOW, LABELS};
 pub(in crate::policy) use self::grant::{BUCKET, BUCKET_CAP, CEILING_GRANT, GRANT, VOLUME, VOLUME_CAP};
 pub(in crate::policy) use self::host::{AUDIT, AUDIT_CAP, CATALOGUE_TRUST, STORAGE, TRUST};
 pub(in crate::policy) use self::plans::{ADMISSION, ADMISSION_CAP, ADMISSION_FOR, PLAN};
+pub(in crate::policy) use self::route::{BREAKER, CHOICE, ROUTE};
 
 use crate::amounts::BUDGETS;
 use crate::policy::limits::LIMITS;
@@ -100,6 +102,12 @@ pub(in crate::policy) static TENANT: Section = Section {
             "no tool holds anything",
             "What calls of some packages hold.",
         ),
+        key(
+            "route",
+            "any number of tables, 100 at most",
+            "there are no routes",
+            "Names under which calls go to one of several tools.",
+        ),
         key("budget", "a table", "as the ceiling says", "What all calls together may use."),
         key("egress", "a table", "as the ceiling says", "What requests of all calls together may take."),
         key("labels", "a table", "nothing brings a label", "What brings labels to sessions."),
@@ -112,6 +120,7 @@ pub(in crate::policy) static TENANT: Section = Section {
     renamed: &[
         ("limit", "limits"),
         ("grants", "grant"),
+        ("routes", "route"),
         ("tool", "tools"),
         ("budgets", "budget"),
         ("allow", "tools.allow"),
@@ -181,9 +190,16 @@ pub(in crate::policy) static TOOLS: Section = Section {
     keys: Keys::These(&[
         key("allow", "a list of patterns, 1,000 at most", "`[\"*\", \"catalogue/*\"]`", "What may be called."),
         key("deny", "a list of patterns, 1,000 at most", "`[]`", "What may not be called; wins over `allow`."),
+        key(
+            "risk_floor",
+            "`\"low\"`, `\"medium\"` or `\"high\"`",
+            "`\"low\"`",
+            "What the risk of every call counts as at least: in listings, for access rules and for routes. Of two files \
+             the higher one holds.",
+        ),
     ]),
     below: &[],
-    renamed: &[("allowed", "allow"), ("denied", "deny"), ("block", "deny")],
+    renamed: &[("allowed", "allow"), ("denied", "deny"), ("block", "deny"), ("risk", "risk_floor")],
 };
 
 /// `[limits]` of either file, and of what a package declares.

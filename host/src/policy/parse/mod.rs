@@ -14,6 +14,7 @@ pub(super) mod keys;
 mod node;
 mod plans;
 mod reader;
+mod route;
 mod stores;
 mod tenant;
 mod trust;

@@ -23,6 +23,8 @@ pub(in crate::policy) enum Value {
     /// Wide enough for what either format can write.
     Integer(i128),
     Boolean(bool),
+    /// A number with a fraction, as it is written.
+    Fraction(String),
     List(Vec<Node>),
     /// In the order written; JSON lets a key stand twice.
     Table(Vec<(String, Node)>),
@@ -37,6 +39,7 @@ impl Value {
             Self::Text(_) => "a text",
             Self::Integer(_) => "a whole number",
             Self::Boolean(_) => "true or false",
+            Self::Fraction(_) => "a number with a fraction",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
             Self::Other(words) => words,
@@ -99,7 +102,7 @@ fn node_of(value: Spanned<DeValue<'_>>, lines: &Lines) -> Node {
             Ok(number) => Value::Integer(number),
             Err(_) => Value::Other("a number beyond all bounds"),
         },
-        DeValue::Float(_) => Value::Other("a number with a fraction"),
+        DeValue::Float(number) => Value::Fraction(number.as_str().to_owned()),
         DeValue::Boolean(truth) => Value::Boolean(truth),
         DeValue::Datetime(_) => Value::Other("a date or time"),
         DeValue::Array(list) => Value::List(list.into_iter().map(|value| node_of(value, lines)).collect()),
@@ -126,8 +129,9 @@ impl<'de> Deserialize<'de> for Node {
             fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
                 Ok(Value::Integer(number.into()))
             }
-            fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-                Ok(Value::Other("a number with a fraction"))
+            fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+                // The shortest text that is this number: what was written, where it had as few digits as are taken.
+                Ok(Value::Fraction(format!("{number:?}")))
             }
             fn visit_str<E>(self, text: &str) -> Result<Value, E> {
                 Ok(Value::Text(text.to_owned()))

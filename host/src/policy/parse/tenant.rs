@@ -12,6 +12,7 @@ use super::keys::{GRANT, LIMITS_SECTION, TENANT, TOOLS, TRUST};
 use super::node::Node;
 use super::plans::read_admission;
 use super::reader::Fields;
+use super::route::{LEVELS, read_routes};
 use super::trust::read_trust;
 use super::{PATTERNS_MAX, grants};
 use crate::policy::budget::BudgetRules;
@@ -20,8 +21,10 @@ use crate::policy::limits::{LIMITS, LimitsPatch, Unit};
 use crate::policy::pattern::Pattern;
 use crate::policy::plan::AdmissionRules;
 use crate::policy::problem::Problems;
+use crate::policy::route::Route;
 use crate::policy::rows::{At, AuditRules, EgressRules, Rows, TenantGives, Tools};
 use crate::policy::trust::Trust;
+use crate::routed::Level;
 
 /// Lines of limits, by their place in the table.
 pub(in crate::policy) type LimitLines = BTreeMap<usize, Option<usize>>;
@@ -34,6 +37,7 @@ pub(in crate::policy) struct TenantRules {
     pub(in crate::policy) limit_lines: LimitLines,
     pub(in crate::policy) grants: Rows<TenantGives>,
     pub(in crate::policy) admission: AdmissionRules,
+    pub(in crate::policy) routes: Vec<Route>,
     pub(in crate::policy) audit: AuditRules,
     pub(in crate::policy) budget: BudgetRules,
     pub(in crate::policy) egress: EgressRules,
@@ -49,12 +53,25 @@ pub(in crate::policy) fn read_tenant(problems: &mut Problems, node: &Node) -> Te
     let grants = read_grants(problems, &fields, &GRANT, grants::tenant);
     conflicts(problems, &grants);
     let admission = read_admission(problems, &fields);
+    let routes = read_routes(problems, &fields);
     let audit = read_audit(problems, &fields);
     let budget = read_budget(problems, &fields);
     let egress = read_egress(problems, &fields);
     let flow = read_flow(problems, &fields);
     let trust = read_trust(problems, &fields, &TRUST);
-    TenantRules { tools, limits, limit_lines, grants: Rows::new(grants), admission, audit, budget, egress, flow, trust }
+    TenantRules {
+        tools,
+        limits,
+        limit_lines,
+        grants: Rows::new(grants),
+        admission,
+        routes,
+        audit,
+        budget,
+        egress,
+        flow,
+        trust,
+    }
 }
 
 /// `[tools]`, of either file.
@@ -64,7 +81,10 @@ pub(super) fn read_tools(problems: &mut Problems, file: &Fields<'_>) -> Tools {
     let allow = fields.get("allow");
     let allowed = allow.map(|node| read_patterns(problems, node, "tools.allow", PATTERNS_MAX));
     let deny = fields.get("deny").map(|node| read_patterns(problems, node, "tools.deny", PATTERNS_MAX));
-    Tools::new(allowed, allow.and_then(|node| node.line), deny.unwrap_or_default())
+    let floor = fields.get("risk_floor").and_then(|node| problems.choice(node, "tools.risk_floor", LEVELS));
+    let mut tools = Tools::new(allowed, allow.and_then(|node| node.line), deny.unwrap_or_default());
+    tools.risk_floor = floor.unwrap_or(Level::Low);
+    tools
 }
 
 /// A list of patterns.

@@ -77,7 +77,7 @@ fn keys_that_there_are_not() {
     policy_is(
         "memory = 1",
         &expect![
-            "line 1: memory: there is no such key; a policy knows tools, limits, grant, budget, egress, labels, flow, admission, audit, trust"
+            "line 1: memory: there is no such key; a policy knows tools, limits, grant, route, budget, egress, labels, flow, admission, audit, trust"
         ],
     );
     policy_is(
@@ -118,7 +118,7 @@ fn keys_that_there_are_not() {
     policy_is(
         &format!("{} = 1", "k".repeat(200)),
         &expect![
-            "line 1: kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk: there is no such key; a policy knows tools, limits, grant, budget, egress, labels, flow, admission, audit, trust"
+            "line 1: kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk: there is no such key; a policy knows tools, limits, grant, route, budget, egress, labels, flow, admission, audit, trust"
         ],
     );
 }

@@ -8,6 +8,7 @@ use crate::capability::tape::Recording;
 use crate::engine::Class;
 use crate::error::{Code, Error, Result};
 use crate::id::{CallId, Digest, TenantId};
+use crate::policy::route::kinds;
 use crate::policy::{self, Allowed, Ceiling, Decision, Policy, Subject};
 use crate::router::{Router, arguments};
 use crate::snapshot::{Caller, Resolved};
@@ -122,6 +123,9 @@ impl Router {
             Decision::Allowed(_) => return unknown("this host gives it other limits than it had".to_owned()),
             Decision::Denied(denied) => return unknown(format!("it would not be let in: {}", denied.reason)),
         };
+        // The choice of a route can go without some of it.
+        let without = decided.route.as_ref().map(|route| kinds(route.without())).unwrap_or_default();
+        let allowed = if without.is_empty() { allowed } else { allowed.without(&without) };
         let resolved = Resolved { package: package.clone(), version: found, tool };
         Ok(Ok(Recalled { resolved, allowed }))
     }

@@ -13,6 +13,7 @@ use crate::error::Code;
 use crate::id::{CallId, ChangeId, DecisionId, Digest, SessionId, ToolName};
 use crate::labels::Brought;
 use crate::limits::CallLimits;
+use crate::routed::{DecidedRoute, Level};
 use crate::uses::CapabilityUse;
 
 content! {
@@ -49,6 +50,13 @@ content! {
         /// What was reserved for it in the budgets; absent where an earlier host wrote it, which had none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reserved: Option<Reserved>,
+        /// What it counts as: the highest of what is derived of the tool, the floor of either file and what its caller
+        /// declared. Absent where an earlier host wrote it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        risk: Option<Level>,
+        /// What was decided of its route, where it is the call of one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        route: Option<DecidedRoute>,
         /// The rule that allowed it.
         rule: String,
         /// The session that it named.
@@ -146,6 +154,9 @@ content! {
         policy: Option<Digest>,
         /// Why, in words.
         reason: String,
+        /// What was decided of its route, where none of that one's choices took it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        route: Option<DecidedRoute>,
         /// The rule that refused it.
         #[serde(skip_serializing_if = "Option::is_none")]
         rule: Option<String>,
