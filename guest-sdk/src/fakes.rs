@@ -5,6 +5,7 @@
 
 /// Takes everything back that the thread was granted, and forgets what it did.
 pub fn reset() {
+    crate::call::fake::reset();
     crate::config::fake::reset();
     crate::files::fake::reset();
     crate::http::fake::reset();
@@ -68,6 +69,51 @@ pub mod kv {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.debug_struct("Granted").finish_non_exhaustive()
         }
+    }
+}
+
+/// Tools for [`crate::call`].
+pub mod call {
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    use serde::Serialize;
+    use serde_json::Value;
+
+    use crate::call::Failure;
+    use crate::output::Output;
+
+    /// A call that was made.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct Made {
+        /// Of which tool.
+        pub tool: String,
+        /// With what.
+        pub arguments: Value,
+        /// The time that it was given.
+        pub deadline: Option<Duration>,
+        /// The fuel that it was given.
+        pub fuel: Option<u64>,
+    }
+
+    /// Grants calls of a package's tools, such as `catalogue/text`, and answers them: `answering` is given the tool as it
+    /// was asked for and the arguments. Called again for the same package, it answers in the place of the one before.
+    pub fn grant(package: &str, answering: impl Fn(&str, &Value) -> Result<Output, Failure> + 'static) {
+        crate::call::fake::grant(package, Rc::new(answering));
+    }
+
+    /// A JSON answer.
+    ///
+    /// # Panics
+    ///
+    /// Where `value` has no JSON form.
+    pub fn json(value: impl Serialize) -> Output {
+        Output::json(&value).expect("a value with a JSON form")
+    }
+
+    /// The calls so far that were granted, in order.
+    pub fn made() -> Vec<Made> {
+        crate::call::fake::made()
     }
 }
 

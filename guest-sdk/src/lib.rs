@@ -34,6 +34,7 @@
 //! | files | [`std::fs`], with paths from [`files::path`] | no folder is there |
 //! | settings | [`config`] | there are none |
 //! | log lines | [`log`] | they go nowhere |
+//! | calls of other tools | [`call`] | denied |
 //! | progress of the call | [`progress`] | needs no grant |
 //! | clocks | [`std::time`] | they stand still at the call's start |
 //! | random bytes | the crate `getrandom`, [`std::collections::HashMap`] | they follow from the call's id |
@@ -62,6 +63,7 @@
 //! A panic in a tool ends its call, which the agent sees as a defect of the tool.
 #![deny(missing_docs)]
 
+pub mod call;
 pub mod config;
 pub mod files;
 pub mod http;

@@ -67,6 +67,8 @@ amounts! {
     HttpBytes = "http_bytes", Bytes;
     /// What is written to volumes.
     FilesBytes = "files_bytes", Bytes;
+    /// Calls that tools make of other tools, those that are not let in not among them.
+    ChildCalls = "child_calls", Count;
 }
 
 /// A key of `[budget]`.
@@ -278,7 +280,7 @@ mod tests {
     fn amounts_are_spelt_by_name_and_read_back() {
         let amounts = Amounts::of(|amount| if amount == Amount::Calls { 0 } else { amount as u64 * 10 });
         let text = serde_json::to_string(&amounts).unwrap();
-        assert_eq!(text, r#"{"files_bytes":30,"fuel":10,"http_bytes":20}"#);
+        assert_eq!(text, r#"{"child_calls":40,"files_bytes":30,"fuel":10,"http_bytes":20}"#);
         assert_eq!(serde_json::from_str::<Amounts>(&text).unwrap(), amounts);
         assert_eq!(serde_json::from_str::<Amounts>(r#"{"of_tomorrow":1}"#).unwrap(), Amounts::NONE);
     }

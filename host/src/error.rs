@@ -50,6 +50,8 @@ codes! {
     InvalidPolicy = "invalid-policy",
     /// What is there already stands against it.
     Conflict = "conflict",
+    /// A tool would be called by itself with the same arguments, by way of others or not.
+    CallCycle = "call-cycle",
     /// The component was not admitted.
     ComponentRejected = "component-rejected",
     /// Body, header or field larger than its limit.

@@ -56,6 +56,12 @@ pub struct CallLimits {
     pub files_open: u64,
     /// Bytes written to volumes, all together.
     pub files_written_bytes: u64,
+    /// Calls of other tools, those that these make included.
+    pub child_calls: u64,
+    /// Levels of calls below the call.
+    pub child_depth: u64,
+    /// Calls below the call that may run at once, on all levels.
+    pub child_parallel: u64,
 }
 
 impl Default for CallLimits {
@@ -84,6 +90,9 @@ impl Default for CallLimits {
             kv_value_bytes: 1 << 20,
             files_open: 64,
             files_written_bytes: 64 << 20,
+            child_calls: 64,
+            child_depth: 4,
+            child_parallel: 8,
         }
     }
 }
@@ -115,6 +124,9 @@ impl CallLimits {
             kv_value_bytes: 16 << 20,
             files_open: 1_000,
             files_written_bytes: 4 << 30,
+            child_calls: 10_000,
+            child_depth: 8,
+            child_parallel: 64,
         }
     }
 
@@ -147,6 +159,9 @@ impl CallLimits {
             kv_value_bytes,
             files_open,
             files_written_bytes,
+            child_calls,
+            child_depth,
+            child_parallel,
         )
     }
 }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::id::SecretName;
+use crate::id::{PackageRef, SecretName};
 
 /// How a request travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, ToSchema)]
@@ -131,6 +131,11 @@ impl fmt::Display for Touch {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CapabilityUse {
+    /// It called a tool.
+    Call {
+        /// The tool's package: rules are for whole packages.
+        package: PackageRef,
+    },
     /// It read a clock that moves.
     Clock {
         /// What that showed.
@@ -191,6 +196,7 @@ pub enum CapabilityUse {
 impl fmt::Display for CapabilityUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Call { package } => write!(f, "call tools of {package}"),
             Self::Clock { shows } => write!(f, "see the time ({})", shows.as_str()),
             Self::Config { key } => write!(f, "read setting {key:?}"),
             Self::Files { access, mount, volume } => write!(f, "{access} volume {volume:?} at {mount}"),

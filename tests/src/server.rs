@@ -33,6 +33,7 @@ fn ceiling(upstream: &Upstream, secure: &Secure) -> String {
         random = true
         log = true
         config = true
+        call = true
         [egress]
         private_addresses = ["127.0.0.1/32"]
         "#
@@ -234,7 +235,7 @@ pub async fn shared() -> &'static Server {
     SHARED
         .get_or_init(async || {
             let server = Server::start(Options::default()).await;
-            server.publish(&["noop", "limits", "attack"]).await;
+            server.publish(&["noop", "limits", "attack", "relay"]).await;
             server
         })
         .await

@@ -247,3 +247,107 @@ fn after_kill_9_what_is_used_is_the_fold_of_the_record_and_within_the_budget() {
         assert_eq!(answer.status == 200, left >= EACH, "{left}: {answer:?}");
     });
 }
+
+const CALLS: &str = "[[grant]]\ntools = [\"catalogue/*\"]\ncall = [\"catalogue/*\"]\n";
+
+#[test]
+fn calls_that_tools_make_are_counted_and_their_fuel_is_kept_once() {
+    run(async {
+        far_from_midnight().await;
+        let tenant = shared().await.tenant("below").await;
+        // There is hardly more than one call may use: what it gives to others is a part of that.
+        let policy = "[limits]\nfuel = 300_000_000\n[budget]\nfuel_per_day = 310_000_000\nchild_calls_per_day = 3\n\
+                      calls_per_day = 1\ncalls_per_second = 1\n";
+        tenant.policy(&format!("{policy}{CALLS}")).await;
+        let echo = json!({"tool": "catalogue/limits.echo", "arguments": {"text": "hi"}});
+        let answer = tenant.agent.call("catalogue/relay.each", json!({"calls": [echo], "times": 4})).await;
+        let usage = answer.clone().ok()["usage"].clone();
+        let came = answer.json();
+        let codes: Vec<&str> = came.as_array().unwrap().iter().map(|came| came["code"].as_str().unwrap()).collect();
+        assert_eq!(codes, ["ok", "ok", "ok", "budget-exceeded"], "{came}");
+        assert!(came[3]["answer"].as_str().unwrap().contains("child_calls_per_day"), "{came}");
+        tenant.entry("call.refused", json!({"code": "budget-exceeded", "tool": "catalogue/limits.echo"})).await;
+        let fuel = usage["fuel"].as_u64().unwrap() + usage["child_fuel"].as_u64().unwrap();
+        for (limit, used) in [("fuel_per_day", fuel), ("child_calls_per_day", 3), ("calls_per_day", 1)] {
+            let standing = standing(&tenant, limit).await;
+            assert_eq!((&standing["used"], &standing["reserved"]), (&json!(used), &json!(0)), "{standing}");
+        }
+    });
+}
+
+#[test]
+fn a_call_that_a_tool_makes_keeps_to_its_own_packages_budget() {
+    run(async {
+        far_from_midnight().await;
+        let tenant = shared().await.tenant("below-package").await;
+        let policy =
+            "[limits]\nfuel = 300_000_000\n[[budget.for]]\ntools = [\"catalogue/limits\"]\nfuel_per_day = 50_000_000\n";
+        tenant.policy(&format!("{policy}{CALLS}")).await;
+        let spin = |fuel: u64| json!({"tool": "catalogue/limits.spin", "arguments": {"rounds": 10}, "fuel": fuel});
+        let one = async |fuel| tenant.agent.call("catalogue/relay.one", spin(fuel)).await.json();
+        let refused = one(60_000_000).await;
+        assert_eq!(refused["code"], "budget-exceeded", "{refused}");
+        assert!(refused["answer"].as_str().unwrap().contains("this package's budget fuel_per_day"), "{refused}");
+        assert_eq!(one(40_000_000).await["code"], "ok");
+        // What it did not use, others have.
+        assert_eq!(one(49_000_000).await["code"], "ok");
+    });
+}
+
+#[test]
+fn after_kill_9_a_call_and_those_below_it_are_charged_what_was_kept_for_all_of_them_once() {
+    const FUEL: u64 = 500_000_000;
+    run(async {
+        far_from_midnight().await;
+        let folder = TempDir::new().unwrap();
+        let options = || Options { data: Some(folder.path().to_owned()), ..Options::default() };
+        let mut server = Server::start(options()).await;
+        server.publish(&["limits", "relay"]).await;
+        let tenant = server.tenant("crash-below").await;
+        let policy = format!(
+            "[limits]\nfuel = {FUEL}\ndeadline = \"60s\"\n[budget]\nfuel_per_day = 2_000_000_000\n\
+             child_calls_per_day = 100\n[[budget.for]]\ntools = [\"catalogue/limits\"]\nfuel_per_day = 1_000_000_000\n"
+        );
+        tenant.policy(&format!("{policy}{CALLS}")).await;
+        // One has ended before the crash, two of different levels are under way.
+        let sleep =
+            json!({"tool": "catalogue/limits.sleep", "arguments": {"milliseconds": 50_000}, "fuel": 100_000_000});
+        let spin = json!({"tool": "catalogue/limits.spin", "arguments": {"rounds": 1_000}, "fuel": 100_000_000});
+        let nested =
+            json!({"tool": "catalogue/relay.each", "arguments": {"calls": [spin, sleep]}, "fuel": 300_000_000});
+        let call = tokio::spawn({
+            let tenant = tenant.clone();
+            async move { tenant.agent.try_send(tenant.agent.calling("catalogue/relay.one", &nested)).await.is_err() }
+        });
+        tenant.entry("call.decided", json!({"tool": "catalogue/limits.sleep"})).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        server.kill();
+        assert!(call.await.unwrap());
+        server = Server::start(options()).await;
+        let tenant = tenant.at(server.platform.base());
+
+        let log = tenant.log(0).await;
+        let ended = |tool: &str| {
+            let of_tool = |entry: &&Value| entry["kind"] == "call.decided" && entry["event"]["tool"] == tool;
+            let call = &log.iter().find(of_tool).unwrap()["event"]["call"];
+            let ended = log.iter().find(|entry| entry["kind"] == "call.ended" && entry["event"]["call"] == *call);
+            ended.unwrap()["event"].clone()
+        };
+        let spun = ended("catalogue/limits.spin");
+        assert_eq!(
+            (&spun["outcome"], &ended("catalogue/limits.sleep")["outcome"]),
+            (&json!("ok"), &json!("interrupted"))
+        );
+        // Of the tenant's: all of the root's, in which the others' is; of the package's: what its two calls used and kept.
+        for (limit, whose, used) in [
+            ("fuel_per_day", "tenant", FUEL),
+            ("fuel_per_day", "tool", spun["fuel"].as_u64().unwrap() + 100_000_000),
+            ("child_calls_per_day", "tenant", 3),
+        ] {
+            let usage = tenant.auditor.get("/v1/usage").await.ok();
+            let budgets = usage["budgets"].as_array().unwrap();
+            let found = budgets.iter().find(|budget| budget["limit"] == limit && budget["whose"] == whose).unwrap();
+            assert_eq!((&found["used"], &found["reserved"]), (&json!(used), &json!(0)), "{found}");
+        }
+    });
+}

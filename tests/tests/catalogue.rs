@@ -9,7 +9,7 @@ use cofferdam_tests::{Options, Server, Tenant, includes, run};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-const PACKAGES: [&str; 6] = ["calculate", "files", "http-fetch", "json-query", "notes", "text"];
+const PACKAGES: [&str; 7] = ["calculate", "files", "http-fetch", "json-query", "notes", "team", "text"];
 
 struct Stand {
     server: Server,
@@ -31,7 +31,8 @@ async fn stand() -> &'static Stand {
                     "[limits]\nfuel = 100_000_000_000\ndeadline = \"1m\"\nmemory_bytes = \"512MiB\"\n\
                      [[grant]]\ntools = [\"catalogue/*\"]\n{http}\n\
                      kv = [{{ bucket = \"notes\", access = \"read-write\" }}]\n\
-                     files = [{{ volume = \"work\", mount = \"/work\", access = \"read-write\" }}]\n"
+                     files = [{{ volume = \"work\", mount = \"/work\", access = \"read-write\" }}]\n\
+                     call = [\"catalogue/team\"]\n"
                 ))
                 .await;
             Stand { server, tenant }
@@ -94,6 +95,32 @@ fn notes() {
         other.policy("[[grant]]\ntools = [\"catalogue/notes\"]\nkv = [{ bucket = \"notes\" }]\n").await;
         let listed = other.agent.call("catalogue/notes.list", json!({})).await.json();
         assert!(includes(&listed, &json!({"notes": []})), "{listed}");
+    });
+}
+
+/// Every team does the whole task, and goes on where a worker fails; what that costs is as its page says.
+#[test]
+fn team() {
+    run(async {
+        let stand = stand().await;
+        let documents: Vec<String> = (1..=8).map(|words| "word ".repeat(words)).collect();
+        for (team, calls, missing) in [
+            ("supervisor", 8, json!([2])),
+            ("round-robin", 4, json!([2, 6])),
+            ("hierarchy", 10, json!([2])),
+            ("peers", 4, json!([2, 3, 4, 5, 6, 7])),
+        ] {
+            let tool = format!("catalogue/team.{team}");
+            let body = stand.tenant.agent.call(&tool, json!({"documents": documents, "worker_ms": 20_000})).await.ok();
+            let answer = &body["content"][0]["json"];
+            assert!(includes(answer, &json!({"words": 36, "counted": 8, "missing": []})), "{team}: {answer}");
+            assert_eq!(body["usage"]["child_calls"], calls, "{team}: {body}");
+            let ill = json!({"documents": documents, "worker_ms": 20_000, "trouble": {"failing": [2]}});
+            stand.gives(&format!("team.{team}"), ill, json!({"missing": missing})).await;
+        }
+        // One that hangs costs its deadline, and no more.
+        let hung = json!({"documents": documents, "worker_ms": 500, "trouble": {"hanging": [2]}});
+        stand.gives("team.supervisor", hung, json!({"counted": 7, "missing": [2]})).await;
     });
 }
 

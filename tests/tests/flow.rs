@@ -215,3 +215,108 @@ fn flow_what_a_session_touched_survives_kill_9() {
         assert_eq!(labels[0]["call"], read.call(), "{labels}");
     });
 }
+
+/// What a tool is told to call, with what it holds of its own.
+fn below(deny: &str, upstream: &Upstream) -> String {
+    let own = |tool: &str| format!("{{ tool = \"{tool}\", grants = \"own\" }}");
+    let calls = ["catalogue/notes", "catalogue/http-fetch", "limits"].map(own).join(", ");
+    let text = policy(upstream).replace("deny = [\"http\"]", deny);
+    format!("[[grant]]\ntools = [\"catalogue/relay\"]\ncall = [{calls}]\n{text}")
+}
+
+impl World {
+    async fn calling(name: &str, deny: &str) -> Self {
+        let world = Self::new(name).await;
+        world.tenant.policy(&below(deny, &world.server.upstream)).await;
+        world
+    }
+
+    /// To read the note, to fetch the page, to send something: each by a tool that another one calls.
+    fn acts(&self) -> [Value; 3] {
+        let url = |path: &str| self.server.upstream.url(&self.tenant.name, path);
+        [
+            json!({"tool": "catalogue/notes.get", "arguments": {"id": self.note}}),
+            json!({"tool": "catalogue/http-fetch", "arguments": {"url": url("/page"), "as": "text"}}),
+            json!({"tool": "limits.http", "arguments": {"url": url("/collect"), "method": "POST", "body_bytes": 24}}),
+        ]
+    }
+
+    async fn relay(&self, session: &str, act: &Value) -> Answer {
+        self.tenant.agent.call_in(session, "catalogue/relay.one", act.clone()).await
+    }
+}
+
+#[test]
+fn flow_calls_of_one_call_close_the_way_out_to_each_other() {
+    run(async {
+        let world = World::calling("flow-tree", "deny = [\"http\"]").await;
+        let [note, page, post] = world.acts();
+        // No session is named: the call and those below it are one all the same.
+        let all = json!({"calls": [note, page, post]});
+        let answer = world.tenant.agent.call("catalogue/relay.each", all).await;
+        let came = answer.clone().json();
+        let codes: Vec<&str> = came.as_array().unwrap().iter().map(|came| came["code"].as_str().unwrap()).collect();
+        assert_eq!(codes, ["ok", "ok", "ok"], "{came}");
+        assert_eq!((&came[2]["answer"]["denied"], world.posted()), (&json!(true), 0), "{came}");
+        let calls: Vec<&str> =
+            answer.body["calls"].as_array().unwrap().iter().map(|call| call["call"].as_str().unwrap()).collect();
+        let record = world.tenant.record(calls[2]).await;
+        let denied = record.iter().find(|entry| entry["kind"] == "capability.denied").unwrap();
+        let rule = denied["event"]["rule"].as_str().unwrap();
+        assert!(rule.contains(&format!("private since call {}", calls[0])), "{rule}");
+        assert!(rule.contains(&format!("untrusted since call {}", calls[1])), "{rule}");
+        // What those below it brought, the call brought.
+        let ended = world.tenant.record(answer.call()).await.pop().unwrap();
+        assert_eq!(ended["event"]["labels"].as_array().unwrap().len(), 2, "{ended}");
+
+        let [_, page, post] = world.acts();
+        let came = world.tenant.agent.call("catalogue/relay.each", json!({"calls": [page, post]})).await.json();
+        assert_eq!((&came[1]["answer"]["answered"], world.posted()), (&json!(1), 1), "without the note: {came}");
+    });
+}
+
+#[test]
+fn flow_what_a_call_below_reads_its_session_has_read() {
+    run(async {
+        let world = World::calling("flow-children", "deny = [\"http\"]").await;
+        let [note, page, post] = world.acts();
+        let noted = world.relay("chat", &note).await;
+        world.relay("chat", &page).await.ok();
+        let denied = world.post("chat", "limits").await;
+        assert_eq!((&denied.clone().json()["denied"], world.posted()), (&json!(true), 0));
+        let record = world.tenant.record(denied.call()).await;
+        let rule = record.iter().find(|entry| entry["kind"] == "capability.denied").unwrap()["event"]["rule"].clone();
+        let reader = noted.body["calls"][0]["call"].as_str().unwrap();
+        assert!(rule.as_str().unwrap().contains(&format!("private since call {reader}")), "{rule}");
+        // And by a tool that calls another neither; a package that can do nothing else is not called at all.
+        assert_eq!(world.relay("chat", &post).await.json()["answer"]["denied"], true);
+        let refused = world.relay("chat", &page).await.json();
+        assert_eq!(refused["code"], "denied", "{refused}");
+        let entry =
+            world.tenant.entry("call.refused", json!({"session": "chat", "tool": "catalogue/http-fetch"})).await;
+        assert!(entry["event"]["parent"].is_string(), "{entry}");
+        assert_eq!(world.posted(), 0);
+        assert_eq!(world.relay("other", &post).await.json()["answer"]["answered"], 1);
+    });
+}
+
+#[test]
+fn flow_a_labelled_session_makes_no_calls_of_others_where_a_rule_says_so() {
+    run(async {
+        let world = World::calling("flow-calls", "deny = [\"http\", \"call\"]").await;
+        let [note, page, post] = world.acts();
+        for act in [&note, &page] {
+            assert_eq!(world.relay("chat", act).await.json()["code"], "ok");
+        }
+        let made = |log: &[Value]| log.iter().filter(|entry| entry["event"]["parent"].is_string()).count();
+        let before = made(&world.tenant.log(0).await);
+        // A tool that would only read is not asked either: what it is asked can say anything.
+        for act in [&post, &note] {
+            let came = world.relay("chat", act).await.json();
+            assert_eq!(came["code"], "denied", "{came}");
+            assert!(came["answer"].as_str().unwrap().contains("a rule of flow is against it"), "{came}");
+        }
+        assert_eq!((made(&world.tenant.log(0).await), world.posted()), (before, 0));
+        world.tenant.entry("capability.denied", json!({"capability": "call", "action": "call tools of limits"})).await;
+    });
+}

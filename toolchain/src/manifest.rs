@@ -57,11 +57,13 @@ pub enum Need {
     Random,
     Log,
     Config,
+    Call,
 }
 
 impl Need {
     /// All kinds.
-    pub const ALL: [Self; 7] = [Self::Http, Self::Kv, Self::Files, Self::Clock, Self::Random, Self::Log, Self::Config];
+    pub const ALL: [Self; 8] =
+        [Self::Http, Self::Kv, Self::Files, Self::Clock, Self::Random, Self::Log, Self::Config, Self::Call];
 
     /// Its name in manifests and policies.
     pub const fn as_str(self) -> &'static str {
@@ -73,6 +75,7 @@ impl Need {
             Self::Random => "random",
             Self::Log => "log",
             Self::Config => "config",
+            Self::Call => "call",
         }
     }
 }

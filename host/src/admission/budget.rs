@@ -4,6 +4,7 @@
 //! ([`super::Ledger`]) the meter starts from. Both count by the same rules, those of `account`.
 
 mod account;
+mod hold;
 mod meter;
 mod used;
 
@@ -11,5 +12,6 @@ mod used;
 mod tests;
 
 pub use self::account::{Account, Scope, Spender};
-pub use self::meter::{Clock, Meter, Reservation};
+pub use self::hold::Hold;
+pub use self::meter::{Clock, Line, Meter, Reservation};
 pub use self::used::used;

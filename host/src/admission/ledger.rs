@@ -6,9 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::{Account, Spender, used};
+use super::budget::{Account, Hold, Spender, used};
 use super::usage::{UsageBook, UsageKey, day_of};
-use crate::amounts::Amounts;
+use crate::amounts::{Amount, Amounts};
 use crate::audit::entry::{CallDecided, CallEnded, Entry, Event, Outcome, Reserved};
 use crate::audit::{Audit, Position};
 use crate::error::{Code, Error, Result};
@@ -46,9 +46,10 @@ enum Kept {
 #[serde(from = "KeptOpen")]
 struct Open {
     tool: ToolName,
-    /// Whether a tool made the call.
-    is_child: bool,
-    reserved: Reserved,
+    /// The call that made it.
+    parent: Option<CallId>,
+    #[serde(flatten)]
+    hold: Hold,
 }
 
 /// What a host kept of a call before there were budgets: its tool alone.
@@ -56,14 +57,20 @@ struct Open {
 #[serde(untagged)]
 enum KeptOpen {
     Tool(ToolName),
-    All { tool: ToolName, is_child: bool, reserved: Reserved },
+    All {
+        tool: ToolName,
+        #[serde(default)]
+        parent: Option<CallId>,
+        #[serde(flatten)]
+        hold: Hold,
+    },
 }
 
 impl From<KeptOpen> for Open {
     fn from(kept: KeptOpen) -> Self {
         match kept {
-            KeptOpen::Tool(tool) => Self { tool, is_child: false, reserved: nothing(UNIX_EPOCH) },
-            KeptOpen::All { tool, is_child, reserved } => Self { tool, is_child, reserved },
+            KeptOpen::Tool(tool) => Self { tool, parent: None, hold: Hold::new(nothing(UNIX_EPOCH)) },
+            KeptOpen::All { tool, parent, hold } => Self { tool, parent, hold },
         }
     }
 }
@@ -136,7 +143,11 @@ impl Folded {
             Event::CallDecided(decided) => {
                 let CallDecided { call, parent, reserved, tool, .. } = decided;
                 let reserved = reserved.unwrap_or(nothing(entry.time));
-                self.open.insert(*call, Open { tool: tool.clone(), is_child: parent.is_some(), reserved });
+                let hold = {
+                    let above = self.above(*parent).map(|open| (&open.tool.package, &open.hold));
+                    Hold::below(&tool.package, reserved, &above)
+                };
+                self.open.insert(*call, Open { tool: tool.clone(), parent: *parent, hold });
             }
             Event::CallEnded(ended) => {
                 let Some(open) = self.open.remove(&ended.call) else { return };
@@ -148,15 +159,28 @@ impl Folded {
         }
     }
 
-    /// What a crash interrupted is charged all that was reserved: nobody knows how far it came.
+    /// The calls above one that `parent` made, from that one upwards.
+    fn above(&self, parent: Option<CallId>) -> impl Iterator<Item = &Open> + Clone {
+        let open = |call: Option<CallId>| call.and_then(|call| self.open.get(&call));
+        std::iter::successors(open(parent), move |below| open(below.parent))
+    }
+
+    /// What a crash interrupted is charged all that is kept for it: nobody knows how far it came.
     fn charge(&mut self, entry: &Entry, open: &Open, ended: &CallEnded) {
-        let used = match ended.outcome {
-            Outcome::Failed(Code::Interrupted) => open.reserved.amounts,
-            _ => used(ended, open.is_child),
-        };
-        let spender = Spender { principal: entry.principal, package: open.tool.package.clone() };
+        let package = &open.tool.package;
+        let spender = Spender { principal: entry.principal, package: package.clone() };
         let account = self.accounts.entry(entry.tenant.clone()).or_default();
-        account.charge(&spender, open.reserved.at, &used);
+        if ended.outcome == Outcome::Failed(Code::Interrupted) {
+            account.charge(&spender, open.hold.kept());
+            return;
+        }
+        let used = used(ended, open.parent.is_some());
+        account.charge(&spender, open.hold.charges(&used));
+        let mut above = open.parent;
+        while let Some(over) = above.and_then(|call| self.open.get_mut(&call)) {
+            over.hold.used_below(&over.tool.package, (package, &open.hold), used[Amount::Fuel]);
+            above = over.parent;
+        }
     }
 
     fn prune(&mut self, now: SystemTime) {
@@ -167,16 +191,4 @@ impl Folded {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_host_kept_before_there_were_budgets_is_read() {
-        let call = CallId::new();
-        let json = format!(r#"{{"rows":[],"open":{{"{call}":"notes.add"}}}}"#);
-        let ledger = Ledger::load(3, &json).unwrap();
-        assert_eq!(ledger.folded.open[&call].tool.to_string(), "notes.add");
-        let (position, kept) = ledger.kept().unwrap();
-        assert_eq!(Ledger::load(position, &kept).unwrap(), ledger);
-    }
-}
+mod tests;

@@ -170,6 +170,8 @@ fn the_longest_outcome_fits_what_is_kept_for_it() {
     let spare = serde_json::to_string(&[name(0)]).unwrap().len();
     let longest = CallEnded {
         call: CallId::new(),
+        child_calls: u64::MAX,
+        child_fuel: u64::MAX,
         duration_us: u64::MAX,
         files_bytes_written: u64::MAX,
         fuel: u64::MAX,

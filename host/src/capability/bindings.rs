@@ -23,6 +23,7 @@ wasmtime::component::bindgen!({
     },
     with: {
         "wasi:keyvalue/store.bucket": crate::capability::kv::OpenBucket,
+        "cofferdam:tool/call.pending": crate::capability::call::Pending,
     },
 });
 

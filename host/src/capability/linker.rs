@@ -8,7 +8,7 @@ use wasmtime_wasi::p2::bindings::{cli, clocks, sockets as wasi_sockets};
 use wasmtime_wasi::p3::bindings::{cli as cli_3, clocks as clocks_3};
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsCtxView};
 
-use super::{CapabilityView, config, files, http, io, kv, log, progress, random, sockets, stdio};
+use super::{CapabilityView, call, config, files, http, io, kv, log, progress, random, sockets, stdio};
 
 /// Links all of WASI 0.2 that a tool may import, `wasi:http`'s outgoing side, `wasi:keyvalue`, `wasi:config`, `wasi:logging` and Cofferdam's own interfaces.
 ///
@@ -17,6 +17,7 @@ use super::{CapabilityView, config, files, http, io, kv, log, progress, random, 
 /// Where one of them is linked already.
 pub fn add_to_linker<T: CapabilityView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     wasi(linker)?;
+    call::add_to_linker(linker)?;
     config::add_to_linker(linker, |data: &mut T| data.capabilities().config())?;
     files::add_to_linker(linker, |data: &mut T| data.capabilities().files())?;
     http::add_to_linker(linker, |data: &mut T| data.capabilities().http())?;

@@ -5,6 +5,7 @@
 //! policy granted is handed in, and only `policy` can have made it.
 
 pub mod bindings;
+pub mod call;
 pub mod clock;
 pub mod config;
 pub mod effects;
@@ -24,7 +25,7 @@ pub mod uses;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
@@ -33,6 +34,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView};
 
 pub use self::linker::{add_to_linker, add_to_linker_3};
 
+use self::call::{CallsCall, CallsView, Family};
 use self::clock::ClockCall;
 use self::config::{ConfigCall, ConfigView};
 use self::effects::Effects;
@@ -115,6 +117,7 @@ pub struct CallCapabilities {
     log: LogCall,
     progress: ProgressCall,
     random: RandomCall,
+    calls: CallsCall,
     /// Of a tool that is a program.
     program: Option<Box<Program>>,
     effects: Arc<Effects>,
@@ -132,7 +135,8 @@ impl fmt::Debug for CallCapabilities {
 
 impl CallCapabilities {
     /// What the call `call` of `tenant` holds by `grants`; a frozen clock shows `frozen_time`. In a replay, by its
-    /// `tape`, nothing of it touches the world.
+    /// `tape`, nothing of it touches the world. It has to be done by `until`; `family` is what it has in common with
+    /// calls above and below it.
     #[expect(clippy::too_many_arguments, reason = "a call holds as much")]
     pub fn new(
         services: &Services,
@@ -144,6 +148,8 @@ impl CallCapabilities {
         effects: Arc<Effects>,
         secrets: &Secrets,
         tape: Option<&Arc<Tape>>,
+        family: Option<Family>,
+        until: Instant,
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(usize::try_from(limits.resources).unwrap_or(usize::MAX));
@@ -164,6 +170,7 @@ impl CallCapabilities {
             log: LogCall::new(grants.log.as_ref(), limits, effect()),
             progress: ProgressCall::new(limits, effect()),
             random: RandomCall::new(&grants.random, limits, call, effect()).on(line.as_ref()),
+            calls: CallsCall::new(grants, limits, family, until, effect()),
             program: None,
             effects,
             line,
@@ -233,6 +240,15 @@ impl CallCapabilities {
 
     fn random(&mut self) -> RandomView<'_> {
         RandomView { call: &mut self.random }
+    }
+
+    /// Fuel that the call gave to calls that it made, and has not got back.
+    pub fn lent(&self) -> u64 {
+        self.calls.lent()
+    }
+
+    fn calls(&mut self) -> CallsView<'_> {
+        CallsView { table: &mut self.table, call: &mut self.calls, line: self.line.as_ref() }
     }
 
     fn sockets(&mut self) -> SocketsView<'_> {

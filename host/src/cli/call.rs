@@ -19,6 +19,7 @@ use crate::policy::Priority;
 use crate::routed::Level;
 
 pub(super) mod answer;
+mod tree;
 
 /// Call a tool
 #[derive(Debug, Args)]
@@ -29,6 +30,7 @@ Examples:
   cofferdam call notes.add@1 @note.json
   cofferdam call report year=2026 --stream --save .
   cofferdam call routes/summarise @note.json --risk high
+  cofferdam call catalogue/team.supervisor @task.json --tree
 
 What the tool answers goes to standard output; what the call used, to standard error. Exit code 1: the tool says that
 its work failed.", after_long_help = super::exit::HELP)]
@@ -53,6 +55,9 @@ pub(super) struct Call {
     /// How important the call is where others of the tenant wait [default: normal]
     #[arg(long, value_name = "PRIORITY")]
     priority: Option<Priority>,
+    /// Show the calls that it made, and those that these made
+    #[arg(long)]
+    tree: bool,
     /// Write images and files of the answer into this folder
     #[arg(long, value_name = "DIR")]
     save: Option<PathBuf>,
@@ -86,6 +91,9 @@ impl Call {
         // As a line of the stream it has been printed already.
         if !(self.stream && output.json()) {
             answer::show(&result, output)?;
+            if self.tree {
+                tree::show(&result, output);
+            }
         }
         Ok(if result.is_error { Exit::Failed } else { Exit::Ok })
     }

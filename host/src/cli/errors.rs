@@ -50,6 +50,7 @@ fn remedy(code: Code) -> &'static str {
         Code::InvalidArguments => "Correct the arguments; the tool's input schema describes them.",
         Code::InvalidPolicy => "Correct the policy; `facts.problems` has every problem with its line.",
         Code::Conflict => "Look at what is there, and ask for something else.",
+        Code::CallCycle => "Call the tool with other arguments, or not from what it calls itself.",
         Code::ComponentRejected => "Change the component; `facts.reasons` says what is wrong with it.",
         Code::TooLarge => "Send less at once.",
         Code::RequestTimeout => "Send it again, without pauses.",

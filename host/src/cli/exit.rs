@@ -72,7 +72,7 @@ impl Exit {
             | Code::InvalidPolicy
             | Code::ComponentRejected
             | Code::TooLarge => Self::Invalid,
-            Code::Conflict | Code::ToolFailed | Code::Internal => Self::Failed,
+            Code::Conflict | Code::CallCycle | Code::ToolFailed | Code::Internal => Self::Failed,
         }
     }
 }
@@ -105,6 +105,7 @@ mod tests {
             7 invalid-arguments
             7 invalid-policy
             1 conflict
+            1 call-cycle
             7 component-rejected
             7 too-large
             6 request-timeout

@@ -110,6 +110,9 @@ struct RoomOptions {
     /// Of it, what the calls of one tenant hold [default: half of it]
     #[arg(long, value_name = "SIZE")]
     tenant_memory_bytes_max: Option<bytesize::ByteSize>,
+    /// Calls that calls make and that may be live at once besides, about: half of them on the first level [default: 512]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=20_000))]
+    child_calls_max: Option<u32>,
     /// How long a call waits for room before it is refused [default: 2s]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     call_wait_max: Option<Duration>,
@@ -217,6 +220,7 @@ impl RoomOptions {
         let mut server = ServerSettings::default();
         set(&mut host.engine.live_calls_max, self.live_calls_max);
         set(&mut host.admission.live_calls_max, self.live_calls_max);
+        set(&mut host.engine.child_calls_max, self.child_calls_max);
         set(&mut host.admission.tenant_calls_max, self.tenant_calls_max);
         if let Some(bytes) = self.live_memory_bytes_max.map(|size| size.as_u64()) {
             host.engine.live_memory_bytes_max = bytes;

@@ -128,8 +128,9 @@ impl Metered {
 
     fn usage(&self, duration: Duration) -> Usage {
         let left = self.store.get_fuel().unwrap_or(0);
+        let lent = self.store.data().capabilities.lent();
         Usage {
-            fuel: self.fuel_max.saturating_sub(left),
+            fuel: self.fuel_max.saturating_sub(left).saturating_sub(lent),
             memory_bytes: self.store.data().limiter.memory_bytes(),
             duration,
         }
@@ -170,7 +171,7 @@ impl DerefMut for Metered {
 }
 
 /// A fresh store for `run`, with what it holds and its counters.
-fn enter(loaded: &Loaded, services: &Services, held: Held, run: &Run) -> Result<Metered> {
+fn enter(loaded: &Loaded, services: &Services, held: Held, run: &Run, started: Instant) -> Result<Metered> {
     let capabilities = CallCapabilities::new(
         services,
         &run.grants,
@@ -181,8 +182,11 @@ fn enter(loaded: &Loaded, services: &Services, held: Held, run: &Run) -> Result<
         Arc::clone(&run.effects),
         &run.secrets,
         run.tape.as_ref(),
+        run.family.clone(),
+        started + run.limits.deadline,
     );
-    let state = State { capabilities, limiter: Limiter::new(&run.limits, held) };
+    let kin = run.family.as_ref().map(|family| Arc::clone(&family.kin));
+    let state = State { capabilities, limiter: Limiter::new(&run.limits, held, kin) };
     Metered::new(loaded.engine(), state, &run.limits, Arc::clone(&run.meter.0))
 }
 
@@ -190,7 +194,7 @@ fn enter(loaded: &Loaded, services: &Services, held: Held, run: &Run) -> Result<
 /// `run` does, and with it the hold of its meter.
 pub(super) async fn run(loaded: Arc<Loaded>, services: Services, held: Held, run: Run) -> Ended {
     let started = Instant::now();
-    let mut store = match enter(&loaded, &services, held, &run) {
+    let mut store = match enter(&loaded, &services, held, &run, started) {
         Ok(store) => store,
         Err(error) => return Ended { result: Err(error), usage: Usage::default() },
     };
@@ -214,7 +218,7 @@ pub(super) async fn describe(
     run: Run,
 ) -> Result<Vec<RawDefinition>> {
     let started = Instant::now();
-    let mut store = enter(&loaded, &services, held, &run)?;
+    let mut store = enter(&loaded, &services, held, &run, started)?;
     let Entry::Native(native) = &loaded.entry else {
         return Err(Error::internal("only a native component describes itself"));
     };

@@ -1,6 +1,9 @@
 //! Memory, tables and instances of one call, summed over everything that it makes.
 
+use std::sync::Arc;
+
 use super::memory::{Full, Held};
+use crate::capability::call::Kin;
 use crate::limits::CallLimits;
 
 /// Counts what a store's instances hold. wasmtime asks memory by memory, and a component may have many: the sum is
@@ -16,6 +19,8 @@ pub(super) struct Limiter {
     instances_max: usize,
     /// The first limit at which growth was refused: a guest that then breaks down broke down of that.
     refused: Option<Refused>,
+    /// What calls above and below it hold counts too.
+    kin: Option<Arc<Kin>>,
 }
 
 /// Growth that was refused.
@@ -28,7 +33,7 @@ pub(super) enum Refused {
 }
 
 impl Limiter {
-    pub(super) fn new(limits: &CallLimits, held: Held) -> Self {
+    pub(super) fn new(limits: &CallLimits, held: Held, kin: Option<Arc<Kin>>) -> Self {
         Self {
             memory_bytes: 0,
             memory_bytes_max: limits.memory_bytes,
@@ -37,6 +42,7 @@ impl Limiter {
             table_elements_max: limits.table_elements,
             instances_max: usize::try_from(limits.instances).unwrap_or(usize::MAX),
             refused: None,
+            kin,
         }
     }
 
@@ -50,9 +56,18 @@ impl Limiter {
     }
 }
 
+impl Drop for Limiter {
+    fn drop(&mut self) {
+        if let Some(kin) = &self.kin {
+            kin.shrink(self.memory_bytes);
+        }
+    }
+}
+
 impl wasmtime::ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let grown = self.memory_bytes.saturating_add((desired - current) as u64);
+        let more = (desired - current) as u64;
+        let grown = self.memory_bytes.saturating_add(more);
         if grown > self.memory_bytes_max {
             self.refused.get_or_insert(Refused::Memory);
             return Ok(false);
@@ -61,7 +76,14 @@ impl wasmtime::ResourceLimiter for Limiter {
             // It fails of what the component says itself, and nothing is held for it.
             return Ok(true);
         }
-        if let Err(full) = self.held.grow((desired - current) as u64) {
+        if self.kin.as_ref().is_some_and(|kin| !kin.grow(more)) {
+            self.refused.get_or_insert(Refused::Memory);
+            return Ok(false);
+        }
+        if let Err(full) = self.held.grow(more) {
+            if let Some(kin) = &self.kin {
+                kin.shrink(more);
+            }
             self.refused.get_or_insert(Refused::Room(full));
             return Ok(false);
         }
@@ -104,7 +126,7 @@ mod tests {
     #[test]
     fn memories_are_summed_and_the_limit_itself_is_allowed() {
         let mut limiter =
-            Limiter::new(&CallLimits { memory_bytes: 3 << 16, ..CallLimits::default() }, Held::for_test());
+            Limiter::new(&CallLimits { memory_bytes: 3 << 16, ..CallLimits::default() }, Held::for_test(), None);
         assert!(limiter.memory_growing(0, 1 << 16, None).unwrap());
         assert!(limiter.memory_growing(0, 2 << 16, None).unwrap());
         assert_eq!(limiter.refused(), None);
@@ -115,7 +137,7 @@ mod tests {
     #[test]
     fn growth_that_the_component_itself_forbids_is_not_held() {
         let limits = CallLimits { memory_bytes: 3 << 16, table_elements: 30, ..CallLimits::default() };
-        let mut limiter = Limiter::new(&limits, Held::for_test());
+        let mut limiter = Limiter::new(&limits, Held::for_test(), None);
         for _ in 0..10 {
             // The engine refuses it after the limiter: what it says here changes nothing but the count.
             assert!(limiter.memory_growing(1 << 16, 3 << 16, Some(2 << 16)).unwrap());

@@ -25,7 +25,7 @@ use wasmtime::component::Linker;
 
 pub use self::call::{Meter, MeterHold};
 pub use self::kinds::Kind;
-pub use self::settings::{Allocator, Class, EngineSettings, SMALL_DATA_BYTES_MAX};
+pub use self::settings::{Allocator, Class, EngineSettings, SMALL_DATA_BYTES_MAX, child_places};
 
 use self::executor::{Executor, Pace, Turn};
 use self::kinds::Entry;
@@ -33,6 +33,7 @@ use self::memory::Memory;
 use self::output::{RawDefinition, ToolOutput};
 use self::slots::{Needs, Slots};
 use self::state::State;
+use crate::capability::call::Family;
 use crate::capability::effects::Effects;
 use crate::capability::tape::Tape;
 use crate::capability::{Secrets, Services};
@@ -117,6 +118,8 @@ pub struct Run {
     pub secrets: Secrets,
     /// Where the host's answers are recorded, or in a replay come from.
     pub tape: Option<Arc<Tape>>,
+    /// What it has in common with calls above and below it, where there are or can be any.
+    pub family: Option<Family>,
 }
 
 /// How a call ended.
@@ -203,6 +206,8 @@ impl Engine {
         // A replay has no world that anything could happen in.
         let is_replay = run.tape.as_ref().is_some_and(|tape| tape.is_replay());
         let services = if is_replay { Services::default() } else { self.0.services.clone() };
+        // Whole trees of calls keep to the guest threads, whatever their tools' pace: front-door workers see to them.
+        let keeps_away = run.family.is_some().then(Pace::default);
         let slots = match self.0.slots.take(&turn.tenant, loaded.needs) {
             Ok(slots) => slots,
             Err(error) => return Ended { result: Err(error), usage: Usage::default() },
@@ -213,7 +218,7 @@ impl Engine {
             let _slots = slots;
             call.await
         });
-        self.0.executor.run(turn, &loaded.pace, work).await
+        self.0.executor.run(turn, keeps_away.as_ref().unwrap_or(&loaded.pace), work).await
     }
 
     /// Asks a native component what it defines. It holds nothing that `run` does not give it.

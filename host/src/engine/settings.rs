@@ -67,6 +67,8 @@ pub struct EngineSettings {
     pub allocator: Allocator,
     /// Calls that may be live at once, running or waiting; each holds a stack and a slot.
     pub live_calls_max: u32,
+    /// Calls that calls make and that may be live at once, about; each holds a stack and a slot too.
+    pub child_calls_max: u32,
     /// Bytes of a slot that stay resident between calls. More is faster (no page faults, no shoot-downs across
     /// threads); it is kept for every slot ever used at once.
     pub slot_resident_bytes: usize,
@@ -88,6 +90,7 @@ impl Default for EngineSettings {
         Self {
             allocator: Allocator::Pooling,
             live_calls_max: 1_000,
+            child_calls_max: 512,
             slot_resident_bytes: 1 << 20,
             live_memory_bytes_max,
             tenant_memory_bytes_max: live_memory_bytes_max / 2,
@@ -95,6 +98,16 @@ impl Default for EngineSettings {
             guest_threads: None,
         }
     }
+}
+
+/// Levels of calls below one that a key made.
+const CHILD_LEVELS: u32 = 8;
+/// The fewest places of a level.
+const CHILD_PLACES_MIN: u32 = 4;
+
+/// Places for calls that calls make, level by level from the top: half of them for the first, and so on.
+pub fn child_places(child_calls_max: u32) -> impl Iterator<Item = u32> {
+    (1..=CHILD_LEVELS).map(move |level| (child_calls_max >> level).max(CHILD_PLACES_MIN))
 }
 
 /// Fuel between two points at which a guest gives way; also the most that a first slice on a front-door worker is.
@@ -145,19 +158,24 @@ pub(super) fn host_config(class: Class, settings: &EngineSettings) -> Config {
     config
 }
 
+/// Calls that may be live at once, those that calls make included.
+fn live_max(settings: &EngineSettings) -> u32 {
+    settings.live_calls_max.saturating_add(child_places(settings.child_calls_max).sum())
+}
+
 /// Memories of a class's pool: one component fits, however few calls there may be.
 pub(super) fn total_memories(settings: &EngineSettings) -> u32 {
-    settings.pool_memories.unwrap_or_else(|| settings.live_calls_max.saturating_mul(2).max(MEMORIES_MAX))
+    settings.pool_memories.unwrap_or_else(|| live_max(settings).saturating_mul(2).max(MEMORIES_MAX))
 }
 
 /// Tables of the same.
 pub(super) fn total_tables(settings: &EngineSettings) -> u32 {
-    settings.live_calls_max.saturating_mul(4).max(TABLES_MAX)
+    live_max(settings).saturating_mul(4).max(TABLES_MAX)
 }
 
 fn pool(settings: &EngineSettings) -> PoolingAllocationConfig {
     let ceiling = CallLimits::ceiling();
-    let live = settings.live_calls_max;
+    let live = live_max(settings);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(live)
         .total_stacks(live)

@@ -105,8 +105,15 @@ impl Host {
         audit.durable(audit.append(&TenantId::platform(), None, &started.into())?).await?;
 
         let kept = Kept { store: store.clone(), payloads: payloads.clone(), quotas, sessions };
-        let router =
-            Router::new(Arc::clone(&snapshot), registry, engine, (admission, meter), audit.clone(), logs.clone(), kept);
+        let router = Router::new(
+            Arc::clone(&snapshot),
+            registry,
+            engine,
+            (admission, meter, settings.engine.child_calls_max),
+            audit.clone(),
+            logs.clone(),
+            kept,
+        );
         let upkeep = vec![
             tokio::spawn(files::watch::<Ceiling>(folder.ceiling(), control.clone())),
             tokio::spawn(files::watch::<Rules>(folder.platform_access(), control.clone())),
@@ -146,6 +153,8 @@ async fn close_open_calls(audit: &Audit, open: &[OpenCall]) -> Result<()> {
     for call in open {
         let ended = CallEnded {
             call: call.call,
+            child_calls: 0,
+            child_fuel: 0,
             duration_us: elapsed_us(call.decided),
             files_bytes_written: 0,
             fuel: 0,

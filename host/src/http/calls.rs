@@ -15,7 +15,7 @@ use crate::error::{Code, Error, Result};
 use crate::id::{CallId, CallTarget, SessionId};
 use crate::policy::Priority;
 use crate::routed::{DecidedChoice, Declared, Level};
-use crate::router::{Attempted, CallRequest, CallUsage, Failed, Reply, Routed};
+use crate::router::{Attempted, CallNode, CallRequest, CallUsage, Failed, Reply, Routed};
 use crate::snapshot::Caller;
 
 /// The path of [`call`], as its operation has it.
@@ -161,6 +161,8 @@ impl From<Reply> for wire::CallResult {
             is_error: reply.output.is_error,
             content: reply.output.content.into_iter().map(Into::into).collect(),
             usage: reply.usage.into(),
+            calls: reply.tree.calls.into_iter().map(Into::into).collect(),
+            calls_left_out: reply.tree.left_out,
             route: reply.route.map(|routed| (*routed).into()),
         }
     }
@@ -180,11 +182,23 @@ impl From<Routed> for wire::Routed {
     }
 }
 
+impl From<CallNode> for wire::CallNode {
+    fn from(node: CallNode) -> Self {
+        let CallNode { call, tool, version, outcome, fuel, duration_us, below } = node;
+        // No deeper than calls may be.
+        let calls = below.calls.into_iter().map(Into::into).collect();
+        let outcome = outcome.to_string();
+        Self { call, tool, version, outcome, fuel, duration_us, calls, calls_left_out: below.left_out }
+    }
+}
+
 impl From<CallUsage> for wire::CallUsage {
     fn from(usage: CallUsage) -> Self {
-        let CallUsage { engine, effects } = usage;
+        let CallUsage { engine, effects, child_calls, child_fuel } = usage;
         Self {
             fuel: engine.fuel,
+            child_calls,
+            child_fuel,
             memory_bytes: engine.memory_bytes,
             duration_us: u64::try_from(engine.duration.as_micros()).unwrap_or(u64::MAX),
             http_requests: effects.http_requests,

@@ -50,7 +50,7 @@ pub const fn status(code: Code) -> StatusCode {
         | Code::FuelExhausted
         | Code::MemoryExceeded
         | Code::LimitExceeded => StatusCode::UNPROCESSABLE_ENTITY,
-        Code::Conflict => StatusCode::CONFLICT,
+        Code::Conflict | Code::CallCycle => StatusCode::CONFLICT,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         Code::Throttled | Code::BudgetExceeded => StatusCode::TOO_MANY_REQUESTS,

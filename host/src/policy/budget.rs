@@ -31,6 +31,9 @@ pub enum Whose {
 }
 
 impl Whose {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Tenant, Self::Principal, Self::Tool, Self::PrincipalAndTool];
+
     /// As errors say it.
     pub const fn words(self) -> &'static str {
         match self {
@@ -230,6 +233,8 @@ pub fn worst_case(limits: &CallLimits, grants: &Grants) -> Amounts {
         Amount::FilesBytes if grants.files.iter().any(|grant| grant.access != Access::ReadOnly) => {
             limits.files_written_bytes
         }
+        // Each is reserved when it is made.
+        Amount::ChildCalls => 0,
         Amount::HttpBytes | Amount::FilesBytes => 0,
     })
 }

@@ -1,5 +1,6 @@
 //! What is lawful in a policy and does not do what it looks like: for whoever writes one, before it is in force.
 
+mod calls;
 mod routes;
 
 use std::fmt;
@@ -60,6 +61,7 @@ pub fn check(ceiling: &Ceiling, policy: &Policy) -> Vec<Warning> {
     for row in &rules.grants.all {
         warnings.idle(row, &rules.tools, &ceiling.rules().tools);
         warnings.row(row, &covers);
+        warnings.uncallable(row, &rules.tools);
     }
     warnings.routes(policy, ceiling);
     warnings.egress(&rules.egress, &ceiling.rules().host.egress);
@@ -339,6 +341,7 @@ impl Warnings {
             let files = cap(|gives| gives.files.as_ref());
             self.stores(row, GrantKind::Files, &row.gives.files, files, storage.volumes_bytes_max);
             self.words(row, &ceiling_rows);
+            self.calls(row, &ceiling_rows, pattern);
         }
     }
 

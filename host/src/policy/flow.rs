@@ -121,7 +121,9 @@ impl Flow {
                 is(Label::Private, among(&rules.private_hosts))
                     .and(is(Label::Untrusted, !among(&rules.trusted_hosts)))
             }
-            CapabilityUse::Clock { .. }
+            // The call that it makes brings what its package and its own uses do.
+            CapabilityUse::Call { .. }
+            | CapabilityUse::Clock { .. }
             | CapabilityUse::Config { .. }
             | CapabilityUse::Log { .. }
             | CapabilityUse::Random {}
@@ -160,9 +162,10 @@ impl Flow {
 }
 
 /// The kind through which a use takes something out of the call, to where others may read it. A request does whatever its
-/// method is: its path can say anything.
+/// method is: its path can say anything. So can the arguments of a call.
 pub const fn way_out(used: &CapabilityUse) -> Option<GrantKind> {
     match used {
+        CapabilityUse::Call { .. } => Some(GrantKind::Call),
         CapabilityUse::Http { .. } => Some(GrantKind::Http),
         CapabilityUse::Kv { access: Touch::Write, .. } => Some(GrantKind::Kv),
         CapabilityUse::Files { access: Touch::Write, .. } => Some(GrantKind::Files),
@@ -178,7 +181,7 @@ pub const fn way_out(used: &CapabilityUse) -> Option<GrantKind> {
 
 /// The kinds that a `[[flow]]` can deny.
 pub(super) const WAYS_OUT: &[(&str, GrantKind)] =
-    &[("http", GrantKind::Http), ("kv", GrantKind::Kv), ("files", GrantKind::Files)];
+    &[("http", GrantKind::Http), ("kv", GrantKind::Kv), ("files", GrantKind::Files), ("call", GrantKind::Call)];
 
 impl FlowRow {
     /// What it takes away, in words.

@@ -28,11 +28,14 @@ pub enum GrantKind {
     Log,
     /// Settings.
     Config,
+    /// Calls of other tools.
+    Call,
 }
 
 impl GrantKind {
     /// Every kind, in the order of the reference page.
-    pub const ALL: [Self; 7] = [Self::Http, Self::Kv, Self::Files, Self::Clock, Self::Random, Self::Log, Self::Config];
+    pub const ALL: [Self; 8] =
+        [Self::Http, Self::Kv, Self::Files, Self::Clock, Self::Random, Self::Log, Self::Config, Self::Call];
 
     /// The kind that a use takes.
     pub const fn of(used: &CapabilityUse) -> Self {
@@ -44,6 +47,7 @@ impl GrantKind {
             CapabilityUse::Random {} => Self::Random,
             CapabilityUse::Log { .. } => Self::Log,
             CapabilityUse::Config { .. } => Self::Config,
+            CapabilityUse::Call { .. } => Self::Call,
         }
     }
 
@@ -57,6 +61,7 @@ impl GrantKind {
             Self::Random => "random",
             Self::Log => "log",
             Self::Config => "config",
+            Self::Call => "call",
         }
     }
 }
@@ -179,6 +184,8 @@ pub struct Grants {
     pub log: Option<Grant<LogLevel>>,
     /// What `wasi:config` answers.
     pub config: Grant<Arc<BTreeMap<String, String>>>,
+    /// Which tools it may call; see [`super::call::CallGrant::decide`].
+    pub call: Option<Grant<super::call::CallGrant>>,
 }
 
 impl Grants {
@@ -188,8 +195,20 @@ impl Grants {
             GrantKind::Http => self.http.as_ref().is_some_and(|http| !http.only_asks()),
             GrantKind::Kv => self.kv.iter().any(|bucket| bucket.access == Access::ReadWrite),
             GrantKind::Files => self.files.iter().any(|volume| volume.access == Access::ReadWrite),
+            // What it calls holds no more than it does, unless policy says otherwise.
+            GrantKind::Call => self.call.as_ref().is_some_and(|call| {
+                call.passes_own()
+                    || [GrantKind::Http, GrantKind::Kv, GrantKind::Files]
+                        .map(|kind| self.can_change(kind))
+                        .contains(&true)
+            }),
             GrantKind::Clock | GrantKind::Random | GrantKind::Log | GrantKind::Config => false,
         }
+    }
+
+    /// Whether a call could reach beyond the host through what it calls.
+    pub(super) fn reaches_by_calls(&self) -> bool {
+        self.call.as_ref().is_some_and(|call| call.passes_own() || self.http.is_some())
     }
 
     /// The same without these kinds, as where nothing of them is granted.
@@ -205,6 +224,7 @@ impl Grants {
             random: if has(GrantKind::Random) { own.random } else { none.random },
             log: own.log.filter(|_| has(GrantKind::Log)),
             config: if has(GrantKind::Config) { own.config } else { none.config },
+            call: own.call.filter(|_| has(GrantKind::Call)),
         }
     }
 
@@ -218,6 +238,7 @@ impl Grants {
             random: Grant::new(Random::Seeded),
             log: None,
             config: Grant::new(Arc::default()),
+            call: None,
         }
     }
 }

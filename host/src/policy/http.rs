@@ -25,6 +25,8 @@ pub(super) use self::rule::{Coverage, HostPattern};
 pub use self::rule::{HttpRule, InvalidRule};
 pub use self::target::{HttpTarget, Scheme};
 
+use std::sync::Arc;
+
 use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 
@@ -44,6 +46,9 @@ pub struct HttpGrant {
     credentials: CredentialCap,
     /// What all calls of the tenant together may take.
     quotas: EgressQuotas,
+    /// What the call may send that made this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    within: Option<Arc<HttpGrant>>,
 }
 
 /// The two rules by which a request may leave.
@@ -74,19 +79,45 @@ impl Refusal {
 impl HttpGrant {
     /// Whether no request that it lets through is one that changes something, as far as methods tell.
     pub fn only_asks(&self) -> bool {
-        self.tenant.iter().all(HttpRule::only_asks) || self.ceiling.iter().all(HttpRule::only_asks)
+        self.tenant.iter().all(HttpRule::only_asks)
+            || self.ceiling.iter().all(HttpRule::only_asks)
+            || self.within.as_ref().is_some_and(|above| above.only_asks())
     }
 
     /// Requests that match one rule of each; `private` are the platform's exceptions to the refusal of special
     /// addresses.
     pub(super) fn new(tenant: Vec<HttpRule>, ceiling: Vec<HttpRule>, private: Vec<IpNet>) -> Self {
         let (credentials, quotas) = (CredentialCap::default(), EgressQuotas::default());
-        Self { tenant, ceiling, private, credentials, quotas }
+        Self { tenant, ceiling, private, credentials, quotas, within: None }
     }
 
     /// The same, under what the platform lets credentials be sent by and what the tenant's requests may take.
     pub(super) fn under(self, credentials: CredentialCap, quotas: EgressQuotas) -> Self {
         Self { credentials, quotas, ..self }
+    }
+
+    /// The same for a call that is made by one which holds `above`.
+    pub(super) fn within(&self, above: &Self) -> Self {
+        let above = match &self.within {
+            Some(within) => within.within(above),
+            None => above.clone(),
+        };
+        Self { within: Some(Arc::new(above)), ..self.clone() }
+    }
+
+    /// Whether a request may leave by `rule` of a call that one with this grant made: it could send it itself, and a secret
+    /// of its own would be the same.
+    fn lets(&self, target: &HttpTarget, rule: &HttpRule) -> Result<(), Refusal> {
+        let own = self.decide(target).map_err(|Refusal { rule, nearest }| Refusal {
+            rule: format!("a call above this one may not send it: {rule}"),
+            nearest,
+        })?;
+        match rule.credential() {
+            Some(sent) if own.tenant.credential() != Some(sent) => {
+                Err(Refusal::plain("a call above this one does not send this secret there"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A grant without a decision, for tests of what uses it.
@@ -111,6 +142,9 @@ impl HttpGrant {
         let ceiling = find(&self.ceiling, target, "no http rule of the platform's ceiling allows it")?;
         if tenant.credential().is_some() && !self.credentials.lets(target.scheme) {
             return Err(Refusal::plain(CredentialCap::rule(target.scheme)));
+        }
+        if let Some(above) = &self.within {
+            above.lets(target, tenant)?;
         }
         Ok(Matched { tenant, ceiling })
     }

@@ -65,6 +65,10 @@ const PAGE: u64 = 64 << 10;
 /// The pool's slots are made for the built-in ceiling.
 const SLOT_BYTES: u64 = 512 << 20;
 const SLOT_ELEMENTS: u64 = 1_000_000;
+/// The host has a room for calls of each level below the first.
+const DEPTH_MAX: u64 = 8;
+/// More would be a queue of its own.
+const PARALLEL_MAX: u64 = 1_000;
 
 macro_rules! limits {
     ($($field:ident: $unit:ident, $least:expr, $most:expr, $doc:literal, $enforced_by:literal, $seen:literal;)*) => {
@@ -133,6 +137,12 @@ limits! {
         "the capability", "`quota`";
     files_written_bytes: Bytes, 0, ANY, "Bytes written to volumes, all writes together.",
         "the capability", "`quota`";
+    child_calls: Count, 0, ANY, "Calls of other tools, those that these make included.",
+        "the capability", "the interface's error, `limit-exceeded`";
+    child_depth: Count, 0, DEPTH_MAX, "Levels of calls below the call.",
+        "the capability", "the interface's error, `limit-exceeded`";
+    child_parallel: Count, 0, PARALLEL_MAX, "Calls below the call that may run at once, on all levels.",
+        "the capability", "the interface's error, `limit-exceeded`";
 }
 
 /// Some of the limits, each checked: what a policy states, or what a package declares that it needs at most.

@@ -3,7 +3,9 @@
 //! What a call holds is `platform ceiling ∩ tenant grant ∩ what the package declares`; each layer only takes away, and
 //! this is the only place where a [`Grant`] is made. `docs/policy.md` is made from the tables that the parser reads by.
 
+mod attenuate;
 mod budget;
+pub mod call;
 mod check;
 mod decide;
 mod diff;
@@ -33,7 +35,9 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+pub use self::attenuate::Holding;
 pub use self::budget::{Budget, BudgetStanding, Whose, budgets, concurrent_calls, worst_case};
+pub use self::call::{CallGrant, CallRefusal, CallRule, Passing};
 pub use self::check::{Warning, check, check_ceiling, nothing_chosen, unset};
 pub use self::decide::{Allowed, Decision, Denied, Layer, Needs, Subject, Withheld, decide};
 pub use self::diff::{Effect, EffectKind, Effects, PackageEffects, RouteEffects, diff, diff_offline};
@@ -169,6 +173,7 @@ clock = true
 random = true
 log = true
 config = true
+call = true
 "#;
 
 impl Ceiling {

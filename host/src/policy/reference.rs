@@ -7,8 +7,8 @@ use super::BUILT_IN;
 use super::limits::{LIMITS, Limit};
 use super::parse::keys::{
     ADMISSION, ADMISSION_CAP, ADMISSION_FOR, AUDIT, AUDIT_CAP, BREAKER, BUCKET, BUCKET_CAP, BUDGET, BUDGET_CAP,
-    BUDGET_FOR, CATALOGUE_TRUST, CEILING, CEILING_GRANT, CHOICE, CREDENTIAL, EGRESS, EGRESS_CAP, FLOW, GRANT, HTTP,
-    Key, LABELS, LIMITS_SECTION, PLAN, ROUTE, STORAGE, Section, TENANT, TOOLS, TRUST, VOLUME, VOLUME_CAP,
+    BUDGET_FOR, CALL, CATALOGUE_TRUST, CEILING, CEILING_GRANT, CHOICE, CREDENTIAL, EGRESS, EGRESS_CAP, FLOW, GRANT,
+    HTTP, Key, LABELS, LIMITS_SECTION, PLAN, ROUTE, STORAGE, Section, TENANT, TOOLS, TRUST, VOLUME, VOLUME_CAP,
 };
 use crate::amounts::{Amount, Unit};
 use crate::limits::CallLimits;
@@ -120,6 +120,7 @@ pub fn reference() -> String {
     section(&mut page, "### `[[route]]`", &ROUTE);
     section(&mut page, "#### `choices`: a route's tools", &CHOICE);
     section(&mut page, "#### `breaker`", &BREAKER);
+    section(&mut page, "#### `call`: calls of other tools", &CALL);
     section(&mut page, "### `[egress]`", &EGRESS);
     section(&mut page, "### `[labels]`", &LABELS);
     section(&mut page, "### `[[flow]]`", &FLOW);

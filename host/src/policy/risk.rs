@@ -81,7 +81,7 @@ impl Risk {
     /// what is imported and not granted is refused.
     pub fn of(imports: &BTreeSet<GrantKind>, grants: &Grants, claims: Claims) -> Self {
         let held = |kind: GrantKind| imports.contains(&kind) && grants.holds(kind);
-        let open_world = held(GrantKind::Http);
+        let open_world = held(GrantKind::Http) || held(GrantKind::Call) && grants.reaches_by_calls();
         let changes = imports.iter().any(|kind| grants.can_change(*kind));
         let read_only = !changes && !claims.destructive;
         let deterministic = !GrantKind::ALL.into_iter().any(|kind| held(kind) && varies(kind));
@@ -98,7 +98,9 @@ impl Risk {
 /// Whether what a grant answers can differ from call to call under one policy.
 const fn varies(kind: GrantKind) -> bool {
     match kind {
-        GrantKind::Http | GrantKind::Kv | GrantKind::Files | GrantKind::Clock | GrantKind::Random => true,
+        GrantKind::Http | GrantKind::Kv | GrantKind::Files | GrantKind::Clock | GrantKind::Random | GrantKind::Call => {
+            true
+        }
         GrantKind::Log | GrantKind::Config => false,
     }
 }
@@ -114,6 +116,7 @@ impl Grants {
             GrantKind::Random => *self.random != Random::Seeded,
             GrantKind::Log => self.log.is_some(),
             GrantKind::Config => !self.config.is_empty(),
+            GrantKind::Call => self.call.is_some(),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::budget::BudgetRules;
+use super::call::CallRule;
 use super::grant::{Access, Clock, GrantKind, LogLevel, Random};
 use super::http::{CredentialCap, EgressQuotas, HttpRule};
 use super::pattern::{Index, Pattern};
@@ -188,6 +189,7 @@ pub(super) struct TenantGives {
     pub(super) random: Option<At<Random>>,
     pub(super) log: Option<At<LogLevel>>,
     pub(super) config: Option<At<BTreeMap<String, String>>>,
+    pub(super) call: Vec<At<CallRule>>,
 }
 
 impl TenantGives {
@@ -201,6 +203,7 @@ impl TenantGives {
             GrantKind::Random => self.random.as_ref().map(|at| at.line),
             GrantKind::Log => self.log.as_ref().map(|at| at.line),
             GrantKind::Config => self.config.as_ref().map(|at| at.line),
+            GrantKind::Call => self.call.first().map(|at| at.line),
         }
     }
 }
@@ -215,6 +218,7 @@ pub(super) struct CeilingGives {
     pub(super) random: Option<At<Random>>,
     pub(super) log: Option<At<LogLevel>>,
     pub(super) config: Option<At<()>>,
+    pub(super) call: Vec<At<CallRule>>,
 }
 
 impl CeilingGives {
@@ -228,6 +232,7 @@ impl CeilingGives {
             GrantKind::Random => self.random.as_ref().map(|at| at.line),
             GrantKind::Log => self.log.as_ref().map(|at| at.line),
             GrantKind::Config => self.config.as_ref().map(|at| at.line),
+            GrantKind::Call => self.call.first().map(|at| at.line),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::call::Passing;
 use super::grant::{Access, FilesGrant, Grant, GrantKind, Grants, SCRATCH};
 use super::weigh::Defaults;
 use crate::id::{PackageRef, SecretName};
@@ -64,6 +65,7 @@ struct Writer<'a> {
     settings: BTreeMap<String, String>,
     /// Whether `config` is to be there even if it is empty.
     config: bool,
+    calls: BTreeSet<PackageRef>,
     done: Smallest,
 }
 
@@ -86,6 +88,7 @@ impl Writer<'_> {
                 self.log = Some(self.log.map_or(*level, |least| least.min(*level)));
             }
             CapabilityUse::Config { key } => self.setting(key),
+            CapabilityUse::Call { package } => _ = self.calls.insert(package.clone()),
             CapabilityUse::Kv { access, bucket } => {
                 let wider = self.buckets.entry(bucket.clone()).or_insert(Access::ReadOnly);
                 *wider = (*wider).max(access_for(*access));
@@ -147,6 +150,7 @@ impl Writer<'_> {
             GrantKind::Random => !self.random,
             GrantKind::Log => self.log.is_none(),
             GrantKind::Config => !self.config,
+            GrantKind::Call => self.calls.is_empty(),
         };
         if !missing {
             return;
@@ -166,6 +170,8 @@ impl Writer<'_> {
             GrantKind::Random => self.random = true,
             GrantKind::Log => self.log = Some(LogLevel::Critical),
             GrantKind::Config => self.config = true,
+            // Of the tenant's own: there may be one of that name, which is then the tenant's to see to.
+            GrantKind::Call => self.calls.extend(UNUSED.parse()),
         }
     }
 
@@ -176,10 +182,15 @@ impl Writer<'_> {
         let settings: Vec<String> =
             self.settings.iter().map(|(key, value)| format!("{} = {}", key_of(key), quoted(value))).collect();
         let rules = self.rules();
+        let calls: Vec<String> = self.calls.iter().map(|called| self.called(called)).collect();
         let words = self.words();
         let mut text = String::new();
         let grants = [&buckets, &volumes, &settings].map(|list| list.len().div_ceil(ENTRIES_MAX));
-        let grants = grants.into_iter().max().unwrap_or(0).max(usize::from(!rules.is_empty() || !words.is_empty()));
+        let grants = grants
+            .into_iter()
+            .max()
+            .unwrap_or(0)
+            .max(usize::from(!rules.is_empty() || !words.is_empty() || !calls.is_empty()));
         for nth in 0..grants.max(usize::from(self.config)) {
             let separator = if nth > 0 { "\n" } else { "" };
             let _ = writeln!(text, "{separator}[[grant]]\ntools = [{}]", quoted(&package.to_string()));
@@ -188,6 +199,7 @@ impl Writer<'_> {
             if nth == 0 {
                 list(&mut text, "http", &rules);
                 text.push_str(&words);
+                list(&mut text, "call", &calls);
             }
             let settings = part(&settings, nth);
             if !settings.is_empty() || (nth == 0 && self.config) {
@@ -197,6 +209,15 @@ impl Writer<'_> {
         }
         self.done.text = text;
         self.done
+    }
+
+    /// A package that was called, with what such calls hold now.
+    fn called(&self, package: &PackageRef) -> String {
+        let held = self.present.and_then(|grants| grants.call.as_ref());
+        match held.and_then(|grant| grant.decide(package).ok()) {
+            Some(Passing::Own) => format!("{{ tool = \"{package}\", grants = \"own\" }}"),
+            Some(Passing::Caller) | None => format!("\"{package}\""),
+        }
     }
 
     /// Clock, random and log.
@@ -338,7 +359,7 @@ mod tests {
     }
 
     const OPEN: &str = "[[grant]]\ntools = [\"catalogue/*\"]\nkv = true\nfiles = true\nclock = true\nrandom = true\n\
-        log = true\nconfig = true\nhttp = [{ host = \"*\", methods = [\"*\"] }, \
+        log = true\nconfig = true\ncall = true\nhttp = [{ host = \"*\", methods = [\"*\"] }, \
         { host = \"*\", scheme = \"http\", port = 8080, methods = [\"*\"] }]\n";
 
     /// Why not, of every use that a policy with this text would not grant.

@@ -1,6 +1,7 @@
 //! What a package gets, kind by kind, and why not more: the one reckoning that decisions and explanations are made of,
 //! so that they cannot disagree.
 
+mod call;
 mod gate;
 mod http;
 mod kinds;

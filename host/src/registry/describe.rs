@@ -29,6 +29,7 @@ fn limits() -> CallLimits {
         http_received_bytes: 0,
         kv_operations: 0,
         files_open: 0,
+        child_calls: 0,
         ..CallLimits::default()
     }
 }
@@ -59,6 +60,7 @@ pub(super) async fn describe(engine: &Engine, tenant: &TenantId, loaded: &Arc<Lo
         meter: Arc::new(Meter::default()).hold(),
         secrets: Arc::default(),
         tape: None,
+        family: None,
     };
     engine.describe(loaded, run).await.map_err(|error| match error.code() {
         Code::Internal | Code::Overloaded | Code::Throttled => error,

@@ -207,6 +207,13 @@ const OFFERS: &[Offer] = &[
         words: "reports its progress to the agent that waits (cofferdam:tool)",
         grant: None,
     },
+    Offer {
+        package: "cofferdam:tool",
+        version: "1.0.0",
+        interfaces: &["call"],
+        words: "calls other tools (cofferdam:tool): those that the policy grants as call, for the same key",
+        grant: Some(GrantKind::Call),
+    },
 ];
 
 /// An interface's id, as it stands in an import: `wasi:http/types@0.2.4`.

@@ -1,7 +1,9 @@
 //! What is left of budgets, for whoever asks before a call: people, reports, and routes.
 
+use std::sync::Arc;
+
 use crate::access::{Action, Who};
-use crate::admission::budget::{Reservation, Scope, Spender};
+use crate::admission::budget::{Line, Reservation, Scope, Spender};
 use crate::amounts::Bound;
 use crate::error::Result;
 use crate::id::{PackageRef, PrincipalId};
@@ -85,8 +87,23 @@ impl Router {
     ///
     /// `budget-exceeded`, with the budget that has no room.
     pub(super) fn reserve(&self, caller: &Caller, package: &PackageRef, admitted: &Admitted) -> Result<Reservation> {
+        self.reserve_below(caller, package, admitted, None)
+    }
+
+    /// The same for a call that the last of `above` made, of whose fuel its own is a part.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Router::reserve`].
+    pub(super) fn reserve_below(
+        &self,
+        caller: &Caller,
+        package: &PackageRef,
+        admitted: &Admitted,
+        above: Option<&Arc<Line>>,
+    ) -> Result<Reservation> {
         let spender = Spender { principal: Some(caller.principal.id), package: package.clone() };
-        self.0.meter.reserve(&caller.tenant.id, spender, &admitted.budgets, admitted.needs)
+        self.0.meter.reserve_below(&caller.tenant.id, spender, &admitted.budgets, admitted.needs, above)
     }
 
     /// That such a call by `principal` would find room now.

@@ -6,9 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use semver::Version;
 
 use super::checks::{Checks, Effort, Unchecked};
+use super::children::{Begun, CallTree, Lineage, OfCall};
 use super::flow::{self, Gate, NotThrough};
 use super::payload::Keeper;
-use super::record::{Held, Record};
+use super::record::{Below, Held, Record, Room};
 use super::route::Routed;
 use super::watch::Watcher;
 use super::{Refused, Router, arguments, digest};
@@ -20,7 +21,7 @@ use crate::engine::output::{Content, ToolOutput};
 use crate::engine::{Class, Run, Usage};
 use crate::error::{Code, Error, Result};
 use crate::id::{CallId, CallTarget, Digest, SessionId, TenantId, ToolName};
-use crate::policy::{self, Clock, Priority};
+use crate::policy::{self, Clock, Holding, Priority};
 use crate::routed::{DecidedRoute, Declared, Level};
 use crate::snapshot::{Admitted, CallDecision, Caller, Resolved, ToolDefinition};
 
@@ -64,6 +65,8 @@ pub struct Reply {
     pub usage: CallUsage,
     /// How a route came to it, where it is the call of one.
     pub route: Option<Box<Routed>>,
+    /// The calls that it made.
+    pub tree: CallTree,
 }
 
 /// What a call used.
@@ -73,6 +76,10 @@ pub struct CallUsage {
     pub engine: Usage,
     /// Of the world.
     pub effects: EffectUsage,
+    /// Calls that it made, those that these made included.
+    pub child_calls: u64,
+    /// Units of fuel that those used.
+    pub child_fuel: u64,
 }
 
 /// A call that gave no output.
@@ -114,6 +121,8 @@ pub(super) struct Attempt {
     pub(super) decision: Arc<CallDecision>,
     /// How a route came to it.
     pub(super) route: Option<DecidedRoute>,
+    /// What is above it, where a call makes it.
+    pub(super) lineage: Option<Arc<Lineage>>,
 }
 
 /// A call that may run: everything that was found out before it started.
@@ -138,7 +147,7 @@ enum Arguments {
 }
 
 impl Ready {
-    fn admitted(&self) -> Result<&Admitted> {
+    pub(super) fn admitted(&self) -> Result<&Admitted> {
         admitted(&self.attempt.decision)
     }
 }
@@ -170,7 +179,7 @@ impl Router {
         };
         let resolved = caller.resolve(tool).map_err(refused)?;
         let decision = caller.decide(&resolved);
-        let ready = self.let_in(caller, Attempt { resolved, decision, route: None }, &request).await?;
+        let ready = self.let_in(caller, Attempt { resolved, decision, route: None, lineage: None }, &request).await?;
         let reservation = ready.admitted().and_then(|admitted| self.reserve(caller, &ready.tool.package, admitted));
         let reservation = reservation.map_err(|error| {
             self.0.refusals.note(caller, Refused { error: &error, tool: Some(ready.tool.clone()) });
@@ -187,14 +196,15 @@ impl Router {
         attempt: Attempt,
         request: &CallRequest,
     ) -> Result<Ready, Failed> {
-        let Attempt { resolved, decision, .. } = &attempt;
+        let Attempt { resolved, decision, lineage, .. } = &attempt;
         let id = CallId::new();
         let tool = resolved.name();
         let admitted = match &decision.outcome {
             Ok(admitted) => admitted,
             Err(refused) => {
                 let error = Error::from(refused.clone()).fact("decision", id.to_string());
-                self.0.refusals.denied(caller, id, resolved, &error, decision).await?;
+                let parent = lineage.as_deref().map(Lineage::parent);
+                self.0.refusals.denied(caller, id, resolved, &error, decision, parent).await?;
                 return Err(Failed { call: Some(id), error });
             }
         };
@@ -203,12 +213,14 @@ impl Router {
             self.0.refusals.note(caller, Refused { error: &error, tool: Some(tool.clone()) });
             Failed::from(error)
         };
-        let gate = match self.gate(caller, resolved, id, request.session.as_ref()) {
+        let above = lineage.as_deref().and_then(Lineage::gate);
+        let gate = match self.gate(caller, resolved, id, request.session.as_ref(), above) {
             Ok(gate) => gate,
             Err(NotThrough::Refused(error)) => return Err(faulty(error)),
             Err(NotThrough::HeldBack(held)) => {
                 let error = held.error.clone().fact("decision", id.to_string());
-                self.0.refusals.held_back(caller, id, resolved, decision, *held).await?;
+                let parent = lineage.as_deref().map(Lineage::parent);
+                self.0.refusals.held_back(caller, id, resolved, decision, *held, parent).await?;
                 return Err(Failed { call: Some(id), error });
             }
         };
@@ -235,7 +247,7 @@ impl Router {
     ) -> Result<Reply> {
         let inner = &self.0;
         let Ready { id, attempt, tool, arguments, session, gate, priority, declared } = ready;
-        let Attempt { resolved, decision, route } = attempt;
+        let Attempt { resolved, decision, route, lineage } = attempt;
         let admitted = admitted(&decision)?;
         let allowed = &admitted.allowed;
         let version = &resolved.version;
@@ -244,7 +256,11 @@ impl Router {
             error
         };
         let asked = self.asked(caller, &tool, priority);
-        let pass = inner.admission.enter(&asked).await.map_err(count)?;
+        let room = match &lineage {
+            None => inner.admission.enter(&asked).await.map(Room::Own),
+            Some(lineage) => lineage.enter(&inner.child_room, caller).await.map(|pass| Room::Child { _pass: pass }),
+        };
+        let room = room.map_err(count)?;
         let arguments = match arguments {
             Arguments::Checked(checked) => checked,
             Arguments::Large(text) => {
@@ -253,25 +269,39 @@ impl Router {
                 inner.checks.apart(&caller.tenant.id, check).await.map_err(count)?
             }
         };
+        if let Some(lineage) = &lineage {
+            let digest = caller.tenant.digest_key.digest([arguments.as_bytes()]);
+            lineage.check_cycle(&tool, digest).map_err(count)?;
+        }
         // It may have waited: what let it in can have been taken away since.
         inner.snapshot.again(caller).map_err(count)?;
         let loaded = inner.registry.load(&version.owner, version.component()).await.map_err(count)?;
 
         let frozen_time = now_in_microseconds();
+        let limits = match &lineage {
+            None => Arc::clone(&allowed.limits),
+            Some(lineage) => lineage.limits(&allowed.limits).map_err(count)?,
+        };
         let mut decided = self.decided(caller, id, &resolved, &tool, (admitted, &decision), &arguments, frozen_time);
         decided.labels = gate.as_ref().map(|gate| gate.touched().to_vec()).unwrap_or_default();
-        decided.session = session;
+        decided.session = session.clone();
         decided.reserved = Some(reservation.reserved());
         decided.risk = Some(Level::from(admitted.risk.level).max(declared.risk.unwrap_or(Level::Low)));
         decided.route = route;
-        let held = Held { pass, reservation };
+        decided.limits = (&*limits).into();
+        (decided.parent, decided.root) = lineage.as_ref().map(|lineage| (lineage.parent(), lineage.root())).unzip();
+        let holding = Holding { grants: Arc::clone(&allowed.grants), limits: Arc::clone(&limits) };
+        let (arguments_mac, line) = (decided.arguments, reservation.line());
+        let of_call = OfCall { call: id, arguments: arguments_mac, session, gate: gate.clone(), line, declared };
+        let Begun { kinship, family } = self.found_family(caller, lineage.as_deref(), &resolved, holding, of_call);
+        let held = Held { room, reservation };
         let keeper = Keeper::of(&inner.payloads, &inner.quotas, caller, id, &arguments);
         // What goes on at once has no order that could be given again: see `replay/recall.rs`.
         let is_taped = version.admission.inspection.class != Class::Async;
         let tape = keeper.as_ref().filter(|_| is_taped).and_then(|keeper| keeper.tape().cloned());
         let flow = gate.map(|gate| gate as Arc<dyn Flow>);
         let mut record =
-            Record::begin(&inner.audit, &inner.tasks, caller, decided, watcher.clone(), held, keeper, flow)?;
+            Record::begin(&inner.audit, &inner.tasks, caller, decided, watcher.clone(), (held, kinship), keeper, flow)?;
         let effects = Arc::clone(record.effects());
         if let Some(watcher) = watcher {
             record.durable().await?;
@@ -281,7 +311,7 @@ impl Router {
         let run = Run {
             call: id,
             tenant: caller.tenant.id.clone(),
-            limits: Arc::clone(&allowed.limits),
+            limits,
             grants: Arc::clone(&allowed.grants),
             definition: resolved.tool.definition.name.clone(),
             arguments,
@@ -291,8 +321,11 @@ impl Router {
             meter: record.meter(),
             secrets: Arc::clone(&caller.tenant.secrets),
             tape,
+            family,
         };
         let ended = inner.engine.run(&loaded, run).await;
+        // Its store is gone, and with it every call that it had not waited for.
+        record.alone().await;
         let mut result = match ended.result {
             Ok(output) => self.checked_output(&caller.tenant.id, &resolved.tool, output).await,
             Err(error) => Err(error),
@@ -305,12 +338,13 @@ impl Router {
             Err(error) => (Outcome::Failed(error.code()), None),
         };
         let held = effects.flow_denied().cloned();
-        let effects = record.end(ended.usage, outcome, kept).await?;
-        let usage = CallUsage { engine: ended.usage, effects };
+        let (effects, below) = record.end(ended.usage, outcome, kept).await?;
+        let Below { calls: child_calls, used, tree } = below;
+        let usage = CallUsage { engine: ended.usage, effects, child_calls, child_fuel: used.fuel };
         let component = *version.component();
         let result = result.map_err(|error| flow::explain(error, held.as_ref()));
         let version = version.version.clone();
-        result.map(|output| Reply { call: id, tool, version, component, output, usage, route: None })
+        result.map(|output| Reply { call: id, tool, version, component, output, usage, route: None, tree })
     }
 
     /// What a call asks of admission.
@@ -367,6 +401,7 @@ impl Router {
             policy: caller.tenant.policy.digest(),
             reserved: None,
             risk: None,
+            root: None,
             route: None,
             rule: allowed.rule.clone(),
             session: None,

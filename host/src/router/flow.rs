@@ -25,9 +25,11 @@ pub(super) struct Gate {
     call: CallId,
     /// What its session had when it was let in.
     touched: Vec<Brought>,
-    /// What the call itself brought. It stays the call's, also where its session is cleared meanwhile: the call may hold
-    /// what it read.
+    /// What the call itself brought, or those that it made. It stays the call's, also where its session is cleared
+    /// meanwhile: the call may hold what it read.
     own: Mutex<Vec<Brought>>,
+    /// Of the call that made it, which gets back what it reads.
+    above: Option<Arc<Gate>>,
 }
 
 /// Why a call does not come through its gate.
@@ -57,13 +59,15 @@ impl Router {
     }
 
     /// The gate of a call, where the tenant's policy has rules of flow. It is not let through where its package cannot do
-    /// without what its session may not do.
+    /// without what its session may not do. One that a call made is of the session of that call, whose gate is `above`,
+    /// also where this is a session without a name.
     pub(super) fn gate(
         &self,
         caller: &Caller,
         resolved: &Resolved,
         call: CallId,
         named: Option<&SessionId>,
+        above: Option<Arc<Gate>>,
     ) -> Result<Option<Arc<Gate>>, NotThrough> {
         let policy = &caller.tenant.policy;
         if named.is_none() && policy.sessions_required() {
@@ -73,13 +77,14 @@ impl Router {
             return Err(NotThrough::Refused(error));
         }
         let Some(flow) = policy.flow(&resolved.package) else { return Ok(None) };
-        let session = match named {
-            Some(named) => {
+        let session = match (&above, named) {
+            (Some(above), _) => Arc::clone(&above.session),
+            (None, Some(named)) => {
                 let key = (caller.principal.id, named.clone());
                 self.0.sessions.name(&caller.tenant.id, key).map_err(NotThrough::Refused)?
             }
             // Such a call stands alone.
-            None => Arc::new(Session::new()),
+            (None, None) => Arc::new(Session::new()),
         };
         let touched = session.brought();
         if let Err((kind, refusal)) = flow.may_start(&resolved.version.needs, labels(&touched)) {
@@ -87,7 +92,7 @@ impl Router {
             let held = HeldBack { error, rule: refusal.rule, labels: touched, session: named.cloned() };
             return Err(NotThrough::HeldBack(Box::new(held)));
         }
-        let gate = Gate { flow, session, call, touched, own: Mutex::default() };
+        let gate = Gate::new(flow, session, (call, touched), above);
         let by_call = gate.all(gate.flow.of_package(), &format!("called {}", resolved.package));
         gate.bring(&by_call);
         Ok(Some(Arc::new(gate)))
@@ -125,6 +130,17 @@ fn about(refusal: &FlowRefusal, brought: &[Brought]) -> Vec<Brought> {
 }
 
 impl Gate {
+    fn new(
+        flow: Flow,
+        session: Arc<Session>,
+        (call, touched): (CallId, Vec<Brought>),
+        above: Option<Arc<Self>>,
+    ) -> Self {
+        // What it is given can be of all that its caller has read by now.
+        let own = above.as_ref().map(|above| above.own.lock().clone()).unwrap_or_default();
+        Self { flow, session, call, touched, own: Mutex::new(own), above }
+    }
+
     /// What its session had when it was let in.
     pub(super) fn touched(&self) -> &[Brought] {
         &self.touched
@@ -149,10 +165,12 @@ impl Gate {
     }
 
     fn note(&self, with: &[Brought]) {
-        let mut own = self.own.lock();
-        for brought in with {
-            if !own.iter().any(|known| known.label == brought.label) {
-                own.push(brought.clone());
+        for gate in std::iter::successors(Some(self), |gate| gate.above.as_deref()) {
+            let mut own = gate.own.lock();
+            for brought in with {
+                if !own.iter().any(|known| known.label == brought.label) {
+                    own.push(brought.clone());
+                }
             }
         }
     }

@@ -8,6 +8,7 @@ mod asked;
 mod budgets;
 mod call;
 mod checks;
+mod children;
 mod digest;
 mod flow;
 mod list;
@@ -27,6 +28,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::asked::AskedFor;
 pub use self::call::{CallEvent, CallRequest, CallUsage, Failed, Reply};
+pub use self::children::{CallNode, CallTree};
 pub use self::list::ListedTool;
 pub use self::payload::{host_calls, output_from_bytes};
 pub use self::replay::{Past, ReplayRequest, Replayed};
@@ -36,6 +38,7 @@ pub use self::watch::{Seen, Watcher, watch};
 pub use self::refusals::RefusedRequest;
 
 use self::checks::Checks;
+use self::children::ChildRoom;
 use self::refusals::{Refusals, Refused};
 use crate::access::Who;
 use crate::admission::budget::Meter;
@@ -76,6 +79,8 @@ struct Inner {
     quotas: Arc<StorageQuotas>,
     checks: Checks,
     sessions: Arc<Sessions>,
+    /// Room for calls that calls make.
+    child_room: ChildRoom,
     /// What outlives the request that it belongs to: outcomes of calls that were given up.
     tasks: TaskTracker,
     draining: AtomicBool,
@@ -102,7 +107,7 @@ impl Router {
         snapshot: Arc<Snapshot>,
         registry: Registry,
         engine: Engine,
-        (admission, meter): (Admission, Meter),
+        (admission, meter, child_calls_max): (Admission, Meter, u32),
         audit: Audit,
         logs: Logs,
         kept: Kept,
@@ -123,6 +128,7 @@ impl Router {
             quotas,
             checks: Checks::default(),
             sessions,
+            child_room: ChildRoom::new(child_calls_max),
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
             desk: Desk::new(LISTINGS_MAX),
@@ -234,6 +240,11 @@ impl Router {
         if self.0.draining.load(Ordering::Acquire) {
             return Err(Error::new(Code::Unavailable, "this host is stopping").next("send the call again"));
         }
+        self.goes_on()
+    }
+
+    /// Why nothing that is under way would go on either.
+    fn goes_on(&self) -> Result<()> {
         self.0.audit.health()?;
         self.0.logs.health()
     }

@@ -7,12 +7,14 @@ use futures::future::BoxFuture;
 use tokio_util::task::TaskTracker;
 
 use super::call::CallEvent;
+use super::children::{CallTree, ChildPass, Kinship};
 use super::payload::Keeper;
 use super::watch::Watcher;
 use crate::admission::Pass;
 use crate::admission::budget::{self, Reservation};
 use crate::audit::entry::{CallDecided, CallEnded, CapabilityDenied, Mac, Outcome};
 use crate::audit::{Audit, Event, Position};
+use crate::capability::call::UsedBelow;
 use crate::capability::effects::{DeniedUse, EffectUsage, Effects, Flow, GuestEvent, Witness};
 use crate::engine::output::ToolOutput;
 use crate::engine::{Meter, MeterHold, Usage};
@@ -33,14 +35,41 @@ pub(super) struct Record {
     tasks: TaskTracker,
     /// What the call holds until its outcome.
     held: Option<Held>,
+    kinship: Kinship,
     /// What keeps the call's payload, until it has.
     keeper: Option<Box<Keeper>>,
 }
 
 /// What a call holds until its outcome is in the record: room on the host, and in the budgets.
 pub(super) struct Held {
-    pub(super) pass: Pass,
+    pub(super) room: Room,
     pub(super) reservation: Reservation,
+}
+
+/// Room that a call holds.
+pub(super) enum Room {
+    /// Its own.
+    Own(Pass),
+    /// Of a call that another call made.
+    Child { _pass: ChildPass },
+}
+
+/// What was below a call.
+pub(super) struct Below {
+    /// How many calls it made, with those that these made.
+    pub(super) calls: u64,
+    /// What they used.
+    pub(super) used: UsedBelow,
+    /// As many of them as are shown.
+    pub(super) tree: CallTree,
+}
+
+impl Below {
+    fn of(kinship: &Kinship) -> Self {
+        let (calls, used) = kinship.below();
+        let tree = kinship.branch.as_ref().map(|branch| branch.take()).unwrap_or_default();
+        Self { calls, used, tree }
+    }
 }
 
 /// The call's place in the record, shared with its capabilities.
@@ -64,7 +93,7 @@ impl Record {
         caller: &Caller,
         decided: CallDecided,
         watcher: Option<Watcher>,
-        held: Held,
+        (held, kinship): (Held, Kinship),
         keeper: Option<Box<Keeper>>,
         flow: Option<Arc<dyn Flow>>,
     ) -> Result<Self> {
@@ -75,7 +104,16 @@ impl Record {
             Arc::new(Entries { audit: audit.clone(), tenant, principal, call, is_child, decided: position, watcher });
         let effects = Arc::new(Effects::new(Arc::clone(&entries) as Arc<dyn Witness>).under(flow));
         let meter = Arc::new(Meter::default());
-        Ok(Self { entries, effects, meter, started: Instant::now(), tasks: tasks.clone(), held: Some(held), keeper })
+        Ok(Self {
+            entries,
+            effects,
+            meter,
+            started: Instant::now(),
+            tasks: tasks.clone(),
+            held: Some(held),
+            kinship,
+            keeper,
+        })
     }
 
     pub(super) fn effects(&self) -> &Arc<Effects> {
@@ -85,6 +123,11 @@ impl Record {
     /// For the call, which is waited for from then on.
     pub(super) fn meter(&self) -> MeterHold {
         self.meter.hold()
+    }
+
+    /// Waits until every call that it made is in the record. Its store has to be gone.
+    pub(super) async fn alone(&self) {
+        self.kinship.alone().await;
     }
 
     /// Waits until the decision is on disk.
@@ -106,13 +149,18 @@ impl Record {
         usage: Usage,
         outcome: Outcome,
         result: Option<(Mac, u64)>,
-    ) -> Result<EffectUsage> {
+    ) -> Result<(EffectUsage, Below)> {
         let effects = self.effects.usage();
+        let below = Below::of(&self.kinship);
         // Taken here, so that dropping this future from here on does not record a second outcome.
         let held = self.held.take();
-        let position = self.entries.ended(held, &self.meter, usage, &self.effects, outcome, result)?;
+        let position = self.entries.ended(held, &self.meter, usage, &self.effects, &below, outcome, result)?;
+        // Whoever made it waits until it is on disk, and not until it is told.
+        if let Some(member) = self.kinship.member.take() {
+            member.ended(outcome, usage, self.meter.busy(), &below);
+        }
         self.entries.audit.durable(position).await?;
-        Ok(effects)
+        Ok((effects, below))
     }
 }
 
@@ -121,12 +169,17 @@ impl Drop for Record {
         let Some(held) = self.held.take() else { return };
         let (entries, effects, meter) = (Arc::clone(&self.entries), Arc::clone(&self.effects), Arc::clone(&self.meter));
         let (started, keeper) = (self.started, self.keeper.take());
-        let end = move || {
+        let kinship = std::mem::replace(&mut self.kinship, Kinship::none());
+        let end = move |mut kinship: Kinship| {
+            let below = Below::of(&kinship);
             let usage = Usage { fuel: meter.fuel(), memory_bytes: meter.memory_bytes(), duration: started.elapsed() };
             let outcome = Outcome::Failed(Code::Cancelled);
-            if let Err(error) = entries.ended(Some(held), &meter, usage, &effects, outcome, None) {
+            if let Err(error) = entries.ended(Some(held), &meter, usage, &effects, &below, outcome, None) {
                 // The journal has failed and the host is ending: the next start closes this call as interrupted.
                 tracing::error!(call = %entries.call, ?error, "the outcome of a call that was given up is not recorded");
+            }
+            if let Some(member) = kinship.member.take() {
+                member.ended(outcome, usage, meter.busy(), &below);
             }
         };
         match tokio::runtime::Handle::try_current() {
@@ -135,35 +188,41 @@ impl Drop for Record {
                 let settle = async move {
                     // A guest thread drops the store at its next turn; what it used is known then.
                     let _ = tokio::time::timeout(SETTLE_MAX, meter.settled()).await;
+                    // With it went every call that it had made; each settles in the same way.
+                    let _ = tokio::time::timeout(SETTLE_MAX, kinship.alone()).await;
                     // Leaving is no way around having one's arguments kept.
                     if let Some(keeper) = keeper
                         && let Err(error) = keeper.keep(None).await
                     {
                         tracing::error!(?error, "the payload of a call that was given up is not kept");
                     }
-                    end();
+                    end(kinship);
                 };
                 self.tasks.spawn_on(settle, &runtime);
             }
-            Err(_) => end(),
+            Err(_) => end(kinship),
         }
     }
 }
 
 impl Entries {
     /// Puts the outcome into the journal, and settles what the call held with it.
+    #[expect(clippy::too_many_arguments, reason = "an entry has as many members")]
     fn ended(
         &self,
         held: Option<Held>,
         meter: &Meter,
         usage: Usage,
         effects: &Effects,
+        below: &Below,
         outcome: Outcome,
         result: Option<(Mac, u64)>,
     ) -> Result<Position> {
         let (done, used) = (effects.usage(), effects.uses());
         let ended = CallEnded {
             call: self.call,
+            child_calls: below.calls,
+            child_fuel: below.used.fuel,
             duration_us: u64::try_from(usage.duration.as_micros()).unwrap_or(u64::MAX),
             files_bytes_written: done.files_bytes_written,
             fuel: usage.fuel,
@@ -181,9 +240,12 @@ impl Entries {
         };
         let spent = budget::used(&ended, self.is_child);
         let position = self.audit.append(&self.tenant, Some(self.principal), &ended.into());
-        if let Some(Held { mut pass, reservation }) = held {
+        if let Some(Held { room, reservation }) = held {
             reservation.settle(&spent);
-            pass.spent(meter.busy(), meter.delay());
+            // Calls below it waited in no line: their time is its own.
+            if let Room::Own(mut pass) = room {
+                pass.spent(meter.busy() + below.used.busy, meter.delay());
+            }
         }
         position
     }

@@ -135,6 +135,7 @@ impl Refusals {
         resolved: &Resolved,
         error: &Error,
         decision: &CallDecision,
+        parent: Option<CallId>,
     ) -> Result<(), Failed> {
         let (rule, by) = match &decision.outcome {
             Err(SnapshotRefused::Access(denied)) => (denied.rule(), denied.rules.as_slice()),
@@ -155,6 +156,7 @@ impl Refusals {
             count: 1,
             decisions: Vec::new(),
             labels: Vec::new(),
+            parent,
             policy: Some(caller.tenant.policy.digest()),
             reason: error.message().to_owned(),
             route: None,
@@ -174,6 +176,7 @@ impl Refusals {
         resolved: &Resolved,
         decision: &CallDecision,
         held: HeldBack,
+        parent: Option<CallId>,
     ) -> Result<(), Failed> {
         let by = decision.outcome.as_ref().map(|admitted| admitted.by.as_slice()).unwrap_or_default();
         let HeldBack { error, rule, labels, session } = held;
@@ -185,6 +188,7 @@ impl Refusals {
             count: 1,
             decisions: Vec::new(),
             labels,
+            parent,
             policy: Some(caller.tenant.policy.digest()),
             reason: error.message().to_owned(),
             route: None,
@@ -271,6 +275,7 @@ fn counted(
         count,
         decisions,
         labels: Vec::new(),
+        parent: None,
         policy: None,
         reason,
         route: None,

@@ -143,6 +143,7 @@ impl Router {
             // It sends nothing.
             secrets: Arc::default(),
             tape: Some(Arc::clone(&tape)),
+            family: None,
         };
         let ended = inner.engine.run(&loaded, run).await;
         tape.settle().await;

@@ -117,7 +117,7 @@ impl Router {
                 });
             };
             let (tool, version) = (resolved.name(), resolved.version.version.clone());
-            let asked = Attempt { resolved, decision: decided, route: Some(decision.clone()) };
+            let asked = Attempt { resolved, decision: decided, route: Some(decision.clone()), lineage: None };
             let ready = self.let_in(&caller, asked, request).await;
             let ready = ready.map_err(|failed| told(failed, name, &attempts))?;
             let call = ready.id;

@@ -57,6 +57,8 @@ pub enum Incomparable {
     AccessGone,
     /// This host decides otherwise under the very same policy and ceiling.
     DecidedOtherwise,
+    /// Another call made it: what it held follows from that one's, too.
+    MadeByCall,
 }
 
 impl fmt::Display for Incomparable {
@@ -67,6 +69,7 @@ impl fmt::Display for Incomparable {
             Self::CeilingGone => "the ceiling that it was decided under is not kept, or cannot be read any more",
             Self::PolicyGone => "the policy that it was decided under is not kept, or cannot be read any more",
             Self::AccessGone => "the access rules that it was decided under are not kept",
+            Self::MadeByCall => "another call made it: what it held follows from that one's, too",
             Self::DecidedOtherwise => "this host decides otherwise under the very same policy and ceiling",
         })
     }
@@ -99,6 +102,9 @@ impl<'a> Again<'a> {
         &mut self,
         recorded: &Recorded,
     ) -> Result<std::result::Result<Arc<PackageVersion>, Incomparable>> {
+        if recorded.is_child {
+            return Ok(Err(Incomparable::MadeByCall));
+        }
         let Some(inputs) = &recorded.inputs else { return Ok(Err(Incomparable::NotRecorded)) };
         let package = &recorded.tool.package;
         let found = self.caller.package(package).ok().and_then(|found| found.versions.get(&inputs.version));

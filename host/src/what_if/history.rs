@@ -67,6 +67,8 @@ pub struct Recorded {
     pub denials: u64,
     /// What was decided of its route, where it is the call of one.
     pub route: Option<Box<DecidedRoute>>,
+    /// Another call made it: what it held and its limits follow from that one's.
+    pub is_child: bool,
 }
 
 /// What a decision follows from.
@@ -212,19 +214,20 @@ pub fn calls(
 
 impl Recorded {
     fn allowed(decided: CallDecided, time: SystemTime, principal: Option<PrincipalId>) -> Self {
-        let CallDecided { access, call, ceiling, labels, limits, policy, route, rule, tool, version, .. } = decided;
+        let CallDecided { access, call, ceiling, labels, limits, parent, policy, route, rule, tool, version, .. } =
+            decided;
         let labels = labels::labels(&labels);
         let by = access.as_ref().map(|access| access.by.clone()).unwrap_or_default();
         let inputs = Some(Inputs { version, ceiling, policy, access: access.as_ref().and_then(access_inputs), labels });
         let decided = Decided::Allowed { rule, limits, by };
-        let route = route.map(Box::new);
-        Self { call, principal, time, tool, inputs, decided, ended: None, denials: 0, route }
+        let (route, is_child) = (route.map(Box::new), parent.is_some());
+        Self { call, principal, time, tool, inputs, decided, ended: None, denials: 0, route, is_child }
     }
 
     /// A call that policy denied; nothing for other refusals, which are no decisions, and for calls that no choice of a
     /// route took, which had no tool.
     fn denied(refused: CallRefused, time: SystemTime, principal: Option<PrincipalId>) -> Option<Self> {
-        let CallRefused { access, call, ceiling, code, labels, policy, rule, tool, version, .. } = refused;
+        let CallRefused { access, call, ceiling, code, labels, parent, policy, rule, tool, version, .. } = refused;
         if code != Code::Denied {
             return None;
         }
@@ -232,7 +235,8 @@ impl Recorded {
         let labels = labels::labels(&labels);
         let inputs = (|| Some(Inputs { version: version?, ceiling: ceiling?, policy: policy?, access, labels }))();
         let decided = Decided::Denied { rule: rule? };
-        Some(Self { call: call?, principal, time, tool: tool?, inputs, decided, ended: None, denials: 0, route: None })
+        let (call, tool, is_child) = (call?, tool?, parent.is_some());
+        Some(Self { call, principal, time, tool, inputs, decided, ended: None, denials: 0, route: None, is_child })
     }
 }
 

@@ -62,6 +62,7 @@ fn make(world: &World, chance: &mut Chance) -> (Made, Vec<Event>) {
                 count: 1,
                 decisions: vec![],
                 labels: Vec::new(),
+                parent: None,
                 policy: Some(policy),
                 reason: denied.reason.clone(),
                 route: None,
@@ -92,6 +93,7 @@ fn make(world: &World, chance: &mut Chance) -> (Made, Vec<Event>) {
         reserved: None,
         risk: None,
         route: None,
+        root: None,
         rule: allowed.rule.clone(),
         session: None,
         tool,
@@ -103,6 +105,8 @@ fn make(world: &World, chance: &mut Chance) -> (Made, Vec<Event>) {
 fn ended(call: CallId, uses: Vec<CapabilityUse>) -> CallEnded {
     CallEnded {
         call,
+        child_calls: 0,
+        child_fuel: 0,
         duration_us: 1_200_000,
         files_bytes_written: 0,
         fuel: 120_000_000,
@@ -319,6 +323,7 @@ fn policy_try_counts_what_cannot_be_compared_by_its_reason() {
         count: 1,
         decisions: vec![],
         labels: Vec::new(),
+        parent: None,
         policy: None,
         reason: "denied".to_owned(),
         route: None,

@@ -5,6 +5,7 @@ mod advisories;
 mod bombs;
 mod breaks;
 mod cancel;
+mod children;
 mod crowds;
 mod egress;
 mod forgery;

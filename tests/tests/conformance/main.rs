@@ -2,6 +2,7 @@
 //! own error; nobody else notices, and the record has it.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod children;
 mod compute;
 mod engine;
 mod files;
@@ -51,6 +52,9 @@ limits! {
     kv_value_bytes: kv::value_bytes,
     files_open: files::open,
     files_written_bytes: files::written,
+    child_calls: children::calls,
+    child_depth: children::depth,
+    child_parallel: children::parallel,
 }
 
 /// What a component has by itself of the same limit.

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::amounts::{Amounts, Bound, Window};
+use super::hold::Counts;
+use crate::amounts::{Amount, Amounts, Bound, Window};
 use crate::id::{PackageRef, PrincipalId};
 use crate::policy::{Budget, Whose};
 
@@ -55,12 +56,6 @@ impl Spender {
             Whose::Tool => Scope::Tool(self.package.clone()),
             Whose::PrincipalAndTool => Scope::PrincipalAndTool(self.principal?, self.package.clone()),
         })
-    }
-
-    /// All cells that its calls count in.
-    fn scopes(&self) -> impl Iterator<Item = Scope> {
-        let kinds = [Whose::Tenant, Whose::Principal, Whose::Tool, Whose::PrincipalAndTool];
-        kinds.into_iter().filter_map(|whose| self.scope(whose))
     }
 }
 
@@ -136,25 +131,30 @@ pub(super) struct Full<'a> {
 }
 
 impl Account {
-    /// Reserves `needs` for a call by `spender` at `now`, all of it or nothing; the moment that it counts in.
+    /// Reserves for a call by `spender` at `now` what it needs in each counter, all of it or nothing; the moment that it
+    /// counts in.
     pub(super) fn reserve<'a>(
         &mut self,
         spender: &Spender,
         budgets: &'a [Budget],
-        needs: &Amounts,
+        needs: impl Fn(Whose) -> Amounts,
         now: SystemTime,
     ) -> Result<SystemTime, Full<'a>> {
         let now = self.not_before(now);
-        self.has_room(spender, budgets, needs, now)?;
+        self.has_room(spender, budgets, &needs, now)?;
         // A rate is only used up by a call that every budget has room for.
         for budget in budgets.iter().filter(|budget| budget.bound == Bound::CallsPerSecond) {
-            if let Some(cell) = spender.scope(budget.whose).and_then(|scope| self.cells.get_mut(&scope))
+            if needs(budget.whose)[Amount::Calls] > 0
+                && let Some(cell) = spender.scope(budget.whose).and_then(|scope| self.cells.get_mut(&scope))
                 && let Ok(even) = cell.rate(budget.maximum, now)
             {
                 cell.even = Some(even);
             }
         }
-        self.change(spender, now, |counted| counted.reserved.add(needs));
+        for whose in Whose::ALL {
+            let needs = needs(whose);
+            self.change(spender, (whose, now), |counted| counted.reserved.add(&needs));
+        }
         Ok(now)
     }
 
@@ -163,7 +163,7 @@ impl Account {
         &mut self,
         spender: &Spender,
         budgets: &'a [Budget],
-        needs: &Amounts,
+        needs: impl Fn(Whose) -> Amounts,
         now: SystemTime,
     ) -> Result<(), Full<'a>> {
         let now = self.not_before(now);
@@ -174,13 +174,15 @@ impl Account {
                 Bound::Per(amount, window) => {
                     let counted = cell.window(window);
                     counted.roll(window.index(now));
-                    let needed = needs[amount];
+                    let needed = needs(budget.whose)[amount];
                     let taken = counted.used[amount].saturating_add(counted.reserved[amount]);
                     if needed > 0 && taken.saturating_add(needed) > budget.maximum {
                         let until = window.end(counted.index);
                         return Err(Full { budget, counted: *counted, needed, until });
                     }
                 }
+                // What a call makes is no call of this kind.
+                Bound::CallsPerSecond if needs(budget.whose)[Amount::Calls] == 0 => {}
                 Bound::CallsPerSecond => {
                     if let Err(until) = cell.rate(budget.maximum, now) {
                         return Err(Full { budget, counted: Counted::default(), needed: 1, until });
@@ -196,19 +198,23 @@ impl Account {
         self.cells.get(&Scope::Tenant).map_or(now, |cell| now.max(Window::Minute.begin(cell.minute.index)))
     }
 
-    /// Gives back what was reserved at `at`.
-    pub(super) fn release(&mut self, spender: &Spender, at: SystemTime, reserved: &Amounts) {
-        self.change(spender, at, |counted| counted.reserved.take(reserved));
+    /// Gives back what was reserved.
+    pub(super) fn release(&mut self, spender: &Spender, reserved: impl Iterator<Item = Counts>) {
+        for (whose, at, reserved) in reserved {
+            self.change(spender, (whose, at), |counted| counted.reserved.take(&reserved));
+        }
     }
 
-    /// Counts what a call used for which room was reserved at `at`.
-    pub fn charge(&mut self, spender: &Spender, at: SystemTime, used: &Amounts) {
-        self.change(spender, at, |counted| counted.used.add(used));
+    /// Counts what a call used for which room was reserved.
+    pub fn charge(&mut self, spender: &Spender, used: impl Iterator<Item = Counts>) {
+        for (whose, at, used) in used {
+            self.change(spender, (whose, at), |counted| counted.used.add(&used));
+        }
     }
 
-    fn change(&mut self, spender: &Spender, at: SystemTime, change: impl Fn(&mut Counted)) {
-        for scope in spender.scopes() {
-            self.cells.entry(scope).or_default().each(at, &change);
+    fn change(&mut self, spender: &Spender, (whose, at): (Whose, SystemTime), change: impl Fn(&mut Counted)) {
+        if let Some(scope) = spender.scope(whose) {
+            self.cells.entry(scope).or_default().each(at, change);
         }
     }
 

@@ -9,10 +9,11 @@ use std::time::{Duration, SystemTime};
 use parking_lot::{Mutex, RwLock};
 
 use super::account::{Account, Full, Scope, Spender};
+use super::hold::Hold;
 use crate::amounts::{Amount, Amounts, Bound, Window, count};
 use crate::audit::entry::Reserved;
 use crate::error::{Code, Error, Result};
-use crate::id::TenantId;
+use crate::id::{PackageRef, TenantId};
 use crate::policy::{Budget, BudgetStanding, Whose};
 
 /// What time it is.
@@ -52,10 +53,32 @@ impl Meter {
         budgets: &[Budget],
         needs: Amounts,
     ) -> Result<Reservation> {
+        self.reserve_below(tenant, spender, budgets, needs, None)
+    }
+
+    /// The same for a call that the last of `above` made: of its fuel, nothing is reserved where that is kept already.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Meter::reserve`].
+    pub fn reserve_below(
+        &self,
+        tenant: &TenantId,
+        spender: Spender,
+        budgets: &[Budget],
+        needs: Amounts,
+        above: Option<&Arc<Line>>,
+    ) -> Result<Reservation> {
         let account = self.account(tenant);
         let now = self.now();
-        let reserved = account.lock().reserve(&spender, budgets, &needs, now).map_err(|full| exceeded(&full, now));
-        Ok(Reservation { spender, reserved: Reserved { amounts: needs, at: reserved? }, account, is_settled: false })
+        let mut counted = account.lock();
+        let hold = |at| Line::hold(&spender.package, Reserved { amounts: needs, at }, above);
+        let in_each: BTreeMap<Whose, Amounts> = hold(now).kept().map(|(whose, _, needs)| (whose, needs)).collect();
+        let needed = |whose: Whose| in_each.get(&whose).copied().unwrap_or(needs);
+        let at = counted.reserve(&spender, budgets, needed, now).map_err(|full| exceeded(&full, now))?;
+        let line = Line { package: spender.package.clone(), hold: Mutex::new(hold(at)), above: above.cloned() };
+        drop(counted);
+        Ok(Reservation { account, spender, line: Arc::new(line), is_settled: false })
     }
 
     /// That a call would find room in all of its budgets now. Nothing is reserved.
@@ -65,7 +88,7 @@ impl Meter {
     /// As of [`Meter::reserve`].
     pub fn room(&self, tenant: &TenantId, spender: &Spender, budgets: &[Budget], needs: &Amounts) -> Result<()> {
         let (account, now) = (self.account(tenant), self.now());
-        let full = account.lock().has_room(spender, budgets, needs, now);
+        let full = account.lock().has_room(spender, budgets, |_| *needs, now);
         full.map_err(|full| exceeded(&full, now))
     }
 
@@ -152,29 +175,59 @@ impl Meter {
 pub struct Reservation {
     account: Arc<Mutex<Account>>,
     spender: Spender,
-    reserved: Reserved,
+    line: Arc<Line>,
     is_settled: bool,
+}
+
+/// A call for which something is kept, and those above it. Only looked into under its tenant's lock.
+#[derive(Debug)]
+pub struct Line {
+    package: PackageRef,
+    hold: Mutex<Hold>,
+    above: Option<Arc<Line>>,
+}
+
+impl Line {
+    fn up(first: Option<&Arc<Self>>) -> impl Iterator<Item = &Self> {
+        std::iter::successors(first.map(AsRef::as_ref), |line: &&Self| line.above.as_deref())
+    }
+
+    /// What is kept for a call of `package` below `above`.
+    fn hold(package: &PackageRef, reserved: Reserved, above: Option<&Arc<Self>>) -> Hold {
+        let above: Vec<_> = Self::up(above).map(|line| (&line.package, line.hold.lock().clone())).collect();
+        Hold::below(package, reserved, &above.iter().map(|(package, hold)| (*package, hold)))
+    }
 }
 
 impl Reservation {
     /// What is reserved, for the record.
-    pub const fn reserved(&self) -> Reserved {
-        self.reserved
+    pub fn reserved(&self) -> Reserved {
+        self.line.hold.lock().reserved()
+    }
+
+    /// For calls that the call makes.
+    pub fn line(&self) -> Arc<Line> {
+        Arc::clone(&self.line)
     }
 
     /// Counts `used`, and gives back the rest.
     pub fn settle(mut self, used: &Amounts) {
         self.is_settled = true;
-        let mut account = self.account.lock();
-        account.release(&self.spender, self.reserved.at, &self.reserved.amounts);
-        account.charge(&self.spender, self.reserved.at, used);
+        let (mut account, hold) = (self.account.lock(), self.line.hold.lock().clone());
+        let fuel = used[Amount::Fuel];
+        account.release(&self.spender, hold.kept().chain(hold.with_above(fuel)));
+        account.charge(&self.spender, hold.charges(used));
+        for above in Line::up(self.line.above.as_ref()) {
+            above.hold.lock().used_below(&above.package, (&self.line.package, &hold), fuel);
+        }
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
         if !self.is_settled {
-            self.account.lock().release(&self.spender, self.reserved.at, &self.reserved.amounts);
+            let mut account = self.account.lock();
+            account.release(&self.spender, self.line.hold.lock().kept());
         }
     }
 }

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::amounts::{Amount, Amounts, Bound, Window};
+use crate::audit::entry::Reserved;
 use crate::error::Code;
 use crate::id::{PrincipalId, TenantId};
 use crate::policy::{self, Budget, Ceiling, Policy, Whose};
@@ -349,7 +350,7 @@ proptest! {
         }
         let mut fold = Account::default();
         for (spender, at, used) in &ended {
-            fold.charge(spender, *at, used);
+            fold.charge(spender, Hold::new(Reserved { amounts: Amounts::NONE, at: *at }).charges(used));
         }
         let again = Meter::new(world.hand.clock(), &BTreeMap::from([(world.tenant.clone(), fold)]));
         let spender = Spender { principal: Some(world.ci), package: "notes".parse().unwrap() };

@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{Entry, Mac, Outcome};
 use crate::id::{
-    CallId, ChangeId, DecisionId, Digest, PackageName, PrincipalId, RouteName, SecretName, SessionId, SubmissionId,
-    TenantId, ToolName, ToolRequest,
+    CallId, ChangeId, DecisionId, Digest, PackageName, PackageRef, PrincipalId, RouteName, SecretName, SessionId,
+    SubmissionId, TenantId, ToolName, ToolRequest,
 };
 
 /// The schema as it stands in `entry.schema.json`.
@@ -54,6 +54,7 @@ macro_rules! text_schemas {
 text_schemas! {
     TenantId, "TenantId", "A tenant, by its short name.", format!("^{SLUG}$");
     PackageName, "PackageName", "A package, by its name.", format!("^{SLUG}$");
+    PackageRef, "PackageRef", "A package, as its tenant names it.", format!("^(catalogue/)?{SLUG}$");
     ToolName, "ToolName", "A tool: package and definition.", format!("^(catalogue/)?{SLUG}(\\.{SLUG})?$");
     ToolRequest, "ToolRequest", "A tool, and possibly which versions of it will do.",
         format!("^(catalogue/)?{SLUG}(\\.{SLUG})?(@[0-9A-Za-z.+-]+)?$");

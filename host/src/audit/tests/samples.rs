@@ -90,6 +90,7 @@ pub(crate) fn decided(call: CallId) -> Event {
         }),
         risk: Some(Level::Medium),
         route: Some(route(call)),
+        root: None,
         rule: "tools.\"catalogue/text\"".to_owned(),
         session: Some("chat-7".parse().unwrap()),
         tool: "catalogue/text.count".parse().unwrap(),
@@ -101,6 +102,8 @@ pub(crate) fn decided(call: CallId) -> Event {
 pub(crate) fn ended(call: CallId) -> Event {
     CallEnded {
         call,
+        child_calls: 0,
+        child_fuel: 0,
         duration_us: 310,
         files_bytes_written: 0,
         fuel: 12_000,
@@ -151,6 +154,8 @@ pub(crate) fn every_event() -> Vec<Event> {
         ended(call),
         CallEnded {
             call,
+            child_calls: 0,
+            child_fuel: 0,
             duration_us: u64::MAX,
             files_bytes_written: u64::MAX,
             fuel: u64::MAX,
@@ -175,6 +180,7 @@ pub(crate) fn every_event() -> Vec<Event> {
             count: 1,
             decisions: vec![],
             labels: Vec::new(),
+            parent: None,
             policy: Some(Digest::of(b"policy")),
             reason: text(),
             route: Some(route(call)),
@@ -192,6 +198,7 @@ pub(crate) fn every_event() -> Vec<Event> {
             count: 31,
             decisions: vec![DecisionId::new()],
             labels: Vec::new(),
+            parent: None,
             policy: None,
             reason: text(),
             route: None,

@@ -162,6 +162,7 @@ mod tests {
             code: Code::Throttled,
             count: 1_200,
             labels: Vec::new(),
+            parent: None,
             policy: None,
             reason: "more than 32 calls at once".to_owned(),
             route: None,

@@ -49,11 +49,16 @@ pub(in crate::cli) fn used(result: &wire::CallResult) -> String {
         words::bytes(usage.memory_bytes),
         words::span(Duration::from_micros(usage.duration_us)),
     ];
+    let child_calls = usize::try_from(usage.child_calls).unwrap_or(usize::MAX);
     let mut add = |number: u64, text: String| {
         if number > 0 {
             parts.push(text);
         }
     };
+    add(
+        usage.child_calls,
+        format!("{} ({} fuel)", words::some(child_calls, "call", "calls"), words::count(usage.child_fuel)),
+    );
     add(
         usage.http_requests,
         format!(

@@ -24,9 +24,12 @@ pub(super) fn read(text: &str) -> Result<Use, String> {
         "random" if rest.is_empty() => Ok(Use::Random {}),
         "log" if rest.is_empty() => Ok(Use::Log {}),
         "config" if rest.is_empty() => Ok(Use::Config {}),
+        "call" if !rest.is_empty() => {
+            Ok(Use::Call { package: rest.parse().map_err(|error: crate::id::InvalidId| error.to_string())? })
+        }
         _ => {
             Err("give 'GET https://example.com/', kv:BUCKET, kv:BUCKET:write, files:/PATH, files:VOLUME:write, clock, \
-                  random, log, config, or JSON such as {\"kind\": \"kv\", \"bucket\": \"notes\"}"
+                  random, log, config, call:PACKAGE, or JSON such as {\"kind\": \"kv\", \"bucket\": \"notes\"}"
                 .to_owned())
         }
     }
@@ -55,11 +58,12 @@ mod tests {
             ("files:/work/a:b", r#"{"kind":"files","path":"/work/a:b","access":"read-only"}"#),
             ("files:docs:read", r#"{"kind":"files","volume":"docs","access":"read-only"}"#),
             ("clock", r#"{"kind":"clock"}"#),
+            ("call:catalogue/text", r#"{"kind":"call","package":"catalogue/text"}"#),
             (r#"{"kind":"log"}"#, r#"{"kind":"log"}"#),
         ] {
             assert_eq!(json(text), expected, "{text}");
         }
-        for text in ["", "kv", "kv:", "files", "clock:x", "sockets", "{}"] {
+        for text in ["", "call:", "call:X", "kv", "kv:", "files", "clock:x", "sockets", "{}"] {
             assert!(read(text).is_err(), "{text:?}");
         }
     }

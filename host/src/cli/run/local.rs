@@ -55,6 +55,7 @@ impl Local {
         let mut settings = HostSettings::new(&path);
         // One call at a time.
         settings.engine.live_calls_max = 4;
+        settings.engine.child_calls_max = 32;
         settings.engine.guest_threads = Some(1);
         settings.journal.segment_bytes = crate::audit::Settings::SEGMENT_BYTES_MIN;
         let (host, first_key) = Host::open(settings).await?;

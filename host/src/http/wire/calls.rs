@@ -64,9 +64,47 @@ pub struct CallResult {
     pub content: Vec<Content>,
     /// What the call used.
     pub usage: CallUsage,
+    /// The calls that it made, in the order in which they ended; of very many the first. The record has all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<CallNode>,
+    /// Calls that it made and that `calls` has no room for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub calls_left_out: u64,
     /// How a route came to this tool, where it is the call of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<Routed>,
+}
+
+/// A call that a call made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CallNode {
+    /// Its id, where it was let in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<CallId>,
+    /// The tool.
+    pub tool: ToolName,
+    /// The version that ran, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub version: Option<Version>,
+    /// `ok`, or the code of the error that its caller got.
+    pub outcome: String,
+    /// Units of fuel that it used itself.
+    pub fuel: u64,
+    /// From its start to its end, in microseconds.
+    pub duration_us: u64,
+    /// The calls that it made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
+    pub calls: Vec<CallNode>,
+    /// Calls that it made and that `calls` has no room for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub calls_left_out: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks with")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How a route came to the tool that answered. The record has what that followed from.
@@ -169,8 +207,14 @@ impl From<output::Content> for Content {
 /// What a call used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CallUsage {
-    /// Units of fuel.
+    /// Units of fuel that it used itself.
     pub fuel: u64,
+    /// Calls that it made, those that these made included.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub child_calls: u64,
+    /// Units of fuel that those used.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub child_fuel: u64,
     /// The most linear memory that it held, in bytes.
     pub memory_bytes: u64,
     /// From its first instruction to its end, in microseconds.

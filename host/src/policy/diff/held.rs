@@ -129,6 +129,12 @@ fn things(grants: &Grants) -> Things {
     for (key, value) in grants.config.iter() {
         add(GrantKind::Config, "", format!("setting {key:?}"), Some(Measure::Kept(value.clone())));
     }
+    if let Some(call) = &grants.call {
+        // Words of rules, as for requests: which packages there are, only the snapshot knows.
+        for rule in call.rules() {
+            add(GrantKind::Call, "", format!("calling {rule}"), None);
+        }
+    }
     things
 }
 

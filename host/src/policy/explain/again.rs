@@ -36,6 +36,7 @@ pub fn lost(ceiling: &Ceiling, policy: &Policy, subject: &Subject<'_>, used: &Ca
         CapabilityUse::Random {} => *grants.random == Random::Secure,
         CapabilityUse::Log { level } => grants.log.as_ref().is_some_and(|least| **least <= *level),
         CapabilityUse::Config { key } => grants.config.contains_key(key),
+        CapabilityUse::Call { package } => grants.call.as_ref().is_some_and(|grant| grant.decide(package).is_ok()),
         CapabilityUse::Secret { host, name, .. } => grants.http.as_ref().is_some_and(|grant| grant.sends(name, host)),
     };
     (!granted).then(|| Lost { rule: rule(used, &weighed), certain: true })
@@ -64,6 +65,7 @@ fn rule(used: &CapabilityUse, weighed: &Weighed<'_>) -> String {
         CapabilityUse::Random {} => (GrantKind::Random, Use::Random {}),
         CapabilityUse::Log { .. } => (GrantKind::Log, Use::Log {}),
         CapabilityUse::Config { .. } => (GrantKind::Config, Use::Config {}),
+        CapabilityUse::Call { package } => (GrantKind::Call, Use::Call { package: package.clone() }),
         CapabilityUse::Http { host, method, port, scheme, .. } => {
             let url = format!("{scheme}://{host}:{port}/");
             (GrantKind::Http, Use::Http { method: method.clone(), url })

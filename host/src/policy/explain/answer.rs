@@ -1,6 +1,8 @@
 //! Could a call do this? One use, held against what was weighed.
 
 use super::uses::{Use, UseAnswer};
+use crate::id::PackageRef;
+use crate::policy::call::CallRule;
 use crate::policy::decide::{Denied, Layer};
 use crate::policy::grant::{Access, GrantKind};
 use crate::policy::http::{HttpGrant, HttpRule, HttpTarget, Scheme};
@@ -61,6 +63,7 @@ pub(super) fn find(asked: &Use, weighed: &Weighed<'_>) -> Found {
     }
     match (asked, target) {
         (Use::Http { .. }, Some(target)) => request(&target, entry, weighed),
+        (Use::Call { package }, _) => tool(package, entry, weighed),
         (Use::Kv { bucket, access }, _) => {
             let place = format!("bucket {}", shown(bucket));
             let held = weighed.grants.kv.iter().find(|grant| grant.bucket == *bucket);
@@ -115,6 +118,7 @@ fn entry(asked: &Use, target: Option<&HttpTarget>) -> Result<Option<String>, Str
             let mount = top.map(|top| format!(", mount = \"/{top}\"")).unwrap_or_default();
             Some(format!("files = [{{ volume = \"{name}\"{mount}, access = \"{}\" }}]", access.as_str()))
         }
+        Use::Call { package } => Some(format!("call = [\"{package}\"]")),
         Use::Clock {} | Use::Random {} | Use::Log {} | Use::Config {} => None,
     })
 }
@@ -134,6 +138,36 @@ fn nothing_of(kind: GrantKind, entry: Result<Option<String>, String>, weighed: &
         _ => withheld.remedy.clone(),
     };
     Found::refused(withheld.rule.clone(), weighed.layers.nearest(withheld), remedy)
+}
+
+/// A tool that would be called.
+fn tool(called: &PackageRef, entry: Result<Option<String>, String>, weighed: &Weighed<'_>) -> Found {
+    let kind = GrantKind::Call;
+    let Some(grant) = &weighed.grants.call else { return nothing_of(kind, entry, weighed) };
+    let layers = &weighed.layers;
+    let package = layers.subject.package;
+    let named = |rule: &CallRule| rule.names(called);
+    match grant.decide(called) {
+        Ok(_) => {
+            let tenant = layers.tenant_rows.iter().find_map(|row| {
+                let at = row.gives.call.iter().find(|at| named(&at.value))?;
+                Some(layers.tenant_source(row, kind, at.line))
+            });
+            let ceiling = layers.ceiling_rows.iter().find_map(|row| {
+                let at = row.gives.call.iter().find(|at| named(&at.value))?;
+                Some(layers.ceiling_source(row, kind, at.line))
+            });
+            Found::allowed(words::rules([tenant, ceiling].into_iter().flatten()))
+        }
+        Err(refusal) => {
+            let is_tenants = layers.tenant_rows.iter().flat_map(|row| &row.gives.call).any(|at| named(&at.value));
+            let remedy = match entry {
+                Ok(entry) if !is_tenants => lines(package, &entry.into_iter().collect::<Vec<_>>()),
+                _ => ask_platform(package, kind),
+            };
+            Found::refused(format!("default: {}", refusal.rule), refusal.nearest, remedy)
+        }
+    }
 }
 
 /// A bucket or a volume: `held` is its name or place and the access that is granted.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::write_hints;
+use crate::id::PackageRef;
 use crate::policy::decide::Denied;
 use crate::policy::grant::{Access, GrantKind};
 use crate::policy::problem::shown;
@@ -50,6 +51,11 @@ pub enum Use {
     Log {},
     /// To read settings.
     Config {},
+    /// To call tools of a package.
+    Call {
+        /// The package, as in `catalogue/text`.
+        package: PackageRef,
+    },
 }
 
 fn get() -> String {
@@ -71,6 +77,7 @@ impl Use {
             Self::Random {} => GrantKind::Random,
             Self::Log {} => GrantKind::Log,
             Self::Config {} => GrantKind::Config,
+            Self::Call { .. } => GrantKind::Call,
         }
     }
 }
@@ -93,6 +100,7 @@ impl fmt::Display for Use {
             Self::Random {} => f.write_str("have random bytes that cannot be foreseen"),
             Self::Log {} => f.write_str("have log lines kept"),
             Self::Config {} => f.write_str("read settings"),
+            Self::Call { package } => write!(f, "call tools of {package}"),
         }
     }
 }

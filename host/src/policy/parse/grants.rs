@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::call::{any_tool, calls};
 use super::http::{any_https, http};
 use super::keys::{BUCKET_CAP, Section, VOLUME_CAP};
 use super::node::{Node, Value};
@@ -31,6 +32,7 @@ pub(super) struct Room {
     volumes: usize,
     pub(super) rules: usize,
     settings: usize,
+    pub(super) calls: usize,
 }
 
 /// Takes room for `count` things. Where there is none, that is told, and none of them is to be read.
@@ -58,7 +60,8 @@ pub(super) fn read_grants<G>(
         problems.add(node.line, "grant", "grants are a list: write [[grant]] with two brackets");
         return Vec::new();
     }
-    let mut room = Room { buckets: THINGS_MAX, volumes: THINGS_MAX, rules: THINGS_MAX, settings: THINGS_MAX };
+    let mut room =
+        Room { buckets: THINGS_MAX, volumes: THINGS_MAX, rules: THINGS_MAX, settings: THINGS_MAX, calls: THINGS_MAX };
     let mut rows = Vec::new();
     for (nth, node) in problems.list(node, "grant", GRANTS_MAX).unwrap_or_default().iter().enumerate() {
         let number = nth + 1;
@@ -90,6 +93,7 @@ pub(super) fn tenant(problems: &mut Problems, fields: &Fields<'_>, room: &mut Ro
         config: fields
             .get("config")
             .and_then(|node| config(problems, node, &fields.place("config"), &mut room.settings)),
+        call: calls(problems, fields, room),
     }
 }
 
@@ -117,6 +121,13 @@ pub(super) fn ceiling(problems: &mut Problems, fields: &Fields<'_>, room: &mut R
         }
         _ => Vec::new(),
     };
+    let call = match fields.get("call") {
+        Some(node) if all(node) => any_tool().map(|value| At { line: node.line, value }).into(),
+        Some(node) if whole(problems, node, &fields.place("call"), "true or a list").is_some() => {
+            calls(problems, fields, room)
+        }
+        _ => Vec::new(),
+    };
     CeilingGives {
         kv,
         files,
@@ -125,6 +136,7 @@ pub(super) fn ceiling(problems: &mut Problems, fields: &Fields<'_>, room: &mut R
         random: word_or_all(problems, fields, "random", RANDOM, Random::Secure),
         log: word_or_all(problems, fields, "log", LOG, LogLevel::Trace),
         config: word_or_all(problems, fields, "config", &[], ()),
+        call,
     }
 }
 

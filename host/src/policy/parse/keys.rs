@@ -11,7 +11,7 @@ mod route;
 pub(in crate::policy) use self::budget::{BUDGET, BUDGET_CAP, BUDGET_FOR};
 pub(in crate::policy) use self::egress::{CREDENTIAL, EGRESS, EGRESS_CAP, HTTP};
 pub(in crate::policy) use self::flow::{FLOW, LABELS};
-pub(in crate::policy) use self::grant::{BUCKET, BUCKET_CAP, CEILING_GRANT, GRANT, VOLUME, VOLUME_CAP};
+pub(in crate::policy) use self::grant::{BUCKET, BUCKET_CAP, CALL, CEILING_GRANT, GRANT, VOLUME, VOLUME_CAP};
 pub(in crate::policy) use self::host::{AUDIT, AUDIT_CAP, CATALOGUE_TRUST, STORAGE, TRUST};
 pub(in crate::policy) use self::plans::{ADMISSION, ADMISSION_CAP, ADMISSION_FOR, PLAN};
 pub(in crate::policy) use self::route::{BREAKER, CHOICE, ROUTE};

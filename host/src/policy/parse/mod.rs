@@ -4,6 +4,7 @@
 
 mod audit;
 mod budget;
+mod call;
 mod ceiling;
 mod conflicts;
 mod egress;

@@ -50,7 +50,7 @@ principals = ["ci"]
     let text =
         "[budget]\nfor = []\n[[plan]]\nweight = 0\n[[plan]]\ntenants = [\"*x\", \"team-*\"]\nweight = 2\nqueue = 3\n";
     expect![[r#"
-        line 2: budget.for: there is no such key; [budget] of the ceiling knows concurrent_calls, calls_per_minute, calls_per_hour, calls_per_day, fuel_per_minute, fuel_per_hour, fuel_per_day, http_bytes_per_minute, http_bytes_per_hour, http_bytes_per_day, files_bytes_per_minute, files_bytes_per_hour, files_bytes_per_day, calls_per_second
+        line 2: budget.for: there is no such key; [budget] of the ceiling knows concurrent_calls, calls_per_minute, calls_per_hour, calls_per_day, fuel_per_minute, fuel_per_hour, fuel_per_day, http_bytes_per_minute, http_bytes_per_hour, http_bytes_per_day, files_bytes_per_minute, files_bytes_per_hour, files_bytes_per_day, child_calls_per_minute, child_calls_per_hour, child_calls_per_day, calls_per_second
         line 3: plan[1].tenants: it has to say which tenants it is for: tenants = ["…"]
         line 6: plan[2].tenants[1]: "*x" names no tenants: write "acme", "team-*" or "*"
         line 8: plan[2].queue: "queue" is called "queue_calls"

@@ -84,7 +84,8 @@ fn a_grant_gives_what_it_says() {
           "log": "info",
           "config": {
             "greeting": "hello"
-          }
+          },
+          "call": null
         }"#]]
     .assert_eq(&held(&allowed.grants));
     let limits =
@@ -192,7 +193,8 @@ fn the_ceiling_cuts_everything_to_the_lesser() {
           "clock": "frozen",
           "random": "secure",
           "log": "warn",
-          "config": {}
+          "config": {},
+          "call": null
         }"#]]
     .assert_eq(&held(&allowed.grants));
     assert_eq!(allowed.limits.deadline, std::time::Duration::from_secs(1));
@@ -439,7 +441,8 @@ config = { b = "2" }
           "config": {
             "a": "1",
             "b": "2"
-          }
+          },
+          "call": null
         }"#]]
     .assert_eq(&held(&allowed.grants));
     expect![[r#"default: [tools] allow "*"; policy line 1: [[grant]] 1 (tools = ["*"]); policy line 7: [[grant]] 2 (tools = ["notes"])"#]].assert_eq(&allowed.rule);

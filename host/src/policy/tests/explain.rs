@@ -64,6 +64,9 @@ fn an_explanation_names_lines_of_both_files() {
           kv_value_bytes       1 MiB              default
           files_open           64                 default
           files_written_bytes  64 MiB             default
+          child_calls          64                 default
+          child_depth          4                  default
+          child_parallel       8                  default
     "#]]
     .assert_eq(&all.to_string());
     let text = explained(&Ceiling::builtin(), &Policy::default(), "catalogue/text", &Needs::default(), None);
@@ -122,6 +125,9 @@ fn a_denial_is_explained_with_what_would_help() {
           kv_value_bytes       1 MiB              default
           files_open           64                 default
           files_written_bytes  64 MiB             default
+          child_calls          64                 default
+          child_depth          4                  default
+          child_parallel       8                  default
         it could not have log lines kept
           by default: no [[grant]] gives http to note
           nearest: policy line 14: [[grant]] 1 gives http to "notes"

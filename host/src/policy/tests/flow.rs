@@ -20,7 +20,7 @@ except = ["reply"]
 
 [[flow]]
 when = ["untrusted"]
-deny = ["files"]
+deny = ["files", "call"]
 "#;
 
 const PRIVATE: Labels = Labels::NONE.with(Label::Private);
@@ -43,6 +43,10 @@ fn files(volume: &str, access: Touch) -> CapabilityUse {
     CapabilityUse::Files { access, mount: "/work".to_owned(), volume: volume.to_owned() }
 }
 
+fn call(package: &str) -> CapabilityUse {
+    CapabilityUse::Call { package: package.parse().unwrap() }
+}
+
 #[test]
 fn what_a_use_brings_follows_from_the_policy() {
     let flow = flow("text");
@@ -60,6 +64,8 @@ fn what_a_use_brings_follows_from_the_policy() {
         (http("10.0.0.7"), Labels::NONE),
         (http("[::1]"), UNTRUSTED),
         (CapabilityUse::Random {}, Labels::NONE),
+        // Whatever it brings, the call that it makes brings.
+        (call("hr"), Labels::NONE),
     ] {
         assert_eq!(flow.of_use(&used), labels, "{used}");
     }
@@ -79,12 +85,15 @@ fn a_rule_is_against_what_it_names_where_all_its_labels_are_and_no_exception() {
     assert_eq!(denied("text", GrantKind::Http, PRIVATE), None);
     assert_eq!(denied("text", GrantKind::Http, UNTRUSTED), None);
     assert_eq!(denied("reply", GrantKind::Http, both), None);
-    let second = Some("policy line 15: [[flow]] 2 (when = [\"untrusted\"], deny = [\"files\"])".to_owned());
+    let second = Some("policy line 15: [[flow]] 2 (when = [\"untrusted\"], deny = [\"files\", \"call\"])".to_owned());
     assert_eq!(denied("reply", GrantKind::Files, both), second);
+    assert_eq!(denied("text", GrantKind::Call, UNTRUSTED), second);
+    assert_eq!(denied("text", GrantKind::Call, PRIVATE), None);
 
     let needs = |kinds: &[GrantKind]| Needs { required: kinds.iter().copied().collect(), ..Needs::default() };
     let start = |kinds: &[GrantKind], labels| flow("text").may_start(&needs(kinds), labels).err().map(|(kind, _)| kind);
     assert_eq!(start(&[GrantKind::Http, GrantKind::Log], both), Some(GrantKind::Http));
+    assert_eq!(start(&[GrantKind::Call], UNTRUSTED), Some(GrantKind::Call));
     assert_eq!(start(&[GrantKind::Log], both), None);
     assert_eq!(start(&[GrantKind::Http], Labels::NONE), None);
 }
@@ -94,6 +103,7 @@ fn every_way_out_has_its_kind() {
     assert_eq!(way_out(&http("a")), Some(GrantKind::Http));
     assert_eq!(way_out(&kv("a", Touch::Write)), Some(GrantKind::Kv));
     assert_eq!(way_out(&files("a", Touch::Write)), Some(GrantKind::Files));
+    assert_eq!(way_out(&call("a")), Some(GrantKind::Call));
     for used in [kv("a", Touch::Read), files("a", Touch::Read), CapabilityUse::Random {}] {
         assert_eq!(way_out(&used), None, "{used}");
     }
@@ -112,9 +122,12 @@ fn mistakes_are_told_where_they_are() {
     for (text, told) in [
         ("[[flow]]\ndeny = [\"http\"]", "flow[1].when: name some of \"private\", \"untrusted\""),
         ("[[flow]]\nwhen = []\ndeny = [\"http\"]", "line 2: flow[1].when: name some of"),
-        ("[[flow]]\nwhen = [\"private\"]", "flow[1].deny: name some of \"http\", \"kv\", \"files\""),
+        ("[[flow]]\nwhen = [\"private\"]", "flow[1].deny: name some of \"http\", \"kv\", \"files\", \"call\""),
         ("[[flow]]\nwhen = [\"secret\"]\ndeny = [\"http\"]", "\"secret\" is none of \"private\", \"untrusted\""),
-        ("[[flow]]\nwhen = [\"private\"]\ndeny = [\"log\"]", "\"log\" is none of \"http\", \"kv\", \"files\""),
+        (
+            "[[flow]]\nwhen = [\"private\"]\ndeny = [\"log\"]",
+            "\"log\" is none of \"http\", \"kv\", \"files\", \"call\"",
+        ),
         ("[flow]\nwhen = [\"private\"]", "write [[flow]] with two brackets"),
         ("[[flow]]\nif = [\"private\"]\ndeny = [\"http\"]", "\"if\" is called \"when\""),
         ("[labels]\nprivate = [\"notes\"]", "\"private\" is called \"private_buckets\""),
@@ -153,7 +166,7 @@ fn what_does_nothing_is_warned_of_and_what_changes_is_told() {
         "{more}"
     );
     let less = effects(&with, &without);
-    assert!(less.contains("every call gains files in sessions that are untrusted"), "{less}");
+    assert!(less.contains("every call gains files and call in sessions that are untrusted"), "{less}");
     let other = Policy::parse(&FLOW.replace("\"notes\"", "\"letters\"")).unwrap();
     assert_eq!(effects(&with, &other), "every call changes: what brings labels to a session is another");
     assert_eq!(effects(&with, &with), "nothing changes");

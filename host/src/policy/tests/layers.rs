@@ -22,6 +22,8 @@ struct Said {
     random: Option<Random>,
     log: Option<LogLevel>,
     config: Option<&'static str>,
+    /// Patterns, and whether what they name holds its own.
+    call: Vec<(&'static str, bool)>,
 }
 
 /// One of the files.
@@ -42,7 +44,7 @@ const LIMITS: [&str; 3] = ["fuel", "memory_bytes", "kv_operations"];
 
 /// What everyone may do everything by.
 const ALL: &str = "[limits]\nfuel = 1_000_000_000_000\nkv_operations = 2_000_000\n[[grant]]\ntools = [\"*\", \"catalogue/*\"]\nkv = true\n\
-                   files = true\nhttp = true\nclock = true\nrandom = true\nlog = true\nconfig = true\n";
+                   files = true\nhttp = true\nclock = true\nrandom = true\nlog = true\nconfig = true\ncall = true\n";
 
 /// Requests that tell all rules of these tests apart.
 pub(super) fn requests() -> impl Iterator<Item = (HttpTarget, &'static str, &'static str, &'static str)> {
@@ -71,8 +73,9 @@ pub(super) fn rules() -> impl Strategy<Value = Rules> {
         prop::option::of(prop::sample::select(vec![Random::Seeded, Random::Secure])),
         prop::option::of(prop::sample::select(vec![LogLevel::Trace, LogLevel::Info, LogLevel::Critical])),
         prop::option::of(prop::sample::select(vec!["one", "two"])),
+        prop::collection::vec((prop::sample::select(&PATTERNS[..]), any::<bool>()), 0..3),
     );
-    let said = said.prop_map(|(tools, kv, files, http, clock, random, log, config)| Said {
+    let said = said.prop_map(|(tools, kv, files, http, clock, random, log, config, call)| Said {
         tools,
         kv,
         files,
@@ -81,6 +84,7 @@ pub(super) fn rules() -> impl Strategy<Value = Rules> {
         random,
         log,
         config,
+        call,
     });
     let limits = prop::collection::btree_map(prop::sample::select(&LIMITS[..]), 1 << 16..1u64 << 20, 0..3);
     // Mostly callable: a package that is not says nothing of what it would hold.
@@ -168,6 +172,13 @@ impl Said {
             true => "config = true".to_owned(),
             false => format!("config = {{ {key} = \"value\" }}"),
         }));
+        if !self.call.is_empty() {
+            let rule = |(tool, own): &(&str, bool)| {
+                let grants = if *own { "own" } else { "caller" };
+                format!("{{ tool = {tool:?}, grants = {grants:?} }}")
+            };
+            lines.push(format!("call = [{}]", self.call.iter().map(rule).collect::<Vec<_>>().join(", ")));
+        }
         lines.join("\n") + "\n"
     }
 
@@ -198,9 +209,14 @@ pub(super) fn is_within(less: &Grants, more: &Grants) -> bool {
                 && less.files_max <= more.files_max
         })
     };
+    let calls = |name: &&str| {
+        let passing = |grants: &Grants| grants.call.as_ref().and_then(|call| call.decide(&package(name)).ok());
+        passing(less) <= passing(more)
+    };
     let lets =
         |grants: &Grants, target: &HttpTarget| grants.http.as_ref().is_some_and(|http| http.decide(target).is_ok());
     less.kv.iter().all(kv)
+        && PACKAGES.iter().all(calls)
         && less.files.iter().all(files)
         && requests().all(|(target, ..)| !lets(less, &target) || lets(more, &target))
         && *less.clock <= *more.clock
@@ -209,7 +225,7 @@ pub(super) fn is_within(less: &Grants, more: &Grants) -> bool {
         && less.config.iter().all(|(key, value)| more.config.get(key) == Some(value))
 }
 
-fn kinds_of(bits: u8) -> BTreeSet<GrantKind> {
+fn kinds_of(bits: u16) -> BTreeSet<GrantKind> {
     GrantKind::ALL.into_iter().enumerate().filter(|(nth, _)| bits & 1 << nth != 0).map(|(_, kind)| kind).collect()
 }
 
@@ -242,14 +258,14 @@ proptest! {
     fn a_layer_never_adds(
         top in rules(),
         tenant in rules(),
-        required in prop_oneof![Just(0), any::<u8>()],
-        optional: u8,
+        required in prop_oneof![Just(0), any::<u16>()],
+        optional: u16,
         package_nth in 0..3usize,
     ) {
         let (low, all) = (ceiling(&top.text(true)), ceiling(ALL));
         let tenant = policy(&tenant.text(false));
         let some = Needs { required: kinds_of(required), optional: kinds_of(optional) };
-        let every = Needs { required: BTreeSet::new(), optional: kinds_of(u8::MAX) };
+        let every = Needs { required: BTreeSet::new(), optional: kinds_of(u16::MAX) };
         let tight: LimitsPatch = toml::from_str("fuel = 70_000").unwrap();
         let loose = LimitsPatch::default();
         let package = package(PACKAGES[package_nth]);
@@ -269,8 +285,8 @@ proptest! {
     fn what_is_granted_is_in_all_three(
         top in rules(),
         tenant in rules(),
-        required in prop_oneof![Just(0), any::<u8>()],
-        optional: u8,
+        required in prop_oneof![Just(0), any::<u16>()],
+        optional: u16,
         package_nth in 0..3usize,
     ) {
         let package_name = PACKAGES[package_nth];
@@ -305,6 +321,24 @@ proptest! {
         let config = declared(GrantKind::Config) && above.iter().any(|said| said.config.is_some());
         let config: BTreeSet<&str> = below.iter().filter_map(|said| said.config).filter(|_| config).collect();
 
+        let passing = |all: &[&Said], name: &str| {
+            let named = all.iter().flat_map(|said| &said.call).filter(|(pattern, _)| names(pattern, name));
+            named.map(|(_, own)| *own).max()
+        };
+        let calls: Vec<Option<bool>> = PACKAGES
+            .iter()
+            .map(|name| passing(&above, name).min(passing(&below, name)).filter(|_| declared(GrantKind::Call)))
+            .collect();
+        // A pattern may name packages that there are none of in this world.
+        let overlap = |one: &str, other: &str| {
+            names(one, other) || names(other, one) || one == other
+        };
+        let rules = |all: &[&Said]| -> Vec<&'static str> {
+            all.iter().flat_map(|said| &said.call).map(|(pattern, _)| *pattern).collect()
+        };
+        let calls_something = declared(GrantKind::Call)
+            && rules(&below).iter().any(|own| rules(&above).iter().any(|cap| overlap(own, cap)));
+
         let missing = needs.required.iter().any(|kind| match kind {
             GrantKind::Http => !http.contains(&true),
             GrantKind::Kv => kv.is_empty(),
@@ -313,6 +347,7 @@ proptest! {
             GrantKind::Random => random == Random::Seeded,
             GrantKind::Log => log.is_none(),
             GrantKind::Config => config.is_empty(),
+            GrantKind::Call => !calls_something,
         });
         prop_assert_eq!(explanation.allowed, callable && !missing, "{}", explanation);
         let Decision::Allowed(held) = decide(&ceiling, &policy, &subject) else {
@@ -331,6 +366,12 @@ proptest! {
         prop_assert_eq!(held.grants.log.as_deref().copied(), log);
         prop_assert_eq!(held.grants.config.keys().map(String::as_str).collect::<BTreeSet<_>>(), config);
 
+        let passing = |name: &&str| {
+            let call = held.grants.call.as_ref()?;
+            call.decide(&super::package(name)).ok().map(|passing| passing == Passing::Own)
+        };
+        prop_assert_eq!(PACKAGES.iter().map(passing).collect::<Vec<_>>(), calls);
+
         let (default, most) = (CallLimits::default(), CallLimits::ceiling());
         let in_force = |name, default: u64, most: u64| {
             tenant.limits.get(name).copied().unwrap_or(default).min(top.limits.get(name).copied().unwrap_or(most))
@@ -339,6 +380,35 @@ proptest! {
         prop_assert_eq!(held.limits.memory_bytes, in_force("memory_bytes", default.memory_bytes, most.memory_bytes));
         let operations = in_force("kv_operations", default.kv_operations, most.kv_operations);
         prop_assert_eq!(held.limits.kv_operations, operations);
+    }
+
+    /// What a call holds that another made, that one holds, and what is left of its limits; and it holds no more than if a
+    /// key had made it. The same for a call below both.
+    #[test]
+    fn a_child_holds_no_more_than_its_caller(top in rules(), tenant in rules(), kinds: [u16; 3], nth in prop::array::uniform3(0..3usize)) {
+        let (ceiling, policy) = (ceiling(&top.text(true)), policy(&tenant.text(false)));
+        let (limits, mut above) = (LimitsPatch::default(), None::<Holding>);
+        for (bits, nth) in kinds.into_iter().zip(nth) {
+            let needs = Needs { required: BTreeSet::new(), optional: kinds_of(bits) };
+            let package = package(PACKAGES[nth]);
+            let subject = Subject { package: &package, needs: &needs, limits: &limits };
+            let Decision::Allowed(alone) = decide(&ceiling, &policy, &subject) else { return Ok(()) };
+            let held = match &above {
+                None => alone.clone(),
+                Some(above) => {
+                    let child = alone.under(&subject, above, Passing::Caller).unwrap();
+                    prop_assert!(is_within(&child.grants, &above.grants), "{:#?} is not within {:#?}", child, above);
+                    prop_assert!(is_within(&child.grants, &alone.grants), "{:#?} is not within {:#?}", child, alone);
+                    prop_assert_eq!(child.limits.min(&above.limits), (*child.limits).clone());
+                    prop_assert!(child.limits.child_depth < above.limits.child_depth);
+                    let own = alone.under(&subject, above, Passing::Own).unwrap();
+                    prop_assert_eq!(&own.grants, &alone.grants);
+                    prop_assert!(own.limits.fuel <= above.limits.fuel);
+                    child
+                }
+            };
+            above = Some(Holding { grants: held.grants, limits: held.limits });
+        }
     }
 
     /// Two rules are said to overlap if and only if some request matches both.

@@ -47,7 +47,7 @@ proptest! {
     fn hostile_no_claim_makes_a_risk_less_and_no_grant_does(
         low in rules(),
         high in rules(),
-        imports: u8,
+        imports: u16,
         package_nth in 0..3usize,
     ) {
         let imports: BTreeSet<GrantKind> =

@@ -86,6 +86,7 @@ impl Scale<'_> {
             }
             GrantKind::Log => self.grants.log = self.word(&LOG).map(Grant::new),
             GrantKind::Config => self.config(),
+            GrantKind::Call => self.calls(),
         }
     }
 

@@ -21,6 +21,7 @@ pub(in crate::policy) fn snippet(package: &PackageRef, kinds: &[GrantKind]) -> S
         GrantKind::Random => "random = \"secure\"".to_owned(),
         GrantKind::Log => "log = \"info\"".to_owned(),
         GrantKind::Config => "config = { name = \"value\" }".to_owned(),
+        GrantKind::Call => "call = [\"catalogue/text\"]".to_owned(),
     };
     lines(package, &kinds.iter().map(example).collect::<Vec<_>>())
 }

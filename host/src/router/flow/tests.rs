@@ -1,4 +1,4 @@
-//! However calls of a session are mixed, nothing that both labels are in goes out.
+//! However calls of a session are mixed, and whatever they call, nothing that both labels are in goes out.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -19,10 +19,14 @@ when = ["private", "untrusted"]
 deny = ["http"]
 "#;
 
-fn gate(session: &Arc<Session>) -> Gate {
+fn gate(session: &Arc<Session>) -> Arc<Gate> {
+    below(session, None)
+}
+
+fn below(session: &Arc<Session>, above: Option<Arc<Gate>>) -> Arc<Gate> {
     let flow = Policy::parse(POLICY).unwrap().flow(&"tool".parse().unwrap()).unwrap();
     let (touched, call) = (session.brought(), CallId::new());
-    Gate { flow, session: Arc::clone(session), call, touched, own: Mutex::default() }
+    Arc::new(Gate::new(flow, Arc::clone(session), (call, touched), above))
 }
 
 fn note() -> CapabilityUse {
@@ -34,7 +38,7 @@ fn page() -> CapabilityUse {
     CapabilityUse::Http { host, method, path, port: 443, scheme: Scheme::Https }
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Act {
     /// Reads a private note.
     Note,
@@ -46,6 +50,8 @@ enum Act {
     Piece,
     /// Reads what comes back of a request that is under way.
     Answer,
+    /// Calls a tool that does these, tells it all that it holds, and is told all that it held.
+    Call(Vec<Act>),
 }
 
 /// What an agent has been told: what the replies of its calls can be made of.
@@ -55,14 +61,31 @@ struct Agent(Mutex<Labels>);
 impl Agent {
     /// One call that does `acts`. What goes out can be made of all that the agent knew at its start and the call read.
     fn call(&self, session: &Arc<Session>, acts: &[Act], out: &AtomicU64) -> Result<(), String> {
-        let mut held = *self.0.lock();
-        let gate = gate(session);
-        let mut is_under_way = false;
+        let known = *self.0.lock();
+        let held = Self::act(&gate(session), session, acts, known, out)?;
+        let mut knows = self.0.lock();
+        *knows = knows.and(held);
+        Ok(())
+    }
+
+    /// The same of a call with this gate that is told what was `known`; what it held at its end.
+    fn act(
+        gate: &Arc<Gate>,
+        session: &Arc<Session>,
+        acts: &[Act],
+        known: Labels,
+        out: &AtomicU64,
+    ) -> Result<Labels, String> {
+        let (mut held, mut is_under_way) = (known, false);
         for act in acts {
             let goes = match act {
                 Act::Note => {
                     gate.pass(&note()).map_err(|denied| denied.rule)?;
                     held = held.with(Label::Private);
+                    continue;
+                }
+                Act::Call(acts) => {
+                    held = held.and(Self::act(&below(session, Some(Arc::clone(gate))), session, acts, held, out)?);
                     continue;
                 }
                 Act::Answer if is_under_way => {
@@ -84,15 +107,13 @@ impl Agent {
                 held = held.with(Label::Untrusted);
             }
         }
-        drop(gate);
-        let mut knows = self.0.lock();
-        *knows = knows.and(held);
-        Ok(())
+        Ok(held)
     }
 }
 
 fn acts() -> impl Strategy<Value = Vec<Vec<Act>>> {
     let act = prop_oneof![Just(Act::Note), Just(Act::Page), Just(Act::Send), Just(Act::Piece), Just(Act::Answer)];
+    let act = act.prop_recursive(3, 12, 4, |act| prop::collection::vec(act, 0..4).prop_map(Act::Call));
     prop::collection::vec(prop::collection::vec(act, 0..6), 1..8)
 }
 
@@ -150,6 +171,40 @@ fn flow_a_cleared_session_gets_back_what_a_running_call_had_read() {
     assert!(session.labels() == Labels::NONE.with(Label::Untrusted));
     drop(reads);
     assert_eq!(session.labels(), Labels::ALL);
+}
+
+#[test]
+fn flow_what_a_call_below_reads_stays_with_its_caller_where_the_session_is_cleared() {
+    let session = Arc::new(Session::new());
+    let caller = gate(&session);
+    let reader = below(&session, Some(below(&session, Some(Arc::clone(&caller)))));
+    reader.pass(&note()).unwrap();
+    session.clear();
+    // The caller has it from two levels below, and whoever it calls now can have it from the caller.
+    let sender = below(&session, Some(Arc::clone(&caller)));
+    assert!(sender.pass(&page()).is_ok(), "one label alone may go");
+    assert!(sender.pass(&page()).is_err());
+    assert_eq!(caller.brought().iter().map(|brought| brought.call).collect::<Vec<_>>(), [reader.call, sender.call]);
+    // A call that has nothing to do with it is as the session is.
+    assert!(gate(&session).pass(&page()).is_ok());
+}
+
+#[test]
+fn flow_calls_are_a_way_out_where_a_rule_says_so() {
+    let session = Arc::new(Session::new());
+    let text = POLICY.replace("deny = [\"http\"]", "deny = [\"http\", \"call\"]\nexcept = [\"reply\"]");
+    let of = |package: &str| {
+        let flow = Policy::parse(&text).unwrap().flow(&package.parse().unwrap()).unwrap();
+        Gate::new(flow, Arc::clone(&session), (CallId::new(), session.brought()), None)
+    };
+    let call = CapabilityUse::Call { package: "reply".parse().unwrap() };
+    let tool = of("tool");
+    tool.pass(&page()).unwrap();
+    assert!(tool.pass(&call).is_ok());
+    tool.pass(&note()).unwrap();
+    let denied = tool.pass(&call).unwrap_err();
+    assert_eq!(denied.brought.len(), 2);
+    assert!(of("reply").pass(&call).is_ok() && of("reply").pass(&page()).is_ok());
 }
 
 #[test]

@@ -87,6 +87,8 @@ mod tests {
     fn ended() -> CallEnded {
         CallEnded {
             call: CallId::new(),
+            child_calls: 0,
+            child_fuel: 0,
             duration_us: 310,
             files_bytes_written: 0,
             fuel: 12_000,

@@ -82,6 +82,10 @@ impl Router {
         if let Some(code) = by_chance(past.ended.outcome) {
             return unknown(format!("it ended as {code}, which does not follow from what it ran with"));
         }
+        if let Some(parent) = decided.parent {
+            let why = format!("the call {parent} made it, and what it ran with follows from that one: replay that");
+            return unknown(why);
+        }
         let engines = Class::ALL.map(|class| self.0.engine.compatibility(class));
         if !engines.contains(&decided.engine.as_str()) {
             return unknown(format!(

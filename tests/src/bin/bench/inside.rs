@@ -117,6 +117,7 @@ async fn call(engine: &Engine, loaded: &Arc<Loaded>, tenant: &TenantId) {
         meter: Arc::new(Meter::default()).hold(),
         secrets: Arc::default(),
         tape: None,
+        family: None,
     };
     engine.run(loaded, run).await.result.unwrap();
 }

@@ -13,6 +13,7 @@ mod open;
 mod overload;
 mod report;
 mod scale;
+mod teams;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use report::Report;
 
 /// What is measured, by name.
-const BENCHES: &[&str] = &["audit", "calls", "engine", "noisy", "overload", "scale"];
+const BENCHES: &[&str] = &["audit", "calls", "engine", "noisy", "overload", "scale", "teams"];
 
 /// What was asked for.
 struct Options {
@@ -84,6 +85,9 @@ fn main() -> ExitCode {
     }
     if options.wants("scale") {
         scale::measure(&options, &mut report);
+    }
+    if options.wants("teams") {
+        teams::measure(&options, &mut report);
     }
     print!("{report}");
     if let Some(file) = &options.json {

@@ -42,7 +42,7 @@ content! {
         labels: Vec<Brought>,
         /// The limits that it runs under.
         limits: DecidedLimits,
-        /// The call that made this one.
+        /// The call that made this one. What it held is what was decided of it, and of that what this call held.
         #[serde(skip_serializing_if = "Option::is_none")]
         parent: Option<CallId>,
         /// The digest of the tenant's policy that it was decided under.
@@ -54,6 +54,9 @@ content! {
         /// declared. Absent where an earlier host wrote it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         risk: Option<Level>,
+        /// The call above it that a key made, where that is not this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        root: Option<CallId>,
         /// What was decided of its route, where it is the call of one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         route: Option<DecidedRoute>,
@@ -71,11 +74,17 @@ content! {
     CallEnded {
         /// The call.
         call: CallId,
+        /// Calls that it made, those that these made included; absent for none.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        child_calls: u64,
+        /// Units of fuel that those used. Each of them has an entry of its own, which says so too.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        child_fuel: u64,
         /// From its start to its end, in microseconds.
         duration_us: u64,
         /// Bytes that it wrote to its volumes.
         files_bytes_written: u64,
-        /// Units of fuel that it used.
+        /// Units of fuel that it used itself.
         fuel: u64,
         /// Bytes of response bodies that it received.
         http_received_bytes: u64,
@@ -149,6 +158,9 @@ content! {
         /// The labels that its session had, where a rule of flow was against it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         labels: Vec<Brought>,
+        /// The call that was to make it, where it was not a key itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<CallId>,
         /// The digest of the tenant's policy that it was decided under, where it was policy that denied it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         policy: Option<Digest>,

@@ -49,6 +49,12 @@ pub(in crate::policy) static GRANT: Section = Section {
             "none",
             "Settings, which the tool can read. Not for secrets. A key has at most 128 bytes, a value 4 KiB.",
         ),
+        key(
+            "call",
+            "a list of patterns or tables, 1,000 at most in the file",
+            "none",
+            "Packages whose tools it may call, by patterns as in `[tools]`.",
+        ),
     ]),
     below: &[],
     renamed: GRANT_RENAMED,
@@ -74,6 +80,12 @@ pub(in crate::policy) static CEILING_GRANT: Section = Section {
         key("random", "`true`, `\"seeded\"` or `\"secure\"`", "`\"seeded\"`", "Where random bytes may come from."),
         key("log", "`true` or a level", "nothing is kept", "The least severe level that may be kept."),
         key("config", "`true`", "none", "Whether tools may have settings."),
+        key(
+            "call",
+            "`true` or a list of patterns or tables, 1,000 at most in the file",
+            "none",
+            "Packages whose tools may be called by other tools. `true` is any, and with grants of their own.",
+        ),
     ]),
     below: &[],
     renamed: GRANT_RENAMED,
@@ -94,6 +106,8 @@ const GRANT_RENAMED: &[(&str, &str)] = &[
     ("logging", "log"),
     ("env", "config"),
     ("settings", "config"),
+    ("calls", "call"),
+    ("children", "call"),
 ];
 
 /// A bucket.
@@ -190,4 +204,21 @@ pub(in crate::policy) static VOLUME_CAP: Section = Section {
     ]),
     below: &[],
     renamed: VOLUME_RENAMED,
+};
+
+/// What may be called, and what it holds then.
+pub(in crate::policy) static CALL: Section = Section {
+    title: "call",
+    doc: "Tools that a tool may call. Such a call is decided as any other of the same key is, and made by the rules for its own \
+          package. Besides, it holds no more than the call that makes it, kind by kind: buckets and volumes that both have, \
+          with the lesser access and the smaller quotas; requests that both could send, with a credential only where both \
+          send the same; the lesser clock, random and log; settings that both have with the same value; calls that both \
+          may make. A pattern alone says that. With `grants = \"own\"` it holds what policy gives its package, whoever \
+          calls it: the caller gets at that, through what the tool lets it ask for.",
+    keys: Keys::These(&[
+        key("tool", "a pattern as in `[tools]`", "", "The packages whose tools may be called."),
+        key("grants", "`\"caller\"` or `\"own\"`", "`\"caller\"`", "What such calls hold at most."),
+    ]),
+    below: &[],
+    renamed: &[("tools", "tool"), ("package", "tool"), ("hold", "grants")],
 };
