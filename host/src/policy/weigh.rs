@@ -14,7 +14,7 @@ use super::rows::{CeilingGives, File, Row, Source, TenantGives};
 use super::{Ceiling, Policy};
 use crate::limits::CallLimits;
 
-pub(super) use self::remedy::{ask_platform, lines, snippet};
+pub(super) use self::remedy::{ask_platform, example, lines, snippet};
 pub(super) use self::stores::Defaults;
 
 /// Things withheld in part that are told. Decisions are kept, and explained.

@@ -3,13 +3,13 @@
 use super::uses::{Use, UseAnswer};
 use crate::id::PackageRef;
 use crate::policy::call::CallRule;
-use crate::policy::decide::{Denied, Layer};
+use crate::policy::decide::{Denied, Layer, Subject};
 use crate::policy::grant::{Access, GrantKind};
 use crate::policy::http::{HttpGrant, HttpRule, HttpTarget, Scheme};
 use crate::policy::parse::{NAME_RULE, is_name};
 use crate::policy::problem::{nearest, shown};
 use crate::policy::rows::{At, Store};
-use crate::policy::weigh::{Given, Layers, Weighed, ask_platform, lines};
+use crate::policy::weigh::{Given, Layers, Weighed, ask_platform, example, lines};
 use crate::policy::words;
 
 /// What was found out, before it is put together with what was asked.
@@ -33,7 +33,10 @@ impl Found {
 /// Whether a call could do `asked`; `denied` where none would start.
 pub(super) fn answer(asked: &Use, weighed: &Weighed<'_>, denied: Option<&Denied>) -> UseAnswer {
     let found = match denied {
-        Some(denied) => Found::refused(denied.rule.clone(), denied.nearest.clone(), denied.remedy.clone()),
+        Some(denied) => {
+            let remedy = mend(asked, weighed).unwrap_or_else(|| denied.remedy.clone());
+            Found::refused(denied.rule.clone(), denied.nearest.clone(), remedy)
+        }
         None => find(asked, weighed),
     };
     let Found { allowed, rule, nearest, remedy } = found;
@@ -43,6 +46,26 @@ pub(super) fn answer(asked: &Use, weighed: &Weighed<'_>, denied: Option<&Denied>
             .to_owned()
     });
     UseAnswer { asked: asked.clone(), allowed, rule, note, nearest, remedy }
+}
+
+/// Lines for the policy that let a call start that lacks what its package requires, and do `asked` then; absent where the
+/// policy alone cannot.
+fn mend(asked: &Use, weighed: &Weighed<'_>) -> Option<String> {
+    weighed.gate.as_ref().ok()?;
+    let target = match asked {
+        Use::Http { method, url } => Some(read_target(method, url).ok()?),
+        _ => None,
+    };
+    let entry = entry(asked, target.as_ref()).ok()?;
+    let Subject { package, needs, .. } = weighed.layers.subject;
+    let wanted = GrantKind::ALL.iter().filter(|kind| needs.required.contains(kind) || **kind == asked.kind());
+    let lacking = wanted.filter(|kind| !weighed.given.iter().any(|given| given.kind == **kind));
+    let line = |kind: &GrantKind| {
+        let withheld = weighed.withheld.iter().find(|withheld| withheld.kind == *kind)?;
+        let entry = entry.clone().filter(|_| *kind == asked.kind());
+        (withheld.layer == Layer::Policy).then(|| entry.unwrap_or_else(|| example(package, *kind)))
+    };
+    Some(lines(package, &lacking.map(line).collect::<Option<Vec<_>>>()?))
 }
 
 pub(super) fn find(asked: &Use, weighed: &Weighed<'_>) -> Found {

@@ -136,8 +136,31 @@ fn a_denial_is_explained_with_what_would_help() {
             tools = ["note"]
             http = [{ host = "api.example.com" }]
             kv = [{ bucket = "note", access = "read-write" }]
+            log = "info"
     "#]]
     .assert_eq(&denied.to_string());
+}
+
+#[test]
+fn what_would_help_helps() {
+    let needs = needs("kv http", "log files clock");
+    for asked in [
+        r#"{"kind": "http", "method": "POST", "url": "https://api.example.org/x"}"#,
+        r#"{"kind": "kv", "bucket": "orders", "access": "read-write"}"#,
+        r#"{"kind": "files", "path": "/in/a", "access": "read-write"}"#,
+        r#"{"kind": "log"}"#,
+        r#"{"kind": "clock"}"#,
+    ] {
+        let asked: Use = serde_json::from_str(asked).unwrap();
+        let explain = |text: &str| explained(&Ceiling::builtin(), &policy(text), "note", &needs, Some(&asked));
+        for text in [EXAMPLE, ""] {
+            let answer = explain(text).asked.unwrap();
+            let remedy = answer.remedy.unwrap();
+            let lines = remedy.strip_prefix("add to the policy:\n").unwrap();
+            let after = explain(&format!("{text}\n{lines}\n"));
+            assert!(!answer.allowed && after.allowed && after.asked.unwrap().allowed, "{lines}");
+        }
+    }
 }
 
 #[test]

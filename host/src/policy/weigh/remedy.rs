@@ -13,7 +13,12 @@ const ALIKE: f64 = 0.85;
 
 /// Lines for the tenant's policy that give `kinds` to `package`: an example of each, to be filled in.
 pub(in crate::policy) fn snippet(package: &PackageRef, kinds: &[GrantKind]) -> String {
-    let example = |kind: &GrantKind| match kind {
+    lines(package, &kinds.iter().map(|kind| example(package, *kind)).collect::<Vec<_>>())
+}
+
+/// A line that gives `kind` to `package`, to be filled in.
+pub(in crate::policy) fn example(package: &PackageRef, kind: GrantKind) -> String {
+    match kind {
         GrantKind::Http => "http = [{ host = \"api.example.com\" }]".to_owned(),
         GrantKind::Kv => format!("kv = [{{ bucket = \"{}\", access = \"read-write\" }}]", package.name),
         GrantKind::Files => "files = [{ volume = \"workspace\", access = \"read-only\" }]".to_owned(),
@@ -22,8 +27,7 @@ pub(in crate::policy) fn snippet(package: &PackageRef, kinds: &[GrantKind]) -> S
         GrantKind::Log => "log = \"info\"".to_owned(),
         GrantKind::Config => "config = { name = \"value\" }".to_owned(),
         GrantKind::Call => "call = [\"catalogue/text\"]".to_owned(),
-    };
-    lines(package, &kinds.iter().map(example).collect::<Vec<_>>())
+    }
 }
 
 /// Lines for the tenant's policy: a grant for `package` that says `given`.
