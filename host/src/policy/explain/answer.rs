@@ -312,7 +312,7 @@ fn read_target(method: &str, url: &str) -> Result<HttpTarget, String> {
 fn http_entry(target: &HttpTarget) -> Result<String, String> {
     let host = target.host.to_string();
     let lawful = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    if !host.bytes().all(lawful) || target.path.contains('*') || target.method == "*" {
+    if !host.bytes().all(lawful) || target.path.contains('*') || target.method.contains('*') {
         return Err("ask about another request: no rule can be for this one alone".to_owned());
     }
     let mut keys = format!("host = \"{host}\"");

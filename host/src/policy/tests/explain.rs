@@ -142,6 +142,17 @@ fn a_denial_is_explained_with_what_would_help() {
 }
 
 #[test]
+fn no_lines_are_said_to_help_that_no_policy_can_have() {
+    for (method, url) in [("*", "https://a.example/"), ("*A", "https://a.example/"), ("GET", "https://a.example/*")] {
+        let asked = Use::Http { method: method.to_owned(), url: url.to_owned() };
+        let policy = policy("[[grant]]\ntools = [\"note\"]\nhttp = [{ host = \"b.example\" }]\n");
+        let answer = explained(&Ceiling::builtin(), &policy, "note", &needs("http", ""), Some(&asked)).asked.unwrap();
+        let remedy = answer.remedy.unwrap();
+        assert!(!answer.allowed && remedy.contains("ask about another request"), "{method} {url}: {remedy}");
+    }
+}
+
+#[test]
 fn what_would_help_helps() {
     let needs = needs("kv http", "log files clock");
     for asked in [
