@@ -16,7 +16,7 @@ async fn tenant(stem: &str, limits: &str) -> Tenant {
 }
 
 /// Waits until every call that the tenant's record has was decided and has ended, and gives the ends by call.
-async fn settled(tenant: &Tenant) -> Vec<Value> {
+async fn all_recorded(tenant: &Tenant) -> Vec<Value> {
     eventually("calls that have all ended", async || {
         let log = tenant.log(0).await;
         let of = |kind: &str| -> Vec<Value> {
@@ -39,7 +39,7 @@ fn hostile_recursion_without_an_end() {
         let tenant = tenant("recursion", "child_depth = 3").await;
         let answer = tenant.agent.call("catalogue/relay.down", json!({"tool": "catalogue/relay.down"})).await;
         assert_eq!(answer.json(), json!({"level": 3, "code": "limit-exceeded"}));
-        assert_eq!(settled(&tenant).await.len(), 4);
+        assert_eq!(all_recorded(&tenant).await.len(), 4);
     });
 }
 
@@ -51,7 +51,7 @@ fn hostile_fan_out() {
         let arguments = json!({"tool": "catalogue/relay.down", "width": 8});
         let answer = tenant.agent.call("catalogue/relay.down", arguments).await;
         assert!(matches!(answer.code(), None | Some(Code::FuelExhausted)), "{answer:?}");
-        let ended = settled(&tenant).await;
+        let ended = all_recorded(&tenant).await;
         assert!(ended.len() <= 31, "{}", ended.len());
         assert!(sum(&ended, "fuel") <= 400_000_000, "{ended:?}");
         let root = ended.last().unwrap();
@@ -89,7 +89,7 @@ fn hostile_child_that_outlives_its_parent() {
             let answer = tenant.agent.call("catalogue/relay.leave", arguments).await;
             assert_eq!(answer.code(), traps.then_some(Code::ToolFailed), "{answer:?}");
             assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
-            let ended = settled(&tenant).await;
+            let ended = all_recorded(&tenant).await;
             let outcomes: Vec<_> = ended.iter().map(|ended| ended["outcome"].as_str().unwrap()).collect();
             let own = if traps { "tool-failed" } else { "ok" };
             assert_eq!(outcomes, ["cancelled", "cancelled", own], "{ended:?}");
@@ -108,7 +108,7 @@ fn hostile_cancel_in_a_child_call() {
             answer = tenant.agent.call("catalogue/relay.one", arguments) => panic!("{answer:?}"),
             _ = tenant.entry("call.decided", json!({"tool": "catalogue/limits.spin"})) => {}
         }
-        let ended = settled(&tenant).await;
+        let ended = all_recorded(&tenant).await;
         assert_eq!(ended.len(), 4);
         assert!(ended.iter().all(|ended| ended["outcome"] == "cancelled"), "{ended:?}");
         // Each is in the record before the one that made it.
@@ -131,6 +131,7 @@ fn hostile_call_of_another_tenants_tool() {
             let came = tenant.agent.call("catalogue/relay.one", json!({"tool": tool})).await.json();
             assert_eq!(came["code"], code, "{tool}: {came}");
         }
+        tenant.entry("call.refused", json!({"code": "not-found"})).await;
     });
 }
 

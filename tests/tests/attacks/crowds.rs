@@ -16,7 +16,7 @@ fn hostile_crowd_with_many_memories() {
         tenant.policy("[limits]\nfuel = 100_000_000_000\ndeadline = \"5s\"").await;
         let spins = Handmade::calling("(loop $again (br $again))").build();
         tenant.push("many", with_instances(&spins, "(memory 0)", 15)).await;
-        let crowd = (0..48).map(|_| tenant.agent.call("many.handmade", json!({})));
+        let crowd = (0..64).map(|_| tenant.agent.call("many.handmade", json!({})));
         let answers = futures::future::join_all(crowd).await;
         let (throttled, ran): (Vec<_>, Vec<_>) =
             answers.iter().partition(|answer| answer.code() == Some(Code::Throttled));

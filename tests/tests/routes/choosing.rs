@@ -4,7 +4,7 @@ use cofferdam::Code;
 use cofferdam::policy::Policy;
 use cofferdam::policy::route::choose;
 use cofferdam::routed::{DecidedRoute, Standing, Verdict};
-use cofferdam_tests::{run, shared};
+use cofferdam_tests::{attack, run, shared};
 use serde_json::{Value, json};
 
 use crate::{good, push, recorded, route, tool};
@@ -48,7 +48,7 @@ fn a_route_is_listed_shown_and_called_like_a_tool() {
 /// What may not be called is not there: nor is a route of it, nor one of another tenant.
 #[test]
 fn hostile_a_route_of_which_a_key_may_call_nothing_is_not_there() {
-    run(async {
+    attack(async {
         let server = shared().await;
         let (acme, globex) = (server.tenant("hidden").await, server.tenant("other").await);
         push(&acme, &[("a", good()), ("b", good())]).await;
@@ -81,6 +81,7 @@ fn hostile_a_route_of_which_a_key_may_call_nothing_is_not_there() {
             let answer = acme.agent.call(wrong, json!({})).await;
             assert!([400, 404, 422].contains(&answer.status), "{wrong}: {}", answer.text);
         }
+        globex.entry("call.refused", json!({"code": "not-found"})).await;
     });
 }
 

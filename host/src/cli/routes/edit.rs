@@ -189,6 +189,7 @@ tool = "old"
         }
     }
 
+    /// Refused, where it is anything but a plain number: it is written into a policy.
     #[test]
     fn hostile_text_is_no_share() {
         for text in ["0.1", "0", "1", "1.0", "0.000001"] {

@@ -88,6 +88,7 @@ mod tests {
         assert_eq!(measure(&format!(r#"["{}"]"#, "x".repeat(201))).prose_bytes, 201);
     }
 
+    /// Measured like any other, to the end of what is there.
     #[test]
     fn hostile_text_that_is_no_json_is_measured_too() {
         for text in ["", "\"", "\"\\", "\\\"", "\u{0}\u{ffff}", "\"\"\"", "{\"a\""] {
