@@ -38,7 +38,9 @@ fn granted() {
     });
 }
 
-fn teams() -> [(&'static str, fn(&str) -> Result<Output, cofferdam_sdk::Error>); 4] {
+type Team = fn(&str) -> Result<Output, cofferdam_sdk::Error>;
+
+fn teams() -> [(&'static str, Team); 4] {
     [
         ("supervisor", supervisor::call),
         ("round-robin", round_robin::call),
@@ -47,7 +49,7 @@ fn teams() -> [(&'static str, fn(&str) -> Result<Output, cofferdam_sdk::Error>);
     ]
 }
 
-fn ran(team: fn(&str) -> Result<Output, cofferdam_sdk::Error>, trouble: Value) -> Value {
+fn ran(team: Team, trouble: Value) -> Value {
     let documents: Vec<String> = (1..=8).map(|words| vec!["word"; words].join(" ")).collect();
     team(&json!({"documents": documents, "workers": 4, "trouble": trouble}).to_string()).unwrap().as_json().unwrap()
 }
