@@ -42,6 +42,8 @@ codes! {
     NotFound = "not-found",
     /// The caller may see it, and may not do this to it.
     Denied = "denied",
+    /// The call waits for somebody to approve it.
+    ApprovalRequired = "approval-required",
     /// The request is not well-formed.
     InvalidRequest = "invalid-request",
     /// The arguments do not fit the tool's schema.

@@ -317,6 +317,10 @@ uuid!(
     SubmissionId, "submission id"
 );
 uuid!(
+    /// One approval: a call that waits for somebody's word.
+    ApprovalId, "approval id"
+);
+uuid!(
     /// One decision that refused something, as the answer and the record name it.
     DecisionId, "decision id"
 );

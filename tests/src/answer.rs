@@ -50,7 +50,9 @@ impl Answer {
     /// When it is neither a success nor a well-formed problem.
     #[track_caller]
     pub fn code(&self) -> Option<Code> {
-        if self.status < 400 {
+        // A call that waits for approval is answered with a problem, too.
+        let is_problem = self.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
+        if self.status < 400 && !is_problem {
             return None;
         }
         let code = self.body["code"].as_str().and_then(Code::parse);

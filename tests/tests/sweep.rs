@@ -80,6 +80,9 @@ fn known(operation: &str, of: &Ids) -> Option<Known> {
         "POST /v1/policy/access/check" => with(&[], Value::from("// swept\n")),
         "POST /v1/policy/suggest" => with(&["operator", "auditor"], json!({"tool": of.tool})),
         "POST /v1/explain" => with(&[], json!({"tool": of.tool})),
+        "GET /v1/approvals" | "GET /v1/approvals/{approval}" => scopes(&["agent", "operator", "auditor"]),
+        "POST /v1/approvals/{approval}/approve" => scopes(&["operator"]),
+        "POST /v1/approvals/{approval}/deny" => with(&["operator"], json!({"reason": "swept"})),
         "GET /v1/sessions" => scopes(&[]),
         "POST /v1/sessions/clear" => {
             with(&["operator"], json!({"principal": of.key, "session": "swept", "reason": "swept"}))
@@ -108,6 +111,7 @@ struct Ids {
     call: String,
     secret: String,
     submission: String,
+    approval: String,
 }
 
 impl Ids {
@@ -124,8 +128,8 @@ impl Ids {
         let secret = format!("{}-x", tenant.name);
         let set = tenant.operator.request("PUT", &format!("/v1/secrets/{secret}"));
         tenant.operator.send(set.header(CONTENT_TYPE, "text/plain").body("marrow-and-bone")).await.ok();
-        let submission = call.clone();
-        Self { tenant: tenant.name.clone(), key, component, package, tool, call, secret, submission }
+        let (submission, approval) = (call.clone(), call.clone());
+        Self { tenant: tenant.name.clone(), key, component, package, tool, call, secret, submission, approval }
     }
 
     /// The same with a submission that is there. Few may be open at once.
@@ -133,6 +137,15 @@ impl Ids {
         let path = format!("/v1/packages/{}/submit", self.package);
         let submitted = tenant.publisher.post(&path, &json!({"version": "1.0.0"})).await.ok();
         submitted["id"].as_str().unwrap().clone_into(&mut self.submission);
+        self
+    }
+
+    /// The same with a call that waits for approval.
+    async fn parked(mut self, tenant: &Tenant) -> Self {
+        tenant.policy(&format!("{POLICY}[approval]\ntools = [\"{}\"]\n", self.package)).await;
+        let parked = tenant.agent.call(&self.tool, json!({})).await.ok();
+        tenant.policy(POLICY).await;
+        parked["facts"]["approval"].as_str().unwrap().clone_into(&mut self.approval);
         self
     }
 
@@ -145,6 +158,7 @@ impl Ids {
             .replace("{tool}", &self.tool)
             .replace("{call}", &self.call)
             .replace("{submission}", &self.submission)
+            .replace("{approval}", &self.approval)
             // Of whoever asks.
             .replace("{path}", "0/000.p/1")
             .replace("{number}", "1")
@@ -162,6 +176,7 @@ impl Ids {
             &self.call,
             &self.secret,
             &self.submission,
+            &self.approval,
         ];
         all.into_iter().map(String::as_str).find(|id| text.contains(id))
     }
@@ -281,7 +296,7 @@ fn what_another_tenant_has_is_not_there() {
     run(async {
         let server = shared().await;
         let (acme, globex) = (server.tenant("acme").await, server.tenant("globex").await);
-        let ids = Ids::of(&acme).await.submitted(&acme).await;
+        let ids = Ids::of(&acme).await.submitted(&acme).await.parked(&acme).await;
         Ids::of(&globex).await;
         let created = globex.operator.post("/v1/keys", &json!({"name": "all", "scopes": ALL})).await.ok();
         let all = globex.operator.with_key(created["key"].as_str().unwrap());
@@ -345,6 +360,9 @@ fn a_key_does_what_its_scopes_say_and_no_more() {
             for (scope, client) in if of_platform { &platform } else { own.as_slice() } {
                 // Something to lose: what is allowed happens.
                 let mut ids = Ids::of(&acme).await;
+                if operation.path.contains("{approval}") {
+                    ids = ids.parked(&acme).await;
+                }
                 if operation.path.contains("{submission}") {
                     ids = ids.submitted(&acme).await;
                 }

@@ -102,6 +102,10 @@ actions! {
     ChangeSecrets = "change-secrets", Tenant, [Operator];
     /// To let a version run that asks for more than the one before.
     Approve = "approve", Package, [Operator];
+    /// To let a call go that waits for approval, or to refuse it; never one of the same key's.
+    ApproveCall = "approve-call", Tool, [Operator];
+    /// To read which calls wait for approval, and what became of them; an agent, of its own.
+    ReadApprovals = "read-approvals", Tenant, [Agent, Operator, Auditor];
     /// To recall a component, and to lift that.
     Recall = "recall", Tenant, [Operator];
     /// To read what sessions of all keys have touched.

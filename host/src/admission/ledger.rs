@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::budget::{Account, Hold, Spender, used};
 use super::usage::{UsageBook, UsageKey, day_of};
 use crate::amounts::{Amount, Amounts};
+use crate::approvals::ApprovalBook;
 use crate::audit::entry::{CallDecided, CallEnded, Entry, Event, Outcome, Reserved};
 use crate::audit::{Audit, Position};
 use crate::error::{Code, Error, Result};
@@ -29,6 +30,8 @@ struct Folded {
     open: BTreeMap<CallId, Open>,
     #[serde(default)]
     sessions: SessionBook,
+    #[serde(default)]
+    approvals: ApprovalBook,
     #[serde(default)]
     accounts: BTreeMap<TenantId, Account>,
 }
@@ -124,6 +127,11 @@ impl Ledger {
         &self.folded.sessions
     }
 
+    /// Which calls wait for somebody's word.
+    pub fn approvals(&self) -> &ApprovalBook {
+        &self.folded.approvals
+    }
+
     /// What was used, for reports.
     pub fn book(&self) -> &UsageBook {
         &self.folded.rows
@@ -139,6 +147,7 @@ impl Folded {
     /// Takes in the next entry of the journal.
     fn take_in(&mut self, entry: &Entry) {
         self.sessions.fold(entry);
+        self.approvals.fold(entry);
         match &entry.event {
             Event::CallDecided(decided) => {
                 let CallDecided { call, parent, reserved, tool, .. } = decided;
@@ -186,6 +195,7 @@ impl Folded {
     fn prune(&mut self, now: SystemTime) {
         self.rows.prune(now);
         self.sessions.prune(now);
+        self.approvals.prune(now);
         self.accounts.retain(|_, account| account.prune(now));
     }
 }

@@ -14,7 +14,7 @@ use super::style::{CARE, QUIET, paint, plain};
 use super::{Exit, Output, Result, tools};
 use crate::error::Error;
 use crate::http::wire;
-use crate::id::{CallTarget, SessionId};
+use crate::id::{ApprovalId, CallTarget, SessionId};
 use crate::policy::Priority;
 use crate::routed::Level;
 
@@ -31,6 +31,7 @@ Examples:
   cofferdam call report year=2026 --stream --save .
   cofferdam call routes/summarise @note.json --risk high
   cofferdam call catalogue/team.supervisor @task.json --tree
+  cofferdam call notes.remove id=7 --approval 0192f0c4-6d1e-7c3a-9b52-5f0d6c1e8a77
 
 What the tool answers goes to standard output; what the call used, to standard error. Exit code 1: the tool says that
 its work failed.", after_long_help = super::exit::HELP)]
@@ -58,6 +59,9 @@ pub(super) struct Call {
     /// Show the calls that it made, and those that these made
     #[arg(long)]
     tree: bool,
+    /// The approval that somebody gave this call when it was made before and waited
+    #[arg(long, value_name = "ID")]
+    approval: Option<ApprovalId>,
     /// Write images and files of the answer into this folder
     #[arg(long, value_name = "DIR")]
     save: Option<PathBuf>,
@@ -76,8 +80,8 @@ impl Call {
             false => Value::Null,
         };
         let arguments = self.arguments.resolve(&schema)?;
-        let Self { tool, session, priority, risk, complexity, .. } = self;
-        let request = wire::CallRequest { tool, arguments, session, priority, risk, complexity };
+        let Self { tool, session, priority, risk, complexity, approval, .. } = self;
+        let request = wire::CallRequest { tool, arguments, session, priority, risk, complexity, approval };
         let path = ["v1", "calls"];
         let result = if self.stream {
             stream(&client, &path, &request, output)?

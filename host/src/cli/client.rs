@@ -13,7 +13,7 @@ use super::connection::Connection;
 use super::failure::{Failure, Result};
 use super::progress::Progress;
 use crate::error::{Code, Error};
-use crate::http::problem::Problem;
+use crate::http::problem::{PROBLEM, Problem};
 
 pub(super) mod stream;
 
@@ -185,7 +185,9 @@ impl Client {
         let sent = request.header(AUTHORIZATION, self.key.clone()).send().await;
         let response = sent.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
-        if status.is_success() {
+        // A call that waits is answered with one, too, and nothing went wrong.
+        let is_problem = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM);
+        if status.is_success() && !is_problem {
             return Ok(response);
         }
         let bytes = self.read(response).await?;

@@ -46,6 +46,10 @@ fn remedy(code: Code) -> &'static str {
         Code::Unauthenticated => "Send a valid key; an operator of the tenant creates and rotates them.",
         Code::NotFound => "Look at what there is: `GET /v1/tools` lists what the key may call.",
         Code::Denied => "Use a key with the scope that `facts` names, or have the policy changed as `next` says.",
+        Code::ApprovalRequired => {
+            "Have somebody else approve it (`cofferdam approvals approve`), then make the same call again with the \
+             approval that `facts.approval` names."
+        }
         Code::InvalidRequest => "Correct the request; `GET /v1/openapi.json` describes it.",
         Code::InvalidArguments => "Correct the arguments; the tool's input schema describes them.",
         Code::InvalidPolicy => "Correct the policy; `facts.problems` has every problem with its line.",

@@ -23,6 +23,8 @@ pub(super) enum Exit {
     Unavailable,
     /// What was given is not valid: arguments, a policy, a component.
     Invalid,
+    /// The call waits for somebody to approve it.
+    Waits,
 }
 
 /// What `--help` says of them, in the order of the codes.
@@ -35,7 +37,8 @@ Exit codes:
   4  not found
   5  a limit stopped the call: fuel, memory, deadline, or another one; it would again
   6  not now: the host is not there, has no room, or the tenant is above its rate; try again later
-  7  what was given is not valid: arguments, a policy, a component";
+  7  what was given is not valid: arguments, a policy, a component
+  8  the call waits for somebody to approve it";
 
 impl Exit {
     /// The number that the shell sees.
@@ -49,6 +52,7 @@ impl Exit {
             Self::Limit => 5,
             Self::Unavailable => 6,
             Self::Invalid => 7,
+            Self::Waits => 8,
         }
     }
 
@@ -57,6 +61,7 @@ impl Exit {
         match code {
             Code::Unauthenticated | Code::Denied => Self::Denied,
             Code::NotFound => Self::NotFound,
+            Code::ApprovalRequired => Self::Waits,
             Code::FuelExhausted | Code::DeadlineExceeded | Code::MemoryExceeded | Code::LimitExceeded => Self::Limit,
             // A later try may do better, with nothing changed.
             Code::Throttled
@@ -101,6 +106,7 @@ mod tests {
             3 unauthenticated
             4 not-found
             3 denied
+            8 approval-required
             7 invalid-request
             7 invalid-arguments
             7 invalid-policy

@@ -26,6 +26,7 @@ mod errors;
 #[cfg(test)]
 mod reference;
 
+mod approvals;
 mod audit;
 mod build;
 mod call;
@@ -94,6 +95,7 @@ enum Command {
     Keys(keys::Keys),
     Secret(secret::Secret),
     Sessions(sessions::Sessions),
+    Approvals(approvals::Approvals),
     Tenants(tenants::Tenants),
     RotateHostKeys(host_keys::RotateHostKeys),
     Doctor(doctor::Doctor),
@@ -127,6 +129,7 @@ pub fn main() -> ExitCode {
         Command::Keys(command) => command.run(output),
         Command::Secret(command) => command.run(output),
         Command::Sessions(command) => command.run(output),
+        Command::Approvals(command) => command.run(output),
         Command::Tenants(command) => command.run(output),
         Command::RotateHostKeys(command) => command.run(output),
         Command::Doctor(command) => command.run(output),

@@ -5,6 +5,7 @@
 //! anywhere between leaves either nothing, or a change whose entries are appended at the next start, once.
 
 mod access;
+mod approvals;
 mod bounds;
 mod components;
 mod keys;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 pub use self::access::AccessChecked;
+pub use self::approvals::{ApprovalView, Shown};
 pub use self::components::{ComponentView, Uploaded};
 pub use self::keys::{KeyView, NewKey};
 pub use self::packages::{Publication, default_needs};
@@ -40,6 +42,7 @@ pub use crate::storage::{KeptPayload, PayloadKind, Piece, SecretValue, Submissio
 
 use crate::access::Action;
 use crate::admission::Ledger;
+use crate::approvals::Approvals;
 use crate::audit::Audit;
 use crate::audit::log::Logs;
 use crate::capability::StorageQuotas;
@@ -67,6 +70,7 @@ struct Inner {
     quotas: Arc<StorageQuotas>,
     ledger: Arc<Mutex<Ledger>>,
     sessions: Arc<Sessions>,
+    approvals: Arc<Approvals>,
     /// One change at a time, with what those before still owe: entries stand in the log in the order in which changes came into force.
     turn: Arc<tokio::sync::Mutex<turn::Owed>>,
     readers: what_if::Readers,
@@ -87,7 +91,7 @@ impl Control {
         registry: Registry,
         quotas: Arc<StorageQuotas>,
         ledger: Arc<Mutex<Ledger>>,
-        sessions: Arc<Sessions>,
+        (sessions, approvals): (Arc<Sessions>, Arc<Approvals>),
     ) -> Self {
         let (turn, readers, desk) = (Arc::default(), what_if::Readers::default(), Desk::new(bounds::DESK_MAX));
         Self(Arc::new(Inner {
@@ -101,6 +105,7 @@ impl Control {
             quotas,
             ledger,
             sessions,
+            approvals,
             turn,
             readers,
             desk,

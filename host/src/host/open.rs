@@ -11,6 +11,7 @@ use super::{FirstKey, Host, HostSettings, files, first_key, upkeep};
 use crate::access::Rules;
 use crate::admission::budget::Meter;
 use crate::admission::{Admission, AdmissionSettings, Ledger};
+use crate::approvals::Approvals;
 use crate::audit::entry::{CallEnded, HostRecovered, HostStarted, Outcome};
 use crate::audit::log::Logs;
 use crate::audit::{Audit, OpenCall, Recovered};
@@ -81,7 +82,7 @@ impl Host {
         let snapshot = Arc::new(Snapshot::new(in_force.clone(), access.clone()));
         fill(&snapshot, &store).await?;
         let ledger = Arc::new(Mutex::new(load_ledger(&store).await?));
-        let sessions = Arc::new(Sessions::default());
+        let (sessions, approvals) = (Arc::new(Sessions::default()), Arc::new(Approvals::default()));
         let control = Control::new(
             store.clone(),
             payloads.clone(),
@@ -92,11 +93,11 @@ impl Host {
             registry.clone(),
             Arc::clone(&quotas),
             Arc::clone(&ledger),
-            Arc::clone(&sessions),
+            (Arc::clone(&sessions), Arc::clone(&approvals)),
         );
         let first_key = first_key::ensure(&control, &snapshot, &store).await?;
         close_open_calls(&audit, &recovered.open_calls).await?;
-        fill_sessions(&sessions, &ledger, &audit).await?;
+        fill_from_record(&sessions, &approvals, &ledger, &audit).await?;
         let meter = begin_meter(&audit, &ledger).await?;
         control.set_ceiling(in_force).await?;
         control.set_platform_access(access).await?;
@@ -104,7 +105,7 @@ impl Host {
         let started = HostStarted { engine: engine.compatibility(Class::Small).to_owned(), version };
         audit.durable(audit.append(&TenantId::platform(), None, &started.into())?).await?;
 
-        let kept = Kept { store: store.clone(), payloads: payloads.clone(), quotas, sessions };
+        let kept = Kept { store: store.clone(), payloads: payloads.clone(), quotas, sessions, approvals };
         let router = Router::new(
             Arc::clone(&snapshot),
             registry,
@@ -119,6 +120,7 @@ impl Host {
             tokio::spawn(files::watch::<Rules>(folder.platform_access(), control.clone())),
             tokio::spawn(upkeep::flush_refusals(router.clone())),
             tokio::spawn(upkeep::make_up(control.clone())),
+            tokio::spawn(upkeep::expire_approvals(router.clone())),
             tokio::spawn(upkeep::prune_budgets(router.clone())),
             tokio::spawn(upkeep::sweep_payloads(payloads.clone(), Arc::clone(&snapshot))),
             tokio::spawn(upkeep::keep_usage_and_retire(
@@ -197,13 +199,20 @@ async fn fill(snapshot: &Snapshot, store: &Store) -> Result<()> {
     Ok(())
 }
 
-/// What sessions have touched, by all that is in the record: before anyone may call.
-async fn fill_sessions(sessions: &Arc<Sessions>, ledger: &Arc<Mutex<Ledger>>, audit: &Audit) -> Result<()> {
-    let (sessions, ledger, audit) = (Arc::clone(sessions), Arc::clone(ledger), audit.clone());
+/// What sessions have touched and which calls wait, by all that is in the record: before anyone may call.
+async fn fill_from_record(
+    sessions: &Arc<Sessions>,
+    approvals: &Arc<Approvals>,
+    ledger: &Arc<Mutex<Ledger>>,
+    audit: &Audit,
+) -> Result<()> {
+    let (sessions, approvals) = (Arc::clone(sessions), Arc::clone(approvals));
+    let (ledger, audit) = (Arc::clone(ledger), audit.clone());
     let fill = move || {
         let mut ledger = ledger.lock();
         ledger.catch_up(&audit)?;
         sessions.fill(ledger.sessions());
+        approvals.fill(ledger.approvals());
         Ok(())
     };
     tokio::task::spawn_blocking(fill).await.map_err(Error::internal)?

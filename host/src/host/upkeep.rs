@@ -49,6 +49,16 @@ pub(super) async fn flush_refusals(router: Router) {
     }
 }
 
+/// Ends approvals whose time is over.
+pub(super) async fn expire_approvals(router: Router) {
+    let mut turns = interval(LOOK);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        turns.tick().await;
+        router.expire_approvals();
+    }
+}
+
 /// Forgets use of windows that are over.
 pub(super) async fn prune_budgets(router: Router) {
     let mut turns = interval(PRUNE);

@@ -12,7 +12,7 @@ use super::problem::Problem;
 use super::request::{JsonBody, Named};
 use super::{events, wire};
 use crate::error::{Code, Error, Result};
-use crate::id::{CallId, CallTarget, SessionId};
+use crate::id::{ApprovalId, CallId, CallTarget, SessionId};
 use crate::policy::Priority;
 use crate::routed::{DecidedChoice, Declared, Level};
 use crate::router::{Attempted, CallNode, CallRequest, CallUsage, Failed, Reply, Routed};
@@ -39,6 +39,8 @@ pub(super) struct CallBody {
     risk: Option<Level>,
     #[serde(default)]
     complexity: Option<Level>,
+    #[serde(default)]
+    approval: Option<ApprovalId>,
 }
 
 impl CallBody {
@@ -54,11 +56,16 @@ impl CallBody {
 /// A call that is not let in is answered with a problem instead of a stream. Whoever leaves gives the call up. Where a
 /// route makes another attempt, that begins with a `decided` of its own.
 ///
+/// A call that policy wants approved is not run: it is answered with 202 and a problem of code `approval-required`, whose facts
+/// name the approval that it waits for. Once somebody else has approved it, the same call is made again with that `approval`.
+///
 /// Scopes: agent.
 #[utoipa::path(post, path = "/v1/calls", tag = "calls", request_body = wire::CallRequest,
     responses((status = 200, description = "The tool's answer.", content(
         (wire::CallResult = "application/json"),
-        (wire::CallEvent = "text/event-stream")))))]
+        (wire::CallEvent = "text/event-stream"))),
+        (status = 202, description = "The call waits for approval.", body = Problem,
+            content_type = "application/problem+json")))]
 pub(super) async fn call(
     State(door): State<Door>,
     caller: Caller,
@@ -68,11 +75,12 @@ pub(super) async fn call(
     let JsonBody { value, room } = body;
     let declared = Declared { risk: value.risk, complexity: value.complexity };
     let (tool, session, priority) = (value.tool.clone(), value.session.clone(), value.priority);
+    let approval = value.approval;
     let arguments = value.arguments();
     if let Err(error) = bounded_depth(&arguments) {
         return error.into_response();
     }
-    let request = CallRequest { tool, arguments, session, priority, declared };
+    let request = CallRequest { tool, arguments, session, priority, declared, approval };
     if wants_events(&headers) {
         return events::watch(&door, caller, request, room).await;
     }

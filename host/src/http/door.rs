@@ -13,8 +13,8 @@ use super::request::BodySettings;
 use super::room::{RoomSettings, Rooms};
 use super::server::Drain;
 use super::{
-    access, answer, audit, auth, calls, components, identity, keys, log, openapi, packages, payloads, policy, secrets,
-    sessions, submissions, tenants, tools, usage,
+    access, answer, approvals, audit, auth, calls, components, identity, keys, log, openapi, packages, payloads,
+    policy, secrets, sessions, submissions, tenants, tools, usage,
 };
 use crate::control::Control;
 use crate::host::Host;
@@ -120,6 +120,10 @@ pub(super) fn operations() -> OpenApiRouter<Door> {
         .routes(routes!(policy::explain))
         .routes(routes!(secrets::put, secrets::remove))
         .routes(routes!(secrets::list))
+        .routes(routes!(approvals::list))
+        .routes(routes!(approvals::show))
+        .routes(routes!(approvals::approve))
+        .routes(routes!(approvals::deny))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::clear))
         .routes(routes!(access::show_access, access::put_access))

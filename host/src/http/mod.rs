@@ -6,6 +6,7 @@
 
 mod access;
 mod answer;
+mod approvals;
 mod audit;
 mod auth;
 mod calls;

@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 use crate::error::{Code, Error};
 use crate::id::{CallId, DecisionId};
 
+/// The media type of a problem.
+pub const PROBLEM: &str = "application/problem+json";
+
 /// A problem as RFC 9457 has it, with members of our own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Problem {
@@ -42,6 +45,8 @@ pub const fn status(code: Code) -> StatusCode {
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::Denied => StatusCode::FORBIDDEN,
+        // Nothing went wrong: the call was taken in, and is not made yet.
+        Code::ApprovalRequired => StatusCode::ACCEPTED,
         Code::InvalidRequest => StatusCode::BAD_REQUEST,
         // The request was understood; what it asks for cannot be done as it stands.
         Code::InvalidArguments
@@ -99,7 +104,7 @@ impl IntoResponse for Problem {
         let retry_after = self.facts.get("retry_after_ms").and_then(Value::as_u64);
         let mut response = (status, Json(&self)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -142,8 +147,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_has_an_error_status() {
-        for code in Code::ALL {
+    fn every_code_has_an_error_status_but_the_one_that_waits() {
+        assert_eq!(status(Code::ApprovalRequired), StatusCode::ACCEPTED);
+        for code in Code::ALL.iter().filter(|code| **code != Code::ApprovalRequired) {
             assert!(status(*code).is_client_error() || status(*code).is_server_error(), "{code}");
         }
     }

@@ -19,7 +19,9 @@ use zeroize::Zeroize as _;
 use super::room::Room;
 use crate::control::SecretValue;
 use crate::error::{Code, Error, Result};
-use crate::id::{CallId, CallTarget, Digest, InvalidId, PackageName, PrincipalId, SecretName, SubmissionId, TenantId};
+use crate::id::{
+    ApprovalId, CallId, CallTarget, Digest, InvalidId, PackageName, PrincipalId, SecretName, SubmissionId, TenantId,
+};
 
 /// Bounds of the bodies that are read whole. A component is not: it is passed on as it arrives.
 #[derive(Debug, Clone, Copy)]
@@ -263,6 +265,7 @@ names! {
     CallTarget: "tool";
     CallId: "call";
     SubmissionId: "submission";
+    ApprovalId: "approval";
 }
 
 impl<S: Send + Sync, T: Name> FromRequestParts<S> for Named<T> {

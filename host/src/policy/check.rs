@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 pub use self::routes::nothing_chosen;
 
+use super::approval::ApprovalRules;
 use super::budget::{BudgetRules, Stated};
 use super::flow::FlowRules;
 use super::grant::GrantKind;
@@ -66,6 +67,7 @@ pub fn check(ceiling: &Ceiling, policy: &Policy) -> Vec<Warning> {
     warnings.routes(policy, ceiling);
     warnings.egress(&rules.egress, &ceiling.rules().host.egress);
     warnings.flow(&rules.flow);
+    warnings.approval(&rules.approval, &ceiling.rules().host.approval);
     warnings.audit(&rules.audit, &ceiling.rules().host.audit);
     let limits = rules.limits.apply_to(&CallLimits::default()).min(&ceiling.limits());
     warnings.admission(&rules.admission, &ceiling.rules().host.admission);
@@ -202,6 +204,20 @@ impl Warnings {
         for row in flow.rows.iter().filter(|row| row.when.has(Label::Private) && !labels.bring_private()) {
             let message = "[labels] calls nothing private, so no session ever meets this".to_owned();
             self.add(row.line, format!("flow[{}].when", row.number), message);
+        }
+    }
+
+    /// What nothing waits by, and times that the ceiling cuts.
+    fn approval(&mut self, asked: &ApprovalRules, cap: &ApprovalRules) {
+        let words = |time: Duration| duration_words(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+        if !asked.except.is_empty() && asked.from_risk.is_none() {
+            self.add(asked.line, "approval.except", "without from_risk no call waits for its risk".to_owned());
+        }
+        if let (Some(at), Some(most)) = (&asked.time, &cap.time)
+            && at.value > most.value
+        {
+            let message = format!("{} is cut to the ceiling's {}", words(at.value), words(most.value));
+            self.add(at.line, "approval.time", message);
         }
     }
 

@@ -204,6 +204,11 @@ fn general(ceiling: &Ceiling, before: &Policy, after: &Policy) -> Vec<Effect> {
     let changed = pairs.into_iter().filter(|(before, after)| before != after);
     let effect = |(before, after)| Effect::new(EffectKind::Changes, format!("{after}; before: {before}"), Vec::new());
     let mut effects = flow(before, after);
+    let [asked, asks] = [before, after].map(|policy| policy.rules().approval.words());
+    let more = asks.iter().filter(|words| !asked.contains(words));
+    effects.extend(more.map(|words| Effect::new(EffectKind::Changes, words.clone(), Vec::new())));
+    let less = asked.iter().filter(|words| !asks.contains(words));
+    effects.extend(less.map(|words| Effect::new(EffectKind::Changes, format!("no more: {words}"), Vec::new())));
     effects.extend(changed.map(effect));
     effects.extend(budgets(ceiling, before, after));
     effects

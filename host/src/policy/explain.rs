@@ -54,6 +54,9 @@ pub struct Explanation {
     /// What all calls together may use, and what of it is left; absent where only policy was asked, or nothing is bounded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub budgets: Vec<BudgetStanding>,
+    /// The rules that want such a call approved before it is made; absent where none does, or only policy was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approval: Vec<String>,
     /// The use that was asked about.
     #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
     pub asked: Option<UseAnswer>,
@@ -165,6 +168,7 @@ pub fn explain(ceiling: &Ceiling, policy: &Policy, subject: &Subject<'_>, asked:
         withheld,
         limits,
         budgets: Vec::new(),
+        approval: Vec::new(),
         asked: answer,
         key: None,
         route: None,
@@ -219,6 +223,9 @@ impl fmt::Display for Explanation {
             if let Some(risk) = risk {
                 writeln!(f, "  risk {}", risk.as_str())?;
             }
+        }
+        if !self.approval.is_empty() {
+            writeln!(f, "a call waits until somebody approves it\n  by {}", self.approval.join("\n  and "))?;
         }
         let held = if self.allowed { "it holds" } else { "it would hold" };
         match self.grants.as_slice() {

@@ -9,7 +9,7 @@ use std::fmt;
 use super::http::HostPattern;
 use super::pattern::Pattern;
 use super::rows::{File, Source};
-use super::{GrantKind, Needs, Policy};
+use super::{GrantKind, Grants, Needs, Policy};
 use crate::id::PackageRef;
 use crate::labels::{Label, Labels};
 use crate::uses::{CapabilityUse, Touch};
@@ -64,6 +64,8 @@ pub(super) struct FlowRow {
     pub(super) when: Labels,
     pub(super) deny: Vec<GrantKind>,
     pub(super) except: Vec<Pattern>,
+    /// Whether it is not against a call that somebody approved who saw the labels.
+    pub(super) or_approval: bool,
 }
 
 /// The rules of flow as calls of one package meet them. Cheap to clone.
@@ -132,17 +134,15 @@ impl Flow {
         }
     }
 
-    /// That something may go out through `kind` where there are `labels`.
+    /// That something may go out through `kind` where there are `labels`, of a call that somebody approved who saw those of
+    /// `approved`; of one that nobody did, none.
     ///
     /// # Errors
     ///
     /// With the first rule that is against it.
-    pub fn may_go_out(&self, kind: GrantKind, labels: Labels) -> Result<(), FlowRefusal> {
-        let against = |row: &&FlowRow| {
-            labels.hold(row.when)
-                && row.deny.contains(&kind)
-                && !row.except.iter().any(|pattern| pattern.matches(&self.package))
-        };
+    pub fn may_go_out(&self, kind: GrantKind, labels: Labels, approved: Labels) -> Result<(), FlowRefusal> {
+        let against =
+            |row: &&FlowRow| self.is_against(row, kind, labels) && !(row.or_approval && approved.hold(row.when));
         match self.policy.rules().flow.rows.iter().find(against) {
             None => Ok(()),
             Some(row) => Err(FlowRefusal { rule: row.to_string(), when: row.when }),
@@ -151,13 +151,39 @@ impl Flow {
 }
 
 impl Flow {
-    /// That a call may start which needs so much, in a session that has `labels`.
+    fn is_against(&self, row: &FlowRow, kind: GrantKind, labels: Labels) -> bool {
+        labels.hold(row.when)
+            && row.deny.contains(&kind)
+            && !row.except.iter().any(|pattern| pattern.matches(&self.package))
+    }
+
+    /// That a call may start which needs so much, in a session that has `labels`: whether it has to be approved first is asked
+    /// apart.
     ///
     /// # Errors
     ///
     /// With the kind that it cannot do without and may not have, and the rule.
     pub fn may_start(&self, needs: &Needs, labels: Labels) -> Result<(), (GrantKind, FlowRefusal)> {
-        needs.required.iter().try_for_each(|kind| self.may_go_out(*kind, labels).map_err(|refusal| (*kind, refusal)))
+        let mut required = needs.required.iter();
+        required.try_for_each(|kind| self.may_go_out(*kind, labels, Labels::ALL).map_err(|refusal| (*kind, refusal)))
+    }
+
+    /// The rules that want a call approved which has these ways out, in a session that has `labels`.
+    pub fn wants_approval(&self, has: impl Fn(GrantKind) -> bool, labels: Labels) -> Vec<String> {
+        let wants = |row: &&FlowRow| {
+            row.or_approval && row.deny.iter().any(|kind| has(*kind) && self.is_against(row, *kind, labels))
+        };
+        self.policy.rules().flow.rows.iter().filter(wants).map(ToString::to_string).collect()
+    }
+}
+
+impl Grants {
+    /// Whether a call has a way out through `kind`, as rules of flow name them.
+    pub fn lead_out(&self, kind: GrantKind) -> bool {
+        match kind {
+            GrantKind::Http | GrantKind::Call => self.holds(kind),
+            kind => self.can_change(kind),
+        }
     }
 }
 
@@ -190,7 +216,8 @@ impl FlowRow {
         let deny: Vec<&str> = self.deny.iter().map(|kind| kind.as_str()).collect();
         let except: Vec<String> = self.except.iter().map(ToString::to_string).collect();
         let but = if except.is_empty() { String::new() } else { format!(", but by {}", except.join(" and ")) };
-        format!("{} in sessions that are {}{but}", deny.join(" and "), when.join(" and "))
+        let unless = if self.or_approval { ", unless somebody approves the call" } else { "" };
+        format!("{} in sessions that are {}{but}{unless}", deny.join(" and "), when.join(" and "))
     }
 }
 
@@ -199,7 +226,8 @@ impl fmt::Display for FlowRow {
         let words = |words: Vec<&str>| words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
         let when = words(self.when.each().map(Label::as_str).collect());
         let deny = words(self.deny.iter().map(|kind| kind.as_str()).collect());
-        let what = format!("[[flow]] {} (when = [{when}], deny = [{deny}])", self.number);
+        let require = if self.or_approval { ", require = \"approval\"" } else { "" };
+        let what = format!("[[flow]] {} (when = [{when}], deny = [{deny}]{require})", self.number);
         Source { file: File::Policy, line: self.line, what }.fmt(f)
     }
 }

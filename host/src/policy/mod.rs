@@ -3,6 +3,7 @@
 //! What a call holds is `platform ceiling ∩ tenant grant ∩ what the package declares`; each layer only takes away, and
 //! this is the only place where a [`Grant`] is made. `docs/policy.md` is made from the tables that the parser reads by.
 
+mod approval;
 mod attenuate;
 mod budget;
 pub mod call;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+pub use self::approval::{approval, approval_time};
 pub use self::attenuate::Holding;
 pub use self::budget::{Budget, BudgetStanding, Whose, budgets, concurrent_calls, worst_case};
 pub use self::call::{CallGrant, CallRefusal, CallRule, Passing};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::approval::ApprovalRules;
 use super::budget::BudgetRules;
 use super::call::CallRule;
 use super::grant::{Access, Clock, GrantKind, LogLevel, Random};
@@ -279,6 +280,7 @@ pub(super) struct HostRules {
     pub(super) payloads_bytes_max: u64,
     pub(super) audit: AuditCap,
     pub(super) admission: AdmissionRules,
+    pub(super) approval: ApprovalRules,
     pub(super) budget: BudgetRules,
     pub(super) plans: Vec<PlanRow>,
     pub(super) trust: Trust,
@@ -295,6 +297,7 @@ impl Default for HostRules {
             payloads_bytes_max: 1 << 30,
             audit: AuditCap::default(),
             admission: AdmissionRules::default(),
+            approval: ApprovalRules::default(),
             budget: BudgetRules::default(),
             plans: Vec::new(),
             trust: Trust::default(),

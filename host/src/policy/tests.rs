@@ -1,5 +1,6 @@
 //! Policies as people write them, and what is decided by them.
 
+mod approvals;
 mod budgets;
 mod check;
 mod decide;

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use semver::Version;
 
+use super::approval::Ask;
 use super::checks::{Checks, Effort, Unchecked};
 use super::children::{Begun, CallTree, Lineage, OfCall};
 use super::flow::{self, Gate, NotThrough};
@@ -15,12 +16,13 @@ use super::watch::Watcher;
 use super::{Refused, Router, arguments, digest};
 use crate::admission::Asked;
 use crate::admission::budget::Reservation;
+use crate::approvals::Claim;
 use crate::audit::entry::{CallDecided, DecidedAccess, Outcome};
 use crate::capability::effects::{EffectUsage, Flow, GuestEvent};
 use crate::engine::output::{Content, ToolOutput};
 use crate::engine::{Class, Run, Usage};
 use crate::error::{Code, Error, Result};
-use crate::id::{CallId, CallTarget, Digest, SessionId, TenantId, ToolName};
+use crate::id::{ApprovalId, CallId, CallTarget, Digest, SessionId, TenantId, ToolName};
 use crate::policy::{self, Clock, Holding, Priority};
 use crate::routed::{DecidedRoute, Declared, Level};
 use crate::snapshot::{Admitted, CallDecision, Caller, Resolved, ToolDefinition};
@@ -38,13 +40,15 @@ pub struct CallRequest {
     pub priority: Option<Priority>,
     /// What the caller says of it.
     pub declared: Declared,
+    /// The approval that somebody gave it, where it waited for one.
+    pub approval: Option<ApprovalId>,
 }
 
 impl CallRequest {
     /// A call of which nothing is declared.
     pub fn new(tool: impl Into<CallTarget>, arguments: impl Into<String>) -> Self {
         let (tool, arguments) = (tool.into(), arguments.into());
-        Self { tool, arguments, session: None, priority: None, declared: Declared::default() }
+        Self { tool, arguments, session: None, priority: None, declared: Declared::default(), approval: None }
     }
 }
 
@@ -136,6 +140,7 @@ pub(super) struct Ready {
     gate: Option<Arc<Gate>>,
     priority: Priority,
     declared: Declared,
+    approval: Option<ApprovalId>,
 }
 
 /// What a call is given.
@@ -233,8 +238,8 @@ impl Router {
         };
         let (ceiling, rules) = (&caller.platform.ceiling, &caller.tenant.policy);
         let priority = policy::priority(ceiling, rules, &caller.principal.name, request.priority);
-        let (session, declared) = (request.session.clone(), request.declared);
-        Ok(Ready { id, attempt, tool, arguments, session, gate, priority, declared })
+        let (session, declared, approval) = (request.session.clone(), request.declared, request.approval);
+        Ok(Ready { id, attempt, tool, arguments, session, gate, priority, declared, approval })
     }
 
     /// Runs a call that was let in, within what is reserved for it.
@@ -246,7 +251,7 @@ impl Router {
         watcher: Option<Watcher>,
     ) -> Result<Reply> {
         let inner = &self.0;
-        let Ready { id, attempt, tool, arguments, session, gate, priority, declared } = ready;
+        let Ready { id, attempt, tool, arguments, session, gate, priority, declared, approval } = ready;
         let Attempt { resolved, decision, route, lineage } = attempt;
         let admitted = admitted(&decision)?;
         let allowed = &admitted.allowed;
@@ -274,7 +279,20 @@ impl Router {
             lineage.check_cycle(&tool, digest).map_err(count)?;
         }
         // It may have waited: what let it in can have been taken away since.
-        inner.snapshot.again(caller).map_err(count)?;
+        let now = inner.snapshot.again(caller).map_err(count)?;
+        let risk = Level::from(admitted.risk.level).max(declared.risk.unwrap_or(Level::Low));
+        let (gate_of, session_of, arguments_of) = (gate.as_deref(), session.as_ref(), arguments.as_str());
+        let ask = Ask {
+            call: id,
+            resolved: &resolved,
+            admitted,
+            risk,
+            gate: gate_of,
+            session: session_of,
+            arguments: arguments_of,
+            by_tool: lineage.is_some(),
+        };
+        let claim = self.approval(&now, &ask, approval).await?;
         let loaded = inner.registry.load(&version.owner, version.component()).await.map_err(count)?;
 
         let frozen_time = now_in_microseconds();
@@ -286,7 +304,8 @@ impl Router {
         decided.labels = gate.as_ref().map(|gate| gate.touched().to_vec()).unwrap_or_default();
         decided.session = session.clone();
         decided.reserved = Some(reservation.reserved());
-        decided.risk = Some(Level::from(admitted.risk.level).max(declared.risk.unwrap_or(Level::Low)));
+        decided.risk = Some(risk);
+        decided.approval = claim.as_ref().map(Claim::id);
         decided.route = route;
         decided.limits = (&*limits).into();
         (decided.parent, decided.root) = lineage.as_ref().map(|lineage| (lineage.parent(), lineage.root())).unzip();
@@ -302,6 +321,9 @@ impl Router {
         let flow = gate.map(|gate| gate as Arc<dyn Flow>);
         let mut record =
             Record::begin(&inner.audit, &inner.tasks, caller, decided, watcher.clone(), (held, kinship), keeper, flow)?;
+        if let Some(claim) = claim {
+            claim.used(id);
+        }
         let effects = Arc::clone(record.effects());
         if let Some(watcher) = watcher {
             record.durable().await?;
@@ -388,6 +410,7 @@ impl Router {
         let version = &resolved.version;
         CallDecided {
             access: Some(access_of(caller, decision, by)),
+            approval: None,
             arguments: caller.tenant.digest_key.digest([arguments.as_bytes()]),
             arguments_bytes: arguments.len() as u64,
             call,

@@ -1,7 +1,7 @@
 //! A call under its tenant's rules of flow: what its session has touched, what it touches itself, and what it may not do
 //! then.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
@@ -30,6 +30,8 @@ pub(super) struct Gate {
     own: Mutex<Vec<Brought>>,
     /// Of the call that made it, which gets back what it reads.
     above: Option<Arc<Gate>>,
+    /// The labels that whoever approved the call saw; where nobody did, unset.
+    approved: OnceLock<Labels>,
 }
 
 /// Why a call does not come through its gate.
@@ -138,12 +140,33 @@ impl Gate {
     ) -> Self {
         // What it is given can be of all that its caller has read by now.
         let own = above.as_ref().map(|above| above.own.lock().clone()).unwrap_or_default();
-        Self { flow, session, call, touched, own: Mutex::new(own), above }
+        Self { flow, session, call, touched, own: Mutex::new(own), above, approved: OnceLock::new() }
     }
 
     /// What its session had when it was let in.
     pub(super) fn touched(&self) -> &[Brought] {
         &self.touched
+    }
+
+    /// What its session has now, and what it has itself: of the call that made it, too.
+    pub(super) fn brought_by_now(&self) -> Vec<Brought> {
+        let mut brought = self.session.brought();
+        let own = self.own.lock();
+        let more = own.iter().filter(|own| !brought.iter().any(|known| known.label == own.label));
+        let more: Vec<Brought> = more.cloned().collect();
+        brought.extend(more);
+        brought
+    }
+
+    /// The rules that want the call approved, which has these ways out, as its session is now.
+    pub(super) fn wants_approval(&self, has: impl Fn(GrantKind) -> bool) -> Vec<String> {
+        self.flow.wants_approval(has, labels(&self.brought_by_now()))
+    }
+
+    /// Somebody approved the call who saw these labels.
+    pub(super) fn approved(&self, labels: Labels) {
+        // It is approved once.
+        let _ = self.approved.set(labels);
     }
 
     fn all(&self, labels: Labels, by: &str) -> Vec<Brought> {
@@ -182,7 +205,8 @@ impl Gate {
     /// That something may go out through `kind`, by what the session has and what the call has.
     fn may_go_out(&self, kind: GrantKind, session: &[Brought]) -> Result<(), FlowDenied> {
         let own = self.own.lock();
-        self.flow.may_go_out(kind, labels(session).and(labels(&own))).map_err(|refusal| {
+        let approved = self.approved.get().copied().unwrap_or(Labels::NONE);
+        self.flow.may_go_out(kind, labels(session).and(labels(&own)), approved).map_err(|refusal| {
             let mut brought = about(&refusal, session);
             let more = about(&refusal, &own);
             brought.extend(more.into_iter().filter(|more| !session.iter().any(|known| known.label == more.label)));

@@ -3,6 +3,7 @@
 //! `call.rs` is the path itself, downhill from the request to the reply; `record.rs` is what surrounds it, so that no
 //! call ends without its outcome in the record; `replay.rs` is a recorded call's way back in.
 
+mod approval;
 mod arguments;
 mod asked;
 mod budgets;
@@ -43,6 +44,7 @@ use self::refusals::{Refusals, Refused};
 use crate::access::Who;
 use crate::admission::budget::Meter;
 use crate::admission::{Admission, Breakers};
+use crate::approvals::Approvals;
 use crate::audit::Audit;
 use crate::audit::log::Logs;
 use crate::capability::StorageQuotas;
@@ -51,6 +53,7 @@ use crate::error::{Code, Error, Result};
 use crate::id::{TenantId, ToolRequest};
 use crate::policy::{self, AskedKey, Explanation, GrantKind, Use};
 use crate::registry::Registry;
+use crate::routed::Level;
 use crate::sessions::Sessions;
 use crate::shares::Desk;
 use crate::snapshot::{Caller, Refused as SnapshotRefused, Resolved, Snapshot};
@@ -79,6 +82,7 @@ struct Inner {
     quotas: Arc<StorageQuotas>,
     checks: Checks,
     sessions: Arc<Sessions>,
+    approvals: Arc<Approvals>,
     /// Room for calls that calls make.
     child_room: ChildRoom,
     /// What outlives the request that it belongs to: outcomes of calls that were given up.
@@ -99,6 +103,8 @@ pub struct Kept {
     pub quotas: Arc<StorageQuotas>,
     /// What sessions have touched.
     pub sessions: Arc<Sessions>,
+    /// Which calls wait for somebody's word.
+    pub approvals: Arc<Approvals>,
 }
 
 impl Router {
@@ -112,7 +118,7 @@ impl Router {
         logs: Logs,
         kept: Kept,
     ) -> Self {
-        let Kept { store, payloads, quotas, sessions } = kept;
+        let Kept { store, payloads, quotas, sessions, approvals } = kept;
         let inner = Inner {
             snapshot,
             registry,
@@ -128,6 +134,7 @@ impl Router {
             quotas,
             checks: Checks::default(),
             sessions,
+            approvals,
             child_room: ChildRoom::new(child_calls_max),
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
@@ -196,6 +203,9 @@ impl Router {
         let (rules, risk) = match caller.decide_for(who, resolved).without(without).outcome {
             Ok(admitted) => {
                 explanation.budgets = self.budgets_of_call(caller, who.id, &resolved.package, &admitted);
+                let risk = Level::from(admitted.risk.level);
+                let (ceiling, policy) = (&caller.platform.ceiling, &caller.tenant.policy);
+                explanation.approval = policy::approval(ceiling, policy, &resolved.package, risk);
                 (admitted.by, Some(admitted.risk.level))
             }
             Err(refused) => {

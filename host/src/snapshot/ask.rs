@@ -339,6 +339,29 @@ impl Caller {
         self.ask(action, Resource::Package(&PackageRef { origin: Origin::Own, name: package.clone() }))
     }
 
+    /// That the key has a scope for deciding on calls that wait: asked before anything of one is said.
+    ///
+    /// # Errors
+    ///
+    /// `denied`.
+    pub fn may_approve_at_all(&self) -> Result<()> {
+        let (who, action) = (Who::from(&*self.principal), Action::ApproveCall);
+        let may = action.scopes().iter().any(|scope| who.scopes.has(*scope));
+        if may { Ok(()) } else { Err(refused(access::forbidden_by_scopes(&who, action))) }
+    }
+
+    /// That a key of the tenant may decide on calls of a tool that wait for approval, which could do so much.
+    ///
+    /// # Errors
+    ///
+    /// `denied`, with the rules that decided.
+    pub fn may_approve(&self, who: &Who<'_>, found: &Resolved, risk: Risk) -> Result<()> {
+        let (name, version) = (found.name(), &found.version.version);
+        let resource = Resource::Tool { name: &name, version, risk };
+        let question = Question { who: *who, action: Action::ApproveCall, resource, moment: self.moment() };
+        self.ask_under(&self.tenant.access, question)
+    }
+
     /// Whether a key of the tenant could do something to it under these access rules, at this moment.
     ///
     /// # Errors

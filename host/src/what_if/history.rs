@@ -11,7 +11,7 @@ use crate::audit::entry::{CallDecided, CallEnded, CallRefused, DecidedAccess, De
 use crate::error::{Code, Result};
 use crate::id::{CallId, Digest, PrincipalId, ToolName};
 use crate::labels::{self, Labels};
-use crate::routed::DecidedRoute;
+use crate::routed::{DecidedRoute, Level};
 use crate::uses::CapabilityUse;
 
 /// How far clocks are taken to step back within a span.
@@ -65,6 +65,10 @@ pub struct Recorded {
     pub ended: Option<Ended>,
     /// Uses that it was denied while it ran.
     pub denials: u64,
+    /// How much it could bring about, as it was decided; absent where it was denied, or an earlier host wrote the entry.
+    pub risk: Option<Level>,
+    /// Whether somebody had approved it.
+    pub approved: bool,
     /// What was decided of its route, where it is the call of one.
     pub route: Option<Box<DecidedRoute>>,
     /// Another call made it: what it held and its limits follow from that one's.
@@ -214,14 +218,29 @@ pub fn calls(
 
 impl Recorded {
     fn allowed(decided: CallDecided, time: SystemTime, principal: Option<PrincipalId>) -> Self {
-        let CallDecided { access, call, ceiling, labels, limits, parent, policy, route, rule, tool, version, .. } =
-            decided;
+        let CallDecided {
+            access,
+            approval,
+            call,
+            ceiling,
+            labels,
+            limits,
+            parent,
+            policy,
+            risk,
+            route,
+            rule,
+            tool,
+            version,
+            ..
+        } = decided;
         let labels = labels::labels(&labels);
         let by = access.as_ref().map(|access| access.by.clone()).unwrap_or_default();
         let inputs = Some(Inputs { version, ceiling, policy, access: access.as_ref().and_then(access_inputs), labels });
         let decided = Decided::Allowed { rule, limits, by };
-        let (route, is_child) = (route.map(Box::new), parent.is_some());
-        Self { call, principal, time, tool, inputs, decided, ended: None, denials: 0, route, is_child }
+        let (route, approved, is_child) = (route.map(Box::new), approval.is_some(), parent.is_some());
+        let ended = None;
+        Self { call, principal, time, tool, inputs, decided, ended, denials: 0, risk, approved, route, is_child }
     }
 
     /// A call that policy denied; nothing for other refusals, which are no decisions, and for calls that no choice of a
@@ -236,7 +255,9 @@ impl Recorded {
         let inputs = (|| Some(Inputs { version: version?, ceiling: ceiling?, policy: policy?, access, labels }))();
         let decided = Decided::Denied { rule: rule? };
         let (call, tool, is_child) = (call?, tool?, parent.is_some());
-        Some(Self { call, principal, time, tool, inputs, decided, ended: None, denials: 0, route: None, is_child })
+        let (ended, risk, route) = (None, None, None);
+        let approved = false;
+        Some(Self { call, principal, time, tool, inputs, decided, ended, denials: 0, risk, approved, route, is_child })
     }
 }
 

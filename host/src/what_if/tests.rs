@@ -79,6 +79,7 @@ fn make(world: &World, chance: &mut Chance) -> (Made, Vec<Event>) {
     made.uses.dedup();
     let begun = CallDecided {
         access: None,
+        approval: None,
         arguments: Mac::from_bytes([7; 32]),
         arguments_bytes: 2,
         call,

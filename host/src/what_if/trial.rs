@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::id::{CallId, CallTarget, Digest, PackageRef, PrincipalId, ToolName};
 use crate::labels::Labels;
 use crate::policy::route::{Choice, choose, needed};
-use crate::policy::{self, Lost, Policy};
+use crate::policy::{self, Decision, Lost, Policy};
 use crate::routed::{ChoiceFacts, DecidedRoute, Health, Level, RouteInputs, Standing, Verdict};
 use crate::snapshot::{Caller, Laws, PackageVersion, Resolved, decide};
 use crate::uses::CapabilityUse;
@@ -84,6 +84,8 @@ pub enum ChangeKind {
     /// Calls would still be let in, and may be denied a request that they sent: of its path the record has only the
     /// pattern that it matched.
     UseUncertain,
+    /// Calls would wait until somebody approves them.
+    Waits,
     /// Calls would run under another limit of fuel, memory or time: those are the ones that the record has.
     Limited,
     /// Calls of a route would go to another of its choices, or to none; what they would use there is not known.
@@ -236,6 +238,7 @@ impl Trying<'_> {
             (Decided::Allowed { limits: before, .. }, Decided::Allowed { limits: after, .. }) => {
                 changed |= self.limits(recorded, version, before, after);
                 changed |= self.uses(recorded, version);
+                changed |= self.waits(recorded, version);
             }
         }
         match changed {
@@ -279,6 +282,18 @@ impl Trying<'_> {
             changed = true;
         }
         changed
+    }
+
+    /// Rules that would have had it approved first, which nobody did.
+    fn waits(&mut self, recorded: &Recorded, version: &PackageVersion) -> bool {
+        if recorded.approved {
+            return false;
+        }
+        let rules = self.next.waits(recorded, version);
+        for rule in &rules {
+            self.note(recorded, (ChangeKind::Waits, rule.clone(), None, None), false);
+        }
+        !rules.is_empty()
     }
 
     /// Counts a call in a change.
@@ -477,6 +492,23 @@ impl Next<'_> {
     fn risk(&self, resolved: &Resolved) -> Option<Level> {
         let (tool, version) = (resolved.name(), &resolved.version);
         self.laws.risk(&tool, version).map(|risk| risk.level.into())
+    }
+
+    /// The rules of the new policy that want a call approved, with the risk and the labels that it had.
+    fn waits(&self, recorded: &Recorded, version: &PackageVersion) -> Vec<String> {
+        let (ceiling, policy, package) = (self.laws.ceiling, self.laws.policy, &recorded.tool.package);
+        let derived = self.laws.risk(&recorded.tool, version).map(|risk| Level::from(risk.level));
+        let risk = derived.max(recorded.risk).unwrap_or(Level::Low);
+        let mut rules = policy::approval(ceiling, policy, package, risk);
+        let labels = recorded.inputs.as_ref().map(|inputs| inputs.labels).unwrap_or_default();
+        if let Some(flow) = policy.flow(package).filter(|_| !labels.is_empty())
+            && let Decision::Allowed(allowed) = decide(ceiling, policy, package, version)
+        {
+            let imports = &version.admission.inspection.grants;
+            let leads_out = |kind| imports.contains(&kind) && allowed.grants.lead_out(kind);
+            rules.extend(flow.wants_approval(leads_out, labels));
+        }
+        rules
     }
 
     fn limit_rule(&mut self, package: &PackageRef, version: &PackageVersion, limit: &str) -> String {

@@ -1,5 +1,6 @@
 //! What can happen: every kind of entry. The members of each are in the file of what it is about.
 
+mod approval;
 mod call;
 mod host;
 mod package;
@@ -9,6 +10,7 @@ use schemars::JsonSchema;
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Serialize, Serializer};
 
+pub use self::approval::*;
 pub use self::call::*;
 pub use self::host::*;
 pub use self::package::*;
@@ -83,6 +85,12 @@ kinds! {
     "call.ended" CallEnded
     /// A call was run again, without effects, and compared with how it had ended.
     "call.replayed" CallReplayed
+    /// A call was not run: it waits for somebody to approve it.
+    "approval.asked" ApprovalAsked
+    /// Somebody let a call go that waits, or refused it. That it was made then is in that call's decision.
+    "approval.decided" ApprovalDecided
+    /// An approval that nobody decided on, or that was not used, is over.
+    "approval.expired" ApprovalExpired
     /// What was kept of calls beside the record was erased.
     "payload.erased" PayloadErased
     /// Calls that were not let in: denied, throttled, shed or not valid. Many alike are one entry with a count.
@@ -165,6 +173,7 @@ impl Event {
             Self::CallEnded(event) => Some(event.call),
             Self::CallReplayed(event) => Some(event.call),
             Self::CallRefused(event) => event.call,
+            Self::ApprovalAsked(event) => Some(event.call),
             Self::CapabilityDenied(event) => Some(event.call),
             Self::PayloadErased(event) => event.call,
             _ => None,
@@ -193,6 +202,7 @@ impl Event {
             | Self::KeyRotated(KeyRotated { change, .. })
             | Self::KeyRevoked(KeyRevoked { change, .. })
             | Self::SessionCleared(SessionCleared { change, .. })
+            | Self::ApprovalDecided(ApprovalDecided { change, .. })
             | Self::SecretSet(SecretSet { change, .. })
             | Self::SecretRemoved(SecretRemoved { change, .. })
             | Self::LogKeyRotated(LogKeyRotated { change, .. })
@@ -202,6 +212,8 @@ impl Event {
             | Self::CallEnded(_)
             | Self::CallReplayed(_)
             | Self::CallRefused(_)
+            | Self::ApprovalAsked(_)
+            | Self::ApprovalExpired(_)
             | Self::CapabilityDenied(_)
             | Self::ComponentRejected(_)
             | Self::LoginFailed(_)
@@ -234,11 +246,14 @@ impl Event {
             Self::TenantSuspended(event) => (event.reason.as_mut().into_iter().collect(), None),
             Self::KeyCreated(event) => (vec![&mut event.name], Some(&mut event.scopes)),
             Self::SessionCleared(event) => (vec![&mut event.reason], None),
+            Self::ApprovalAsked(event) => (Vec::new(), Some(&mut event.rules)),
+            Self::ApprovalDecided(event) => (event.reason.as_mut().into_iter().collect(), None),
             Self::LoginFailed(event) => (vec![&mut event.reason], None),
             Self::RequestRefused(event) => (vec![&mut event.operation, &mut event.reason], Some(&mut event.rules)),
             Self::HostStarted(event) => (vec![&mut event.engine, &mut event.version], None),
             Self::LogKeyRotated(event) => (vec![&mut event.after, &mut event.before], None),
             Self::CallEnded(_)
+            | Self::ApprovalExpired(_)
             | Self::RecallLifted(_)
             | Self::SubmissionOpened(_)
             | Self::ToolPromoted(_)

@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{Entry, Mac, Outcome};
 use crate::id::{
-    CallId, ChangeId, DecisionId, Digest, PackageName, PackageRef, PrincipalId, RouteName, SecretName, SessionId,
-    SubmissionId, TenantId, ToolName, ToolRequest,
+    ApprovalId, CallId, ChangeId, DecisionId, Digest, PackageName, PackageRef, PrincipalId, RouteName, SecretName,
+    SessionId, SubmissionId, TenantId, ToolName, ToolRequest,
 };
 
 /// The schema as it stands in `entry.schema.json`.
@@ -60,6 +60,7 @@ text_schemas! {
         format!("^(catalogue/)?{SLUG}(\\.{SLUG})?(@[0-9A-Za-z.+-]+)?$");
     RouteName, "RouteName", "A route, by its name.", format!("^{SLUG}$");
     CallId, "CallId", "A call: a UUID of version 7.", UUID;
+    ApprovalId, "ApprovalId", "An approval that a call waits for, or waited for: a UUID of version 7.", UUID;
     SubmissionId, "SubmissionId", "A submission to the catalogue: a UUID of version 7.", UUID;
     DecisionId, "DecisionId", "A decision that refused something: a UUID of version 7.", UUID;
     ChangeId, "ChangeId", "An administrative change: a UUID of version 7.", UUID;

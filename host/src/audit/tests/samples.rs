@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::audit::entry::*;
 use crate::error::Code;
-use crate::id::{CallId, ChangeId, DecisionId, Digest, PrincipalId, SubmissionId};
+use crate::id::{ApprovalId, CallId, ChangeId, DecisionId, Digest, PrincipalId, SubmissionId};
 use crate::labels::{Brought, Label};
 use crate::routed::{ChoiceFacts, DecidedChoice, DecidedRoute, Health, Level, RouteInputs, Standing, Verdict};
 use crate::uses::{CapabilityUse, Clock, LogLevel, Scheme, Touch};
@@ -73,6 +73,7 @@ fn route(first: CallId) -> DecidedRoute {
 pub(crate) fn decided(call: CallId) -> Event {
     CallDecided {
         access: Some(access()),
+        approval: Some(ApprovalId::new()),
         arguments: Mac::from_bytes([7; 32]),
         arguments_bytes: 120,
         call,
@@ -266,6 +267,34 @@ pub(crate) fn every_event() -> Vec<Event> {
         KeyCreated { change, key, name: text(), scopes: vec!["agent".to_owned()] }.into(),
         KeyRotated { change, key }.into(),
         KeyRevoked { change, key }.into(),
+        ApprovalAsked {
+            approval: ApprovalId::new(),
+            arguments: Mac::from_bytes([7; 32]),
+            arguments_bytes: 120,
+            call: CallId::new(),
+            ceiling: Digest::of(b"ceiling"),
+            component: Digest::of(b"component"),
+            expires: micros_time(),
+            labels: vec![brought()],
+            policy: Digest::of(b"policy"),
+            risk: Level::High,
+            rules: vec![text()],
+            session: Some("chat-7".parse().unwrap()),
+            tool: "mail.send".parse().unwrap(),
+            version: "1.2.0".parse().unwrap(),
+        }
+        .into(),
+        ApprovalDecided {
+            approval: ApprovalId::new(),
+            approved: false,
+            change: ChangeId::new(),
+            expires: micros_time(),
+            principal: PrincipalId::new(),
+            reason: Some(text()),
+            tool: "mail.send".parse().unwrap(),
+        }
+        .into(),
+        ApprovalExpired { approval: ApprovalId::new(), why: ApprovalEnd::Time }.into(),
         SessionCleared {
             change: ChangeId::new(),
             principal: PrincipalId::new(),

@@ -104,6 +104,15 @@ pub(in crate::cli) fn what(event: &Event) -> String {
         Event::KeyCreated(e) => format!("{} ({}), {}", short(&e.name), e.scopes.join(", "), e.key),
         Event::KeyRotated(e) => e.key.to_string(),
         Event::KeyRevoked(e) => e.key.to_string(),
+        Event::ApprovalAsked(e) => {
+            format!("{} {} waits as {}: {}", e.tool, e.version, e.approval, short(&e.rules.join(", ")))
+        }
+        Event::ApprovalDecided(e) => {
+            let became = if e.approved { "may be made" } else { "may not be made" };
+            let why = e.reason.as_ref().map(|text| format!(": {}", short(text))).unwrap_or_default();
+            format!("{} of {} {became}{why}, {}", e.tool, e.principal, e.approval)
+        }
+        Event::ApprovalExpired(e) => format!("{} by {}", e.approval, e.why.as_str()),
         Event::SessionCleared(e) => format!("{} of {}: {}", e.session, e.principal, short(&e.reason)),
         Event::SecretSet(e) => format!("{} version {}", e.name, e.version),
         Event::SecretRemoved(e) => format!("{} version {}", e.name, e.version),

@@ -89,7 +89,8 @@ fn activity(event: &Event) -> Activity {
         | Event::ToolPublished(_)
         | Event::TenantCreated(_)
         | Event::KeyCreated(_)
-        | Event::SubmissionOpened(_) => Activity::Create,
+        | Event::SubmissionOpened(_)
+        | Event::ApprovalAsked(_) => Activity::Create,
         Event::CallDecided(_)
         | Event::CallEnded(_)
         | Event::CallRefused(_)
@@ -110,6 +111,8 @@ fn activity(event: &Event) -> Activity {
         | Event::SecretSet(_)
         | Event::SessionCleared(_)
         | Event::HostKeysRotated(_)
+        | Event::ApprovalDecided(_)
+        | Event::ApprovalExpired(_)
         | Event::LogKeyRotated(_) => Activity::Update,
         Event::KeyRevoked(_) | Event::SecretRemoved(_) | Event::PayloadErased(_) => Activity::Delete,
         Event::ComponentRejected(_)
@@ -152,6 +155,8 @@ fn resource(event: &Event) -> Option<String> {
         Event::KeyRevoked(event) => Some(event.key.to_string()),
         Event::SecretSet(event) => Some(event.name.to_string()),
         Event::SessionCleared(event) => Some(event.session.to_string()),
+        Event::ApprovalAsked(event) => Some(event.tool.to_string()),
+        Event::ApprovalDecided(event) => Some(event.tool.to_string()),
         Event::SecretRemoved(event) => Some(event.name.to_string()),
         Event::RequestRefused(event) => Some(event.operation.clone()),
         _ => None,

@@ -108,6 +108,7 @@ fn title(kind: ChangeKind) -> String {
         ChangeKind::UseDenied => paint(BAD, "would be let in, and denied something that they used"),
         ChangeKind::UseUncertain => paint(CARE, "would be let in, and perhaps denied a request that they sent"),
         ChangeKind::Routed => paint(CARE, "would go elsewhere by their route"),
+        ChangeKind::Waits => paint(CARE, "would wait for approval"),
         ChangeKind::Limited => paint(CARE, "would run under another limit"),
         ChangeKind::Allowed => paint(STRONG, "had been denied, and would be let in"),
     }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::{Base64, Json, Problem};
 use crate::engine::output;
 use crate::error::Code;
-use crate::id::{CallId, CallTarget, Digest, RouteName, SessionId, ToolName, ToolRequest};
+use crate::id::{ApprovalId, CallId, CallTarget, Digest, RouteName, SessionId, ToolName, ToolRequest};
 use crate::policy::{LogLevel, Priority};
 pub use crate::routed::{Level, Verdict};
 
@@ -37,12 +37,23 @@ pub struct CallRequest {
     /// How hard it is; absent: a route estimates it from the arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complexity: Option<Level>,
+    /// The approval that somebody gave the same call when it was made before and waited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalId>,
 }
 
 impl CallRequest {
     /// A call of which nothing is declared.
     pub fn new(tool: impl Into<CallTarget>, arguments: Map<String, Value>) -> Self {
-        Self { tool: tool.into(), arguments, session: None, priority: None, risk: None, complexity: None }
+        Self {
+            tool: tool.into(),
+            arguments,
+            session: None,
+            priority: None,
+            risk: None,
+            complexity: None,
+            approval: None,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! A request with a field that is not known is refused, so that a mistyped limit is never a limit that is not set. A
 //! response may gain fields in later versions, so those are read leniently.
 
+mod approvals;
 mod audit;
 mod calls;
 mod components;
@@ -21,6 +22,7 @@ mod text;
 mod tools;
 mod usage;
 
+pub use approvals::*;
 pub use audit::*;
 pub use calls::*;
 pub use components::*;

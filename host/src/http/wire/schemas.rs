@@ -7,8 +7,8 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::audit::entry::ReplayOutcome;
 use crate::engine::Class;
 use crate::id::{
-    CallId, CallTarget, DefinitionName, Digest, PackageName, PackageRef, PrincipalId, RouteName, SecretName, SessionId,
-    SubmissionId, TenantId, ToolName, ToolRequest,
+    ApprovalId, CallId, CallTarget, DefinitionName, Digest, PackageName, PackageRef, PrincipalId, RouteName,
+    SecretName, SessionId, SubmissionId, TenantId, ToolName, ToolRequest,
 };
 use crate::identity::Scope;
 use crate::policy::{Access, GrantKind, LimitsPatch, LogLevel};
@@ -67,6 +67,7 @@ schemas! {
     Digest: text("The SHA-256 digest of a component or of a policy's text.").pattern(Some("^sha256:[0-9a-f]{64}$"));
     CallId: uuid("A call.");
     PrincipalId: uuid("A principal: a key of a tenant.");
+    ApprovalId: uuid("An approval that a call waits for, or waited for.");
     SubmissionId: uuid("A submission to the catalogue.");
     ToolName: text("A tool, such as `notes.add`, or `catalogue/text.count` from the catalogue.");
     ToolRequest: text("A tool, and optionally the version to hold to: `notes.add`, `notes.add@1`, `notes.add@1.2.0`.");

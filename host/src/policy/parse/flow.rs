@@ -55,7 +55,9 @@ fn read_rows(problems: &mut Problems, file: &Fields<'_>) -> Vec<FlowRow> {
         let when: Labels = words(problems, &fields, "when", LABEL).into_iter().collect();
         let deny: Vec<GrantKind> = words(problems, &fields, "deny", WAYS_OUT);
         let except = patterns(problems, &fields, "except");
-        rows.push(FlowRow { number, line: fields.line, when, deny, except });
+        let require = fields.get("require");
+        let require = require.and_then(|node| problems.choice(node, &fields.place("require"), &[("approval", ())]));
+        rows.push(FlowRow { number, line: fields.line, when, deny, except, or_approval: require.is_some() });
     }
     rows
 }

@@ -1,5 +1,6 @@
 //! Every key that a policy can have: what the parser knows them by, and what the reference page is made from.
 
+mod approval;
 mod budget;
 mod egress;
 mod flow;
@@ -8,6 +9,7 @@ mod host;
 mod plans;
 mod route;
 
+pub(in crate::policy) use self::approval::{APPROVAL, APPROVAL_CAP};
 pub(in crate::policy) use self::budget::{BUDGET, BUDGET_CAP, BUDGET_FOR};
 pub(in crate::policy) use self::egress::{CREDENTIAL, EGRESS, EGRESS_CAP, HTTP};
 pub(in crate::policy) use self::flow::{FLOW, LABELS};
@@ -110,13 +112,14 @@ pub(in crate::policy) static TENANT: Section = Section {
         ),
         key("budget", "a table", "as the ceiling says", "What all calls together may use."),
         key("egress", "a table", "as the ceiling says", "What requests of all calls together may take."),
+        key("approval", "a table", "no call waits", "Which calls wait for somebody to approve them."),
         key("labels", "a table", "nothing brings a label", "What brings labels to sessions."),
         key("flow", "any number of tables, 100 at most", "nothing is denied", "What labelled sessions may not do."),
         key("admission", "a table", "every call is of normal priority", "How important calls may be."),
         key("audit", "a table", "nothing is kept", "What of the calls is kept beside the record."),
         key("trust", "a table", "no key is known", "Whose signatures on the tenant's own packages are known."),
     ]),
-    below: &[&BUDGET, &ADMISSION, &AUDIT, &EGRESS, &LABELS, &TRUST],
+    below: &[&BUDGET, &ADMISSION, &APPROVAL, &AUDIT, &EGRESS, &LABELS, &TRUST],
     renamed: &[
         ("limit", "limits"),
         ("grants", "grant"),
@@ -126,6 +129,7 @@ pub(in crate::policy) static TENANT: Section = Section {
         ("allow", "tools.allow"),
         ("deny", "tools.deny"),
         ("flows", "flow"),
+        ("approvals", "approval"),
         ("label", "labels"),
     ],
 };
@@ -154,6 +158,7 @@ pub(in crate::policy) static CEILING: Section = Section {
         key("budget", "a table", "as tenants say", "What all calls of each tenant together may use."),
         key("plan", "any number of tables, 100 at most", "all tenants alike", "What tenants have beside each other."),
         key("admission", "a table", "as tenants say", "How important calls may be."),
+        key("approval", "a table", "as tenants say", "Which calls wait for somebody to approve them."),
         key("storage", "a table", "1 GiB, 10 GiB and 1 GiB", "What each tenant may store."),
         key("audit", "a table", "as tenants say", "What of its calls a tenant may have kept."),
         key("trust", "a table", "no key is known", "Whose signatures on the catalogue's packages are known."),
@@ -165,6 +170,7 @@ pub(in crate::policy) static CEILING: Section = Section {
         &BUDGET_CAP,
         &PLAN,
         &ADMISSION_CAP,
+        &APPROVAL_CAP,
         &EGRESS_CAP,
         &STORAGE,
         &AUDIT_CAP,
@@ -175,6 +181,7 @@ pub(in crate::policy) static CEILING: Section = Section {
         ("grants", "grant"),
         ("budgets", "budget"),
         ("plans", "plan"),
+        ("approvals", "approval"),
         ("network", "egress"),
         ("quotas", "storage"),
     ],

@@ -2,6 +2,7 @@
 //! values; all that is wrong is told at once, each with its line. Everything is bounded, and takes time by the length of
 //! the text.
 
+mod approval;
 mod audit;
 mod budget;
 mod call;

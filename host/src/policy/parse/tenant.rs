@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use super::approval::read_approval;
 use super::audit::read_audit;
 use super::budget::read_budget;
 use super::conflicts::conflicts;
 use super::egress::read_egress;
 use super::flow::read_flow;
 use super::grants::read_grants;
-use super::keys::{GRANT, LIMITS_SECTION, TENANT, TOOLS, TRUST};
+use super::keys::{APPROVAL, GRANT, LIMITS_SECTION, TENANT, TOOLS, TRUST};
 use super::node::Node;
 use super::plans::read_admission;
 use super::reader::Fields;
 use super::route::{LEVELS, read_routes};
 use super::trust::read_trust;
 use super::{PATTERNS_MAX, grants};
+use crate::policy::approval::ApprovalRules;
 use crate::policy::budget::BudgetRules;
 use crate::policy::flow::FlowRules;
 use crate::policy::limits::{LIMITS, LimitsPatch, Unit};
@@ -38,6 +40,7 @@ pub(in crate::policy) struct TenantRules {
     pub(in crate::policy) grants: Rows<TenantGives>,
     pub(in crate::policy) admission: AdmissionRules,
     pub(in crate::policy) routes: Vec<Route>,
+    pub(in crate::policy) approval: ApprovalRules,
     pub(in crate::policy) audit: AuditRules,
     pub(in crate::policy) budget: BudgetRules,
     pub(in crate::policy) egress: EgressRules,
@@ -54,6 +57,7 @@ pub(in crate::policy) fn read_tenant(problems: &mut Problems, node: &Node) -> Te
     conflicts(problems, &grants);
     let admission = read_admission(problems, &fields);
     let routes = read_routes(problems, &fields);
+    let approval = read_approval(problems, &fields, &APPROVAL);
     let audit = read_audit(problems, &fields);
     let budget = read_budget(problems, &fields);
     let egress = read_egress(problems, &fields);
@@ -65,6 +69,7 @@ pub(in crate::policy) fn read_tenant(problems: &mut Problems, node: &Node) -> Te
         limit_lines,
         grants: Rows::new(grants),
         admission,
+        approval,
         routes,
         audit,
         budget,

@@ -75,9 +75,32 @@ fn what_a_use_brings_follows_from_the_policy() {
 }
 
 #[test]
+fn what_somebody_can_approve_is_closed_until_then_and_asked_for() {
+    let text = FLOW.replacen("deny = [\"http\", \"kv\"]", "deny = [\"http\", \"kv\"]\nrequire = \"approval\"", 1);
+    let flow = Policy::parse(&text).unwrap().flow(&"text".parse().unwrap()).unwrap();
+    let both = PRIVATE.and(UNTRUSTED);
+    let rule = "policy line 10: [[flow]] 1 (when = [\"private\", \"untrusted\"], deny = [\"http\", \"kv\"], require = \"approval\")";
+    let out = |approved| flow.may_go_out(GrantKind::Http, both, approved).err().map(|refusal| refusal.rule);
+    assert_eq!(out(Labels::NONE).as_deref(), Some(rule));
+    // Whoever approved it saw one of the labels, and not the other.
+    assert_eq!(out(PRIVATE).as_deref(), Some(rule));
+    assert_eq!(out(both), None);
+    // What nobody can approve stays closed.
+    assert!(flow.may_go_out(GrantKind::Files, both, both).is_err());
+    let has = |kind| move |asked| asked == kind;
+    assert_eq!(flow.wants_approval(has(GrantKind::Kv), both), [rule]);
+    assert_eq!(flow.wants_approval(has(GrantKind::Files), both), [""; 0]);
+    assert_eq!(flow.wants_approval(has(GrantKind::Kv), PRIVATE), [""; 0]);
+    let needs = Needs { required: [GrantKind::Http].into(), ..Needs::default() };
+    assert!(flow.may_start(&needs, both).is_ok(), "it waits, instead of being refused");
+}
+
+#[test]
 fn a_rule_is_against_what_it_names_where_all_its_labels_are_and_no_exception() {
     let both = PRIVATE.and(UNTRUSTED);
-    let denied = |package: &str, kind, labels| flow(package).may_go_out(kind, labels).err().map(|refusal| refusal.rule);
+    let denied = |package: &str, kind, labels| {
+        flow(package).may_go_out(kind, labels, Labels::NONE).err().map(|refusal| refusal.rule)
+    };
     let first =
         Some("policy line 10: [[flow]] 1 (when = [\"private\", \"untrusted\"], deny = [\"http\", \"kv\"])".to_owned());
     assert_eq!(denied("text", GrantKind::Http, both), first);
@@ -135,6 +158,7 @@ fn mistakes_are_told_where_they_are() {
         ("[labels]\ntrusted_hosts = [\"a*b\"]", "labels.trusted_hosts[1]: \"a*b\""),
         ("[labels]\nsessions = \"always\"", "\"always\" is none of \"optional\", \"required\""),
         ("trusted_hosts = []", "it belongs in [labels]"),
+        ("[[flow]]\nwhen = [\"private\"]\ndeny = [\"http\"]\nrequire = \"two\"", "\"two\" is none of \"approval\""),
     ] {
         let problems = problems(text);
         assert!(problems.contains(told), "{text}\n{problems}");

@@ -76,6 +76,7 @@ fn events(caller: &Caller, tool: &ToolName, version: &Version, decision: &CallDe
         Ok(Admitted { allowed, by, .. }) => {
             let decided = CallDecided {
                 access: access(by),
+                approval: None,
                 arguments: Mac::from_bytes([7; 32]),
                 arguments_bytes: 2,
                 call,

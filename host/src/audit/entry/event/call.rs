@@ -10,7 +10,7 @@ use super::{content, is_zero};
 use crate::amounts::Amounts;
 use crate::audit::entry::{Mac, Outcome, schema, time};
 use crate::error::Code;
-use crate::id::{CallId, ChangeId, DecisionId, Digest, SessionId, ToolName};
+use crate::id::{ApprovalId, CallId, ChangeId, DecisionId, Digest, SessionId, ToolName};
 use crate::labels::Brought;
 use crate::limits::CallLimits;
 use crate::routed::{DecidedRoute, Level};
@@ -21,6 +21,9 @@ content! {
         /// What access rules had to do with it; absent where an earlier host wrote it, which asked scopes alone.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         access: Option<DecidedAccess>,
+        /// The approval that let it go, which is used up with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approval: Option<ApprovalId>,
         /// The arguments' keyed digest.
         arguments: Mac,
         /// The arguments' length as JSON text.

@@ -54,6 +54,13 @@ pub(in crate::policy) static FLOW: Section = Section {
         ),
         key("deny", "a list of `\"http\"`, `\"kv\"`, `\"files\"`, `\"call\"`", "", "What it may not do then."),
         key("except", TOOLS, "`[]`", "Packages that may all the same."),
+        key(
+            "require",
+            "`\"approval\"`",
+            "nobody can approve it",
+            "A call that holds what `deny` names is not refused in such a session but waits, as `[approval]` says; once it is \
+             approved, it may, by the labels that were there to see. What gets them only while it runs may not.",
+        ),
     ]),
     below: &[&LABELS],
     renamed: &[("if", "when"), ("labels", "when"), ("forbid", "deny"), ("unless", "except"), ("tools", "except")],
