@@ -6,6 +6,7 @@
 pub mod access;
 pub mod admission;
 pub mod amounts;
+pub mod answers;
 pub mod approvals;
 pub mod audit;
 pub mod capability;

@@ -23,14 +23,18 @@ const EDGES: &[(&str, &str)] = &[
     ),
     (
         "host",
-        "control router approvals sessions snapshot access identity registry engine capability policy storage admission audit",
+        "control router answers approvals sessions snapshot access identity registry engine capability policy storage admission audit",
     ),
     (
         "control",
-        "what_if approvals sessions snapshot access identity registry capability policy storage admission audit",
+        "what_if answers approvals sessions snapshot access identity registry capability policy storage admission audit",
     ),
     ("what_if", "snapshot access identity policy audit"),
-    ("router", "approvals sessions snapshot access identity registry engine capability policy admission audit storage"),
+    (
+        "router",
+        "answers approvals sessions snapshot access identity registry engine capability policy admission audit storage",
+    ),
+    ("answers", "engine audit"),
     ("snapshot", "access identity registry policy storage audit"),
     ("registry", "engine capability policy storage"),
     ("engine", "capability policy"),

@@ -63,6 +63,7 @@ fn is_kind(wanted: &str, kind: &str) -> bool {
 fn tool(event: &Event) -> Option<&ToolName> {
     match event {
         Event::CallDecided(event) => Some(&event.tool),
+        Event::CallAnswered(event) => Some(&event.tool),
         Event::ApprovalAsked(event) => Some(&event.tool),
         Event::ApprovalDecided(event) => Some(&event.tool),
         Event::CallRefused(event) => event.tool.as_ref(),

@@ -42,6 +42,7 @@ pub use crate::storage::{KeptPayload, PayloadKind, Piece, SecretValue, Submissio
 
 use crate::access::Action;
 use crate::admission::Ledger;
+use crate::answers::Answers;
 use crate::approvals::Approvals;
 use crate::audit::Audit;
 use crate::audit::log::Logs;
@@ -71,6 +72,7 @@ struct Inner {
     ledger: Arc<Mutex<Ledger>>,
     sessions: Arc<Sessions>,
     approvals: Arc<Approvals>,
+    answers: Arc<Answers>,
     /// One change at a time, with what those before still owe: entries stand in the log in the order in which changes came into force.
     turn: Arc<tokio::sync::Mutex<turn::Owed>>,
     readers: what_if::Readers,
@@ -91,7 +93,7 @@ impl Control {
         registry: Registry,
         quotas: Arc<StorageQuotas>,
         ledger: Arc<Mutex<Ledger>>,
-        (sessions, approvals): (Arc<Sessions>, Arc<Approvals>),
+        (sessions, approvals, answers): (Arc<Sessions>, Arc<Approvals>, Arc<Answers>),
     ) -> Self {
         let (turn, readers, desk) = (Arc::default(), what_if::Readers::default(), Desk::new(bounds::DESK_MAX));
         Self(Arc::new(Inner {
@@ -106,6 +108,7 @@ impl Control {
             ledger,
             sessions,
             approvals,
+            answers,
             turn,
             readers,
             desk,

@@ -80,6 +80,7 @@ impl Control {
             published: SystemTime::now(),
             signature,
             signer: None,
+            publisher: Some(caller.principal.name.to_string()),
             approved: None,
         };
         finish(async move {

@@ -64,6 +64,8 @@ impl Control {
             turn.change.erase_payloads(&tenant, call).await?;
             turn.record(&tenant, Some(by), |change| PayloadErased { call, change }).await?;
             let committed = turn.commit(&tenant).await;
+            // Whatever answers are kept to stand in, too.
+            this.0.answers.forget(&tenant);
             // Also where that failed behind the change itself, or what is erased could be read until the next sweep.
             if let Err(error) = this.0.payloads.finish_erasures().await {
                 // It is erased: nothing reads it any more. The next sweep, which is soon, goes on with the bytes.

@@ -357,6 +357,8 @@ fn version_row(
         published: SystemTime::now(),
         signature: version.signature.clone().filter(|_| signer.is_some()),
         signer,
+        // The platform did, by an operator that `approved` names.
+        publisher: None,
         approved: Some(by),
     })
 }

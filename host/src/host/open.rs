@@ -11,6 +11,7 @@ use super::{FirstKey, Host, HostSettings, files, first_key, upkeep};
 use crate::access::Rules;
 use crate::admission::budget::Meter;
 use crate::admission::{Admission, AdmissionSettings, Ledger};
+use crate::answers::Answers;
 use crate::approvals::Approvals;
 use crate::audit::entry::{CallEnded, HostRecovered, HostStarted, Outcome};
 use crate::audit::log::Logs;
@@ -83,6 +84,7 @@ impl Host {
         fill(&snapshot, &store).await?;
         let ledger = Arc::new(Mutex::new(load_ledger(&store).await?));
         let (sessions, approvals) = (Arc::new(Sessions::default()), Arc::new(Approvals::default()));
+        let answers = Arc::new(Answers::default());
         let control = Control::new(
             store.clone(),
             payloads.clone(),
@@ -93,7 +95,7 @@ impl Host {
             registry.clone(),
             Arc::clone(&quotas),
             Arc::clone(&ledger),
-            (Arc::clone(&sessions), Arc::clone(&approvals)),
+            (Arc::clone(&sessions), Arc::clone(&approvals), Arc::clone(&answers)),
         );
         let first_key = first_key::ensure(&control, &snapshot, &store).await?;
         close_open_calls(&audit, &recovered.open_calls).await?;
@@ -105,7 +107,7 @@ impl Host {
         let started = HostStarted { engine: engine.compatibility(Class::Small).to_owned(), version };
         audit.durable(audit.append(&TenantId::platform(), None, &started.into())?).await?;
 
-        let kept = Kept { store: store.clone(), payloads: payloads.clone(), quotas, sessions, approvals };
+        let kept = Kept { store: store.clone(), payloads: payloads.clone(), quotas, sessions, approvals, answers };
         let router = Router::new(
             Arc::clone(&snapshot),
             registry,

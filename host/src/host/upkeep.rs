@@ -59,13 +59,14 @@ pub(super) async fn expire_approvals(router: Router) {
     }
 }
 
-/// Forgets use of windows that are over.
+/// Forgets use of windows that are over, and answers that are too old.
 pub(super) async fn prune_budgets(router: Router) {
     let mut turns = interval(PRUNE);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         turns.tick().await;
         router.prune_budgets();
+        router.prune_answers();
     }
 }
 

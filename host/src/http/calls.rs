@@ -15,7 +15,7 @@ use crate::error::{Code, Error, Result};
 use crate::id::{ApprovalId, CallId, CallTarget, SessionId};
 use crate::policy::Priority;
 use crate::routed::{DecidedChoice, Declared, Level};
-use crate::router::{Attempted, CallNode, CallRequest, CallUsage, Failed, Reply, Routed};
+use crate::router::{Attempted, CallNode, CallRequest, CallUsage, Failed, Reply, Routed, StandIn};
 use crate::snapshot::Caller;
 
 /// The path of [`call`], as its operation has it.
@@ -172,7 +172,14 @@ impl From<Reply> for wire::CallResult {
             calls: reply.tree.calls.into_iter().map(Into::into).collect(),
             calls_left_out: reply.tree.left_out,
             route: reply.route.map(|routed| (*routed).into()),
+            stand_in: reply.stand_in.map(Into::into),
         }
+    }
+}
+
+impl From<StandIn> for wire::StandIn {
+    fn from(StandIn { because, call, made }: StandIn) -> Self {
+        Self { because: because.as_str().to_owned(), call, made: made.into() }
     }
 }
 

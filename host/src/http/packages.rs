@@ -130,6 +130,7 @@ fn version_view(package: &Package, version: &PackageVersion) -> wire::PackageVer
         deprecated: version.deprecated.clone(),
         published: version.published.into(),
         signer: version.signer.clone(),
+        publisher: version.publisher.clone(),
         awaits_approval: package.awaits_approval(version),
     }
 }

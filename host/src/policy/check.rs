@@ -13,6 +13,7 @@ pub use self::routes::nothing_chosen;
 
 use super::approval::ApprovalRules;
 use super::budget::{BudgetRules, Stated};
+use super::cache::{BYTES_CAP_DEFAULT, CacheRules};
 use super::flow::FlowRules;
 use super::grant::GrantKind;
 use super::http::{CredentialCap, EgressQuotas};
@@ -68,6 +69,7 @@ pub fn check(ceiling: &Ceiling, policy: &Policy) -> Vec<Warning> {
     warnings.egress(&rules.egress, &ceiling.rules().host.egress);
     warnings.flow(&rules.flow);
     warnings.approval(&rules.approval, &ceiling.rules().host.approval);
+    warnings.cache(&rules.cache, &ceiling.rules().host.cache);
     warnings.audit(&rules.audit, &ceiling.rules().host.audit);
     let limits = rules.limits.apply_to(&CallLimits::default()).min(&ceiling.limits());
     warnings.admission(&rules.admission, &ceiling.rules().host.admission);
@@ -218,6 +220,28 @@ impl Warnings {
         {
             let message = format!("{} is cut to the ceiling's {}", words(at.value), words(most.value));
             self.add(at.line, "approval.time", message);
+        }
+    }
+
+    /// What the ceiling cuts of the answers that are kept.
+    fn cache(&mut self, asked: &CacheRules, cap: &CacheRules) {
+        let words = |time: Duration| duration_words(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+        let none = asked.tools.is_empty();
+        if let Some(line) =
+            asked.time.as_ref().map(|at| at.line).or(asked.bytes_max.as_ref().map(|at| at.line)).filter(|_| none)
+        {
+            self.add(line, "cache", "it names no tools, so no answer is kept".to_owned());
+        }
+        if let (Some(at), Some(most)) = (&asked.time, &cap.time)
+            && at.value > most.value
+        {
+            let message = format!("{} is cut to the ceiling's {}", words(at.value), words(most.value));
+            self.add(at.line, "cache.time", message);
+        }
+        let most = cap.bytes_max.as_ref().map_or(BYTES_CAP_DEFAULT, |most| most.value);
+        if let Some(at) = asked.bytes_max.as_ref().filter(|at| at.value > most) {
+            let message = format!("{} is cut to the ceiling's {}", size_words(at.value), size_words(most));
+            self.add(at.line, "cache.bytes_max", message);
         }
     }
 

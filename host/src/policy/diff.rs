@@ -200,7 +200,9 @@ fn general(ceiling: &Ceiling, before: &Policy, after: &Policy) -> Vec<Effect> {
         let floor = policy.risk_floor().max(ceiling.risk_floor());
         format!("the risk of calls counts as {floor} at least")
     };
-    let pairs = [(words(before), words(after)), (floor(before), floor(after))];
+    let cache =
+        |policy| super::cache::words(ceiling, policy).unwrap_or_else(|| "no answer is kept to stand in".to_owned());
+    let pairs = [(words(before), words(after)), (floor(before), floor(after)), (cache(before), cache(after))];
     let changed = pairs.into_iter().filter(|(before, after)| before != after);
     let effect = |(before, after)| Effect::new(EffectKind::Changes, format!("{after}; before: {before}"), Vec::new());
     let mut effects = flow(before, after);

@@ -10,7 +10,7 @@ use super::http::HostPattern;
 use super::pattern::Pattern;
 use super::rows::{File, Source};
 use super::{GrantKind, Grants, Needs, Policy};
-use crate::id::PackageRef;
+use crate::id::{Origin, PackageRef};
 use crate::labels::{Label, Labels};
 use crate::uses::{CapabilityUse, Touch};
 
@@ -32,6 +32,8 @@ pub(super) struct LabelRules {
     pub(super) private_tools: Vec<Pattern>,
     pub(super) trusted_hosts: Vec<HostPattern>,
     pub(super) untrusted_tools: Vec<Pattern>,
+    /// Names of keys: the tenant's own packages that another published are untrusted; absent: whoever did.
+    pub(super) trusted_publishers: Option<BTreeSet<String>>,
 }
 
 impl LabelRules {
@@ -51,7 +53,10 @@ impl LabelRules {
 
     /// Whether it says of anything that it brings a label, or of a host that it does not.
     pub(super) fn bring_any(&self) -> bool {
-        self.bring_private() || !self.trusted_hosts.is_empty() || !self.untrusted_tools.is_empty()
+        self.bring_private()
+            || !self.trusted_hosts.is_empty()
+            || !self.untrusted_tools.is_empty()
+            || self.trusted_publishers.is_some()
     }
 }
 
@@ -102,12 +107,17 @@ impl Policy {
 }
 
 impl Flow {
-    /// The labels that any call of the package brings, whatever it uses.
-    pub fn of_package(&self) -> Labels {
+    /// The labels that any call of the package brings, whatever it uses, in the version that a key of this name published; absent
+    /// where nobody knows.
+    pub fn of_package(&self, publisher: Option<&str>) -> Labels {
         let rules = &self.policy.rules().flow.labels;
         let names = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(&self.package));
         let of = |label, is| if is { Labels::NONE.with(label) } else { Labels::NONE };
-        of(Label::Private, names(&rules.private_tools)).and(of(Label::Untrusted, names(&rules.untrusted_tools)))
+        // The catalogue's are the platform's.
+        let trusted = rules.trusted_publishers.as_ref().filter(|_| self.package.origin == Origin::Own);
+        let by_another = trusted.is_some_and(|trusted| !publisher.is_some_and(|name| trusted.contains(name)));
+        let untrusted = by_another || names(&rules.untrusted_tools);
+        of(Label::Private, names(&rules.private_tools)).and(of(Label::Untrusted, untrusted))
     }
 
     /// The labels that a use brings.

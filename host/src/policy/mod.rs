@@ -6,6 +6,7 @@
 mod approval;
 mod attenuate;
 mod budget;
+mod cache;
 pub mod call;
 mod check;
 mod decide;
@@ -39,6 +40,7 @@ use ipnet::IpNet;
 pub use self::approval::{approval, approval_time};
 pub use self::attenuate::Holding;
 pub use self::budget::{Budget, BudgetStanding, Whose, budgets, concurrent_calls, worst_case};
+pub use self::cache::{Caching, caching, caching_time};
 pub use self::call::{CallGrant, CallRefusal, CallRule, Passing};
 pub use self::check::{Warning, check, check_ceiling, nothing_chosen, unset};
 pub use self::decide::{Allowed, Decision, Denied, Layer, Needs, Subject, Withheld, decide};

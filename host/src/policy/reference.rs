@@ -7,9 +7,9 @@ use super::BUILT_IN;
 use super::limits::{LIMITS, Limit};
 use super::parse::keys::{
     ADMISSION, ADMISSION_CAP, ADMISSION_FOR, APPROVAL, APPROVAL_CAP, AUDIT, AUDIT_CAP, BREAKER, BUCKET, BUCKET_CAP,
-    BUDGET, BUDGET_CAP, BUDGET_FOR, CALL, CATALOGUE_TRUST, CEILING, CEILING_GRANT, CHOICE, CREDENTIAL, EGRESS,
-    EGRESS_CAP, FLOW, GRANT, HTTP, Key, LABELS, LIMITS_SECTION, PLAN, ROUTE, STORAGE, Section, TENANT, TOOLS, TRUST,
-    VOLUME, VOLUME_CAP,
+    BUDGET, BUDGET_CAP, BUDGET_FOR, CACHE, CACHE_CAP, CALL, CATALOGUE_TRUST, CEILING, CEILING_GRANT, CHOICE,
+    CREDENTIAL, EGRESS, EGRESS_CAP, FLOW, GRANT, HTTP, Key, LABELS, LIMITS_SECTION, PLAN, ROUTE, STORAGE, Section,
+    TENANT, TOOLS, TRUST, VOLUME, VOLUME_CAP,
 };
 use crate::amounts::{Amount, Unit};
 use crate::limits::CallLimits;
@@ -87,6 +87,10 @@ requests_per_minute = 600
 from_risk = "high"
 time = "30m"
 
+[cache]
+tools = ["catalogue/text"]
+time = "5m"
+
 [labels]
 private_buckets = ["notes"]
 trusted_hosts = ["api.github.com"]
@@ -128,6 +132,7 @@ pub fn reference() -> String {
     section(&mut page, "#### `call`: calls of other tools", &CALL);
     section(&mut page, "### `[egress]`", &EGRESS);
     section(&mut page, "### `[approval]`", &APPROVAL);
+    section(&mut page, "### `[cache]`", &CACHE);
     section(&mut page, "### `[labels]`", &LABELS);
     section(&mut page, "### `[[flow]]`", &FLOW);
     section(&mut page, "### `[audit]`", &AUDIT);
@@ -144,6 +149,7 @@ pub fn reference() -> String {
     section(&mut page, "### `[[plan]]`", &PLAN);
     section(&mut page, "### `[admission]` of the ceiling", &ADMISSION_CAP);
     section(&mut page, "### `[approval]` of the ceiling", &APPROVAL_CAP);
+    section(&mut page, "### `[cache]` of the ceiling", &CACHE_CAP);
     section(&mut page, "### `[egress]` of the ceiling", &EGRESS_CAP);
     section(&mut page, "### `[storage]`", &STORAGE);
     section(&mut page, "### `[audit]` of the ceiling", &AUDIT_CAP);

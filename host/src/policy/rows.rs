@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::approval::ApprovalRules;
 use super::budget::BudgetRules;
+use super::cache::CacheRules;
 use super::call::CallRule;
 use super::grant::{Access, Clock, GrantKind, LogLevel, Random};
 use super::http::{CredentialCap, EgressQuotas, HttpRule};
@@ -282,6 +283,7 @@ pub(super) struct HostRules {
     pub(super) admission: AdmissionRules,
     pub(super) approval: ApprovalRules,
     pub(super) budget: BudgetRules,
+    pub(super) cache: CacheRules,
     pub(super) plans: Vec<PlanRow>,
     pub(super) trust: Trust,
 }
@@ -299,6 +301,7 @@ impl Default for HostRules {
             admission: AdmissionRules::default(),
             approval: ApprovalRules::default(),
             budget: BudgetRules::default(),
+            cache: CacheRules::default(),
             plans: Vec::new(),
             trust: Trust::default(),
         }

@@ -12,6 +12,7 @@ use super::flow::{self, Gate, NotThrough};
 use super::payload::Keeper;
 use super::record::{Below, Held, Record, Room};
 use super::route::Routed;
+use super::stand_in::StandIn;
 use super::watch::Watcher;
 use super::{Refused, Router, arguments, digest};
 use crate::admission::Asked;
@@ -71,6 +72,8 @@ pub struct Reply {
     pub route: Option<Box<Routed>>,
     /// The calls that it made.
     pub tree: CallTree,
+    /// What the answer is, where an earlier call gave it, because there was no room for this one.
+    pub stand_in: Option<StandIn>,
 }
 
 /// What a call used.
@@ -132,19 +135,19 @@ pub(super) struct Attempt {
 /// A call that may run: everything that was found out before it started.
 pub(super) struct Ready {
     pub(super) id: CallId,
-    attempt: Attempt,
-    tool: ToolName,
-    arguments: Arguments,
-    session: Option<SessionId>,
+    pub(super) attempt: Attempt,
+    pub(super) tool: ToolName,
+    pub(super) arguments: Arguments,
+    pub(super) session: Option<SessionId>,
     /// Where the tenant has rules of flow.
-    gate: Option<Arc<Gate>>,
+    pub(super) gate: Option<Arc<Gate>>,
     priority: Priority,
-    declared: Declared,
-    approval: Option<ApprovalId>,
+    pub(super) declared: Declared,
+    pub(super) approval: Option<ApprovalId>,
 }
 
 /// What a call is given.
-enum Arguments {
+pub(super) enum Arguments {
     /// As the tool gets it.
     Checked(String),
     /// As it was sent: to be checked apart, once there is room for the call.
@@ -155,6 +158,11 @@ impl Ready {
     pub(super) fn admitted(&self) -> Result<&Admitted> {
         admitted(&self.attempt.decision)
     }
+}
+
+/// How much a call could bring about: what is derived of its tool, or what its caller declares where that is more.
+pub(super) fn risk_of(admitted: &Admitted, declared: Declared) -> Level {
+    Level::from(admitted.risk.level).max(declared.risk.unwrap_or(Level::Low))
 }
 
 /// What a call that was let in holds.
@@ -186,10 +194,10 @@ impl Router {
         let decision = caller.decide(&resolved);
         let ready = self.let_in(caller, Attempt { resolved, decision, route: None, lineage: None }, &request).await?;
         let reservation = ready.admitted().and_then(|admitted| self.reserve(caller, &ready.tool.package, admitted));
-        let reservation = reservation.map_err(|error| {
-            self.0.refusals.note(caller, Refused { error: &error, tool: Some(ready.tool.clone()) });
-            Failed::from(error)
-        })?;
+        let reservation = match reservation {
+            Ok(reservation) => reservation,
+            Err(error) => return Ok(self.without_room(caller, &ready, error, watcher.as_ref()).await?),
+        };
         let call = Some(ready.id);
         self.run(caller, ready, reservation, watcher).await.map_err(|error| Failed { call, error })
     }
@@ -251,7 +259,16 @@ impl Router {
         watcher: Option<Watcher>,
     ) -> Result<Reply> {
         let inner = &self.0;
-        let Ready { id, attempt, tool, arguments, session, gate, priority, declared, approval } = ready;
+        let asked = self.asked(caller, &ready.tool, ready.priority);
+        let room = match &ready.attempt.lineage {
+            None => inner.admission.enter(&asked).await.map(Room::Own),
+            Some(lineage) => lineage.enter(&inner.child_room, caller).await.map(|pass| Room::Child { _pass: pass }),
+        };
+        let room = match room {
+            Ok(room) => room,
+            Err(error) => return self.without_room(caller, &ready, error, watcher.as_ref()).await,
+        };
+        let Ready { id, attempt, tool, arguments, session, gate, declared, approval, .. } = ready;
         let Attempt { resolved, decision, route, lineage } = attempt;
         let admitted = admitted(&decision)?;
         let allowed = &admitted.allowed;
@@ -260,12 +277,6 @@ impl Router {
             inner.refusals.note(caller, Refused { error: &error, tool: Some(tool.clone()) });
             error
         };
-        let asked = self.asked(caller, &tool, priority);
-        let room = match &lineage {
-            None => inner.admission.enter(&asked).await.map(Room::Own),
-            Some(lineage) => lineage.enter(&inner.child_room, caller).await.map(|pass| Room::Child { _pass: pass }),
-        };
-        let room = room.map_err(count)?;
         let arguments = match arguments {
             Arguments::Checked(checked) => checked,
             Arguments::Large(text) => {
@@ -280,16 +291,15 @@ impl Router {
         }
         // It may have waited: what let it in can have been taken away since.
         let now = inner.snapshot.again(caller).map_err(count)?;
-        let risk = Level::from(admitted.risk.level).max(declared.risk.unwrap_or(Level::Low));
-        let (gate_of, session_of, arguments_of) = (gate.as_deref(), session.as_ref(), arguments.as_str());
+        let risk = risk_of(admitted, declared);
         let ask = Ask {
             call: id,
             resolved: &resolved,
             admitted,
             risk,
-            gate: gate_of,
-            session: session_of,
-            arguments: arguments_of,
+            gate: gate.as_deref(),
+            session: session.as_ref(),
+            arguments: &arguments,
             by_tool: lineage.is_some(),
         };
         let claim = self.approval(&now, &ask, approval).await?;
@@ -363,10 +373,26 @@ impl Router {
         let (effects, below) = record.end(ended.usage, outcome, kept).await?;
         let Below { calls: child_calls, used, tree } = below;
         let usage = CallUsage { engine: ended.usage, effects, child_calls, child_fuel: used.fuel };
+        // What a call below holds is cut to what its caller does: another's would not be the same.
+        if let Ok(output) = &result
+            && lineage.is_none()
+        {
+            self.keep_answer(caller, (&resolved, admitted), (id, arguments_mac), output);
+        }
         let component = *version.component();
         let result = result.map_err(|error| flow::explain(error, held.as_ref()));
         let version = version.version.clone();
-        result.map(|output| Reply { call: id, tool, version, component, output, usage, route: None, tree })
+        result.map(|output| Reply {
+            call: id,
+            tool,
+            version,
+            component,
+            output,
+            usage,
+            route: None,
+            tree,
+            stand_in: None,
+        })
     }
 
     /// What a call asks of admission.

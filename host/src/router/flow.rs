@@ -95,7 +95,8 @@ impl Router {
             return Err(NotThrough::HeldBack(Box::new(held)));
         }
         let gate = Gate::new(flow, session, (call, touched), above);
-        let by_call = gate.all(gate.flow.of_package(), &format!("called {}", resolved.package));
+        let by_call = gate
+            .all(gate.flow.of_package(resolved.version.publisher.as_deref()), &format!("called {}", resolved.package));
         gate.bring(&by_call);
         Ok(Some(Arc::new(gate)))
     }

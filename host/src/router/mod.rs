@@ -18,6 +18,7 @@ mod record;
 mod refusals;
 mod replay;
 mod route;
+mod stand_in;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -34,6 +35,7 @@ pub use self::list::ListedTool;
 pub use self::payload::{host_calls, output_from_bytes};
 pub use self::replay::{Past, ReplayRequest, Replayed};
 pub use self::route::{AskedRoute, Attempted, Routed};
+pub use self::stand_in::StandIn;
 pub use self::watch::{Seen, Watcher, watch};
 
 pub use self::refusals::RefusedRequest;
@@ -44,6 +46,7 @@ use self::refusals::{Refusals, Refused};
 use crate::access::Who;
 use crate::admission::budget::Meter;
 use crate::admission::{Admission, Breakers};
+use crate::answers::Answers;
 use crate::approvals::Approvals;
 use crate::audit::Audit;
 use crate::audit::log::Logs;
@@ -83,6 +86,7 @@ struct Inner {
     checks: Checks,
     sessions: Arc<Sessions>,
     approvals: Arc<Approvals>,
+    answers: Arc<Answers>,
     /// Room for calls that calls make.
     child_room: ChildRoom,
     /// What outlives the request that it belongs to: outcomes of calls that were given up.
@@ -105,6 +109,8 @@ pub struct Kept {
     pub sessions: Arc<Sessions>,
     /// Which calls wait for somebody's word.
     pub approvals: Arc<Approvals>,
+    /// Answers that can stand in for calls.
+    pub answers: Arc<Answers>,
 }
 
 impl Router {
@@ -118,7 +124,7 @@ impl Router {
         logs: Logs,
         kept: Kept,
     ) -> Self {
-        let Kept { store, payloads, quotas, sessions, approvals } = kept;
+        let Kept { store, payloads, quotas, sessions, approvals, answers } = kept;
         let inner = Inner {
             snapshot,
             registry,
@@ -135,6 +141,7 @@ impl Router {
             checks: Checks::default(),
             sessions,
             approvals,
+            answers,
             child_room: ChildRoom::new(child_calls_max),
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),

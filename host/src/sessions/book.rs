@@ -48,6 +48,11 @@ impl SessionBook {
                     }
                 }
             }
+            Event::CallAnswered(answered) => {
+                if let (Some(session), Some(principal)) = (&answered.session, entry.principal) {
+                    self.add(entry, principal, session.clone(), &answered.labels);
+                }
+            }
             Event::SessionCleared(cleared) => {
                 if let Some(rows) = self.tenants.get_mut(&entry.tenant) {
                     rows.retain(|row| !(row.principal == cleared.principal && row.session == cleared.session));

@@ -167,6 +167,7 @@ fn version(row: VersionRow, before: Option<&Package>, components: &mut Component
         published: row.published,
         signature: row.signature,
         signer: row.signer,
+        publisher: row.publisher,
         approved: row.approved.is_some(),
         admission,
         tools,

@@ -81,6 +81,8 @@ pub struct PackageVersion {
     pub signature: Option<String>,
     /// Who signed it, by the key's name and id.
     pub signer: Option<String>,
+    /// What the key was called that published it, as far as that was written down.
+    pub publisher: Option<String>,
     /// Whether an operator let it run although it asks for more than the one before.
     pub approved: bool,
     /// What was found out about its component, but for its definitions, which are `tools`. All versions of one component of a

@@ -34,6 +34,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/host-3.sql"),
     include_str!("migrations/host-4.sql"),
     include_str!("migrations/host-5.sql"),
+    include_str!("migrations/host-6.sql"),
 ];
 
 /// Connections that read. Calls read the snapshot, so that only administration is here.

@@ -83,6 +83,8 @@ kinds! {
     "call.decided" CallDecided
     /// A call that had been decided upon ended. Durable before the reply leaves the host.
     "call.ended" CallEnded
+    /// A call was not run, since there was no room for it: the answer of an earlier call stood in.
+    "call.answered" CallAnswered
     /// A call was run again, without effects, and compared with how it had ended.
     "call.replayed" CallReplayed
     /// A call was not run: it waits for somebody to approve it.
@@ -174,6 +176,7 @@ impl Event {
             Self::CallReplayed(event) => Some(event.call),
             Self::CallRefused(event) => event.call,
             Self::ApprovalAsked(event) => Some(event.call),
+            Self::CallAnswered(event) => Some(event.call),
             Self::CapabilityDenied(event) => Some(event.call),
             Self::PayloadErased(event) => event.call,
             _ => None,
@@ -213,6 +216,7 @@ impl Event {
             | Self::CallReplayed(_)
             | Self::CallRefused(_)
             | Self::ApprovalAsked(_)
+            | Self::CallAnswered(_)
             | Self::ApprovalExpired(_)
             | Self::CapabilityDenied(_)
             | Self::ComponentRejected(_)
@@ -247,6 +251,7 @@ impl Event {
             Self::KeyCreated(event) => (vec![&mut event.name], Some(&mut event.scopes)),
             Self::SessionCleared(event) => (vec![&mut event.reason], None),
             Self::ApprovalAsked(event) => (Vec::new(), Some(&mut event.rules)),
+            Self::CallAnswered(event) => (vec![&mut event.rule], None),
             Self::ApprovalDecided(event) => (event.reason.as_mut().into_iter().collect(), None),
             Self::LoginFailed(event) => (vec![&mut event.reason], None),
             Self::RequestRefused(event) => (vec![&mut event.operation, &mut event.reason], Some(&mut event.rules)),

@@ -104,6 +104,7 @@ pub(in crate::cli) fn what(event: &Event) -> String {
         Event::KeyCreated(e) => format!("{} ({}), {}", short(&e.name), e.scopes.join(", "), e.key),
         Event::KeyRotated(e) => e.key.to_string(),
         Event::KeyRevoked(e) => e.key.to_string(),
+        Event::CallAnswered(e) => format!("{} {} by the answer of {}: {}", e.tool, e.version, e.answer_of, e.because),
         Event::ApprovalAsked(e) => {
             format!("{} {} waits as {}: {}", e.tool, e.version, e.approval, short(&e.rules.join(", ")))
         }

@@ -95,6 +95,7 @@ fn activity(event: &Event) -> Activity {
         | Event::CallEnded(_)
         | Event::CallRefused(_)
         | Event::CallReplayed(_)
+        | Event::CallAnswered(_)
         | Event::CapabilityDenied(_) => Activity::Read,
         Event::ToolPromoted(_)
         | Event::ToolRolledBack(_)
@@ -155,6 +156,7 @@ fn resource(event: &Event) -> Option<String> {
         Event::KeyRevoked(event) => Some(event.key.to_string()),
         Event::SecretSet(event) => Some(event.name.to_string()),
         Event::SessionCleared(event) => Some(event.session.to_string()),
+        Event::CallAnswered(event) => Some(event.tool.to_string()),
         Event::ApprovalAsked(event) => Some(event.tool.to_string()),
         Event::ApprovalDecided(event) => Some(event.tool.to_string()),
         Event::SecretRemoved(event) => Some(event.name.to_string()),

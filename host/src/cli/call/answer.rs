@@ -77,6 +77,9 @@ pub(in crate::cli) fn used(result: &wire::CallResult) -> String {
         let after = if failed.is_empty() { String::new() } else { format!(" after {}", failed.join(", ")) };
         parts.push(format!("by routes/{}{after}", route.name));
     }
+    if let Some(wire::StandIn { because, call, made }) = &result.stand_in {
+        parts.push(format!("the answer of {call}, {}, stood in: {}", words::moment(made.0), plain(because)));
+    }
     parts.push(format!("call {}", result.call));
     parts.join(" · ")
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{Base64, Json, Problem};
+use super::{Base64, Json, Problem, Time};
 use crate::engine::output;
 use crate::error::Code;
 use crate::id::{ApprovalId, CallId, CallTarget, Digest, RouteName, SessionId, ToolName, ToolRequest};
@@ -84,6 +84,20 @@ pub struct CallResult {
     /// How a route came to this tool, where it is the call of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<Routed>,
+    /// What the answer is, where an earlier call gave it, because there was no room for this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stand_in: Option<StandIn>,
+}
+
+/// An answer that stands in for one that there was no room for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StandIn {
+    /// The code of the refusal that it is in the place of, such as `budget-exceeded`.
+    pub because: String,
+    /// The call that gave it.
+    pub call: CallId,
+    /// When it was given.
+    pub made: Time,
 }
 
 /// A call that a call made.

@@ -100,6 +100,9 @@ pub struct PackageVersion {
     /// Who signed it, by the key's name and id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signer: Option<String>,
+    /// What the key was called that published it; absent where an earlier host did not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<String>,
     /// What it asks for beyond the version that runs, where that keeps it from running before an operator approves it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaits_approval: Option<AsksMore>,

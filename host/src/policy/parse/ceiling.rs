@@ -6,9 +6,10 @@ use super::ENTRIES_MAX;
 use super::approval::read_approval;
 use super::audit::read_audit_cap;
 use super::budget::read_budget_cap;
+use super::cache::read_cache;
 use super::egress::{cap_section, read_egress_cap};
 use super::grants::{self, read_grants};
-use super::keys::{APPROVAL_CAP, CATALOGUE_TRUST, CEILING, CEILING_GRANT, STORAGE};
+use super::keys::{APPROVAL_CAP, CACHE_CAP, CATALOGUE_TRUST, CEILING, CEILING_GRANT, STORAGE};
 use super::node::Node;
 use super::plans::{read_admission_cap, read_plans};
 use super::reader::Fields;
@@ -46,7 +47,8 @@ fn read_host_rules(problems: &mut Problems, file: &Fields<'_>) -> HostRules {
     let (audit, budget) = (read_audit_cap(problems, file), read_budget_cap(problems, file));
     let (admission, plans) = (read_admission_cap(problems, file), read_plans(problems, file));
     let approval = read_approval(problems, file, &APPROVAL_CAP);
-    let mut rules = HostRules { admission, approval, audit, budget, plans, trust, ..HostRules::default() };
+    let cache = read_cache(problems, file, &CACHE_CAP);
+    let mut rules = HostRules { admission, approval, cache, audit, budget, plans, trust, ..HostRules::default() };
     let egress = cap_section(problems, file);
     if let Some(fields) = &egress {
         (rules.egress, rules.credentials) = read_egress_cap(problems, fields);

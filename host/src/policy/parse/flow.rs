@@ -39,6 +39,7 @@ fn read_labels(problems: &mut Problems, file: &Fields<'_>) -> LabelRules {
         private_tools: patterns(problems, &fields, "private_tools"),
         trusted_hosts: hosts(problems, &fields, "trusted_hosts"),
         untrusted_tools: patterns(problems, &fields, "untrusted_tools"),
+        trusted_publishers: publishers(problems, &fields),
     }
 }
 
@@ -96,6 +97,14 @@ fn hosts(problems: &mut Problems, fields: &Fields<'_>, key: &str) -> Vec<HostPat
     let Some(node) = fields.get(key) else { return Vec::new() };
     let read = |text: &str| HostPattern::read(text).map_err(|problem| format!("{}: {problem}", shown(text)));
     each(problems, node, &fields.place(key), |problems, node, place| problems.parsed(node, place, read))
+}
+
+/// Names of keys, which can be any text.
+fn publishers(problems: &mut Problems, fields: &Fields<'_>) -> Option<BTreeSet<String>> {
+    let (key, node) = ("trusted_publishers", fields.get("trusted_publishers")?);
+    let names =
+        each(problems, node, &fields.place(key), |problems, node, place| problems.text(node, place).map(str::to_owned));
+    Some(names.into_iter().collect())
 }
 
 fn names(problems: &mut Problems, fields: &Fields<'_>, key: &str) -> BTreeSet<String> {

@@ -2,6 +2,7 @@
 
 mod approval;
 mod budget;
+mod cache;
 mod egress;
 mod flow;
 mod grant;
@@ -11,6 +12,7 @@ mod route;
 
 pub(in crate::policy) use self::approval::{APPROVAL, APPROVAL_CAP};
 pub(in crate::policy) use self::budget::{BUDGET, BUDGET_CAP, BUDGET_FOR};
+pub(in crate::policy) use self::cache::{CACHE, CACHE_CAP};
 pub(in crate::policy) use self::egress::{CREDENTIAL, EGRESS, EGRESS_CAP, HTTP};
 pub(in crate::policy) use self::flow::{FLOW, LABELS};
 pub(in crate::policy) use self::grant::{BUCKET, BUCKET_CAP, CALL, CEILING_GRANT, GRANT, VOLUME, VOLUME_CAP};
@@ -113,13 +115,14 @@ pub(in crate::policy) static TENANT: Section = Section {
         key("budget", "a table", "as the ceiling says", "What all calls together may use."),
         key("egress", "a table", "as the ceiling says", "What requests of all calls together may take."),
         key("approval", "a table", "no call waits", "Which calls wait for somebody to approve them."),
+        key("cache", "a table", "no answer is kept", "Which calls an earlier answer may stand in for."),
         key("labels", "a table", "nothing brings a label", "What brings labels to sessions."),
         key("flow", "any number of tables, 100 at most", "nothing is denied", "What labelled sessions may not do."),
         key("admission", "a table", "every call is of normal priority", "How important calls may be."),
         key("audit", "a table", "nothing is kept", "What of the calls is kept beside the record."),
         key("trust", "a table", "no key is known", "Whose signatures on the tenant's own packages are known."),
     ]),
-    below: &[&BUDGET, &ADMISSION, &APPROVAL, &AUDIT, &EGRESS, &LABELS, &TRUST],
+    below: &[&BUDGET, &ADMISSION, &APPROVAL, &AUDIT, &CACHE, &EGRESS, &LABELS, &TRUST],
     renamed: &[
         ("limit", "limits"),
         ("grants", "grant"),
@@ -159,6 +162,7 @@ pub(in crate::policy) static CEILING: Section = Section {
         key("plan", "any number of tables, 100 at most", "all tenants alike", "What tenants have beside each other."),
         key("admission", "a table", "as tenants say", "How important calls may be."),
         key("approval", "a table", "as tenants say", "Which calls wait for somebody to approve them."),
+        key("cache", "a table", "16 MiB", "What answers are kept that may stand in for calls."),
         key("storage", "a table", "1 GiB, 10 GiB and 1 GiB", "What each tenant may store."),
         key("audit", "a table", "as tenants say", "What of its calls a tenant may have kept."),
         key("trust", "a table", "no key is known", "Whose signatures on the catalogue's packages are known."),
@@ -171,6 +175,7 @@ pub(in crate::policy) static CEILING: Section = Section {
         &PLAN,
         &ADMISSION_CAP,
         &APPROVAL_CAP,
+        &CACHE_CAP,
         &EGRESS_CAP,
         &STORAGE,
         &AUDIT_CAP,

@@ -5,6 +5,7 @@
 mod approval;
 mod audit;
 mod budget;
+mod cache;
 mod call;
 mod ceiling;
 mod conflicts;

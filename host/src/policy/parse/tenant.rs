@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use super::approval::read_approval;
 use super::audit::read_audit;
 use super::budget::read_budget;
+use super::cache::read_cache;
 use super::conflicts::conflicts;
 use super::egress::read_egress;
 use super::flow::read_flow;
 use super::grants::read_grants;
-use super::keys::{APPROVAL, GRANT, LIMITS_SECTION, TENANT, TOOLS, TRUST};
+use super::keys::{APPROVAL, CACHE, GRANT, LIMITS_SECTION, TENANT, TOOLS, TRUST};
 use super::node::Node;
 use super::plans::read_admission;
 use super::reader::Fields;
@@ -18,6 +19,7 @@ use super::trust::read_trust;
 use super::{PATTERNS_MAX, grants};
 use crate::policy::approval::ApprovalRules;
 use crate::policy::budget::BudgetRules;
+use crate::policy::cache::CacheRules;
 use crate::policy::flow::FlowRules;
 use crate::policy::limits::{LIMITS, LimitsPatch, Unit};
 use crate::policy::pattern::Pattern;
@@ -43,6 +45,7 @@ pub(in crate::policy) struct TenantRules {
     pub(in crate::policy) approval: ApprovalRules,
     pub(in crate::policy) audit: AuditRules,
     pub(in crate::policy) budget: BudgetRules,
+    pub(in crate::policy) cache: CacheRules,
     pub(in crate::policy) egress: EgressRules,
     pub(in crate::policy) flow: FlowRules,
     pub(in crate::policy) trust: Trust,
@@ -60,6 +63,7 @@ pub(in crate::policy) fn read_tenant(problems: &mut Problems, node: &Node) -> Te
     let approval = read_approval(problems, &fields, &APPROVAL);
     let audit = read_audit(problems, &fields);
     let budget = read_budget(problems, &fields);
+    let cache = read_cache(problems, &fields, &CACHE);
     let egress = read_egress(problems, &fields);
     let flow = read_flow(problems, &fields);
     let trust = read_trust(problems, &fields, &TRUST);
@@ -73,6 +77,7 @@ pub(in crate::policy) fn read_tenant(problems: &mut Problems, node: &Node) -> Te
         routes,
         audit,
         budget,
+        cache,
         egress,
         flow,
         trust,

@@ -1,4 +1,6 @@
-//! Which calls wait.
+//! Which calls wait, and which earlier answers may stand in.
+
+use std::time::Duration;
 
 use super::*;
 use crate::routed::Level;
@@ -39,6 +41,21 @@ fn the_shorter_time_holds() {
 }
 
 #[test]
+fn answers_are_kept_of_what_is_named_and_within_the_ceiling() {
+    let kept = |ceiling: &str, policy: &str, package: &str| {
+        caching(&Ceiling::parse(ceiling).unwrap(), &Policy::parse(policy).unwrap(), &package.parse().unwrap())
+    };
+    let of = |time, bytes_max| Some(Caching { time: Duration::from_secs(time), bytes_max });
+    assert_eq!(kept("", "", "text"), None);
+    assert_eq!(kept("", "[cache]\ntime = \"1m\"", "text"), None);
+    assert_eq!(kept("", "[cache]\ntools = [\"text\"]", "text"), of(600, 1 << 20));
+    assert_eq!(kept("", "[cache]\ntools = [\"text\"]", "catalogue/text"), None);
+    let policy = "[cache]\ntools = [\"*\"]\ntime = \"1h\"\nbytes_max = \"1GiB\"";
+    assert_eq!(kept("", policy, "text"), of(3_600, 16 << 20));
+    assert_eq!(kept("[cache]\ntime = \"5s\"\nbytes_max = 7", policy, "text"), of(5, 7));
+}
+
+#[test]
 fn mistakes_are_told_and_what_does_nothing_is_warned_of() {
     let problems = |text: &str| Policy::parse(text).unwrap_err().to_string();
     for (text, told) in [
@@ -47,6 +64,8 @@ fn mistakes_are_told_and_what_does_nothing_is_warned_of() {
         ("[approval]\ntime = \"30d\"", "approval.time: it is more than 7days"),
         ("[approval]\ntime = \"1ms\"", "approval.time: it is less than 1s"),
         ("[approval]\ntools = [\"No\"]", "approval.tools[1]"),
+        ("[cache]\nttl = \"1m\"", "\"ttl\" is called \"time\""),
+        ("[cache]\ntime = \"2days\"", "cache.time: it is more than 1day"),
         ("from_risk = \"high\"", "it belongs in [approval]"),
         ("approvals = 1", "\"approvals\" is called \"approval\""),
     ] {
@@ -64,6 +83,11 @@ fn mistakes_are_told_and_what_does_nothing_is_warned_of() {
     assert_eq!(
         warnings("[approval]\ntime = \"1m\"", "[approval]\ntime = \"1h\"\ntools = [\"a\"]"),
         ["line 2: approval.time: 1h is cut to the ceiling's 1m"]
+    );
+    assert_eq!(warnings("", "[cache]\ntime = \"1m\""), ["line 2: cache: it names no tools, so no answer is kept"]);
+    assert_eq!(
+        warnings("", "[cache]\ntools = [\"a\"]\nbytes_max = \"1GiB\""),
+        ["line 3: cache.bytes_max: 1.0 GiB is cut to the ceiling's 16.0 MiB"]
     );
 }
 

@@ -69,9 +69,31 @@ fn what_a_use_brings_follows_from_the_policy() {
     ] {
         assert_eq!(flow.of_use(&used), labels, "{used}");
     }
-    assert_eq!(flow.of_package(), Labels::NONE);
-    assert_eq!(self::flow("hr").of_package(), PRIVATE);
-    assert_eq!(self::flow("catalogue/text").of_package(), UNTRUSTED);
+    assert_eq!(flow.of_package(None), Labels::NONE);
+    assert_eq!(self::flow("hr").of_package(None), PRIVATE);
+    assert_eq!(self::flow("catalogue/text").of_package(None), UNTRUSTED);
+}
+
+#[test]
+fn a_package_that_somebody_else_published_is_untrusted() {
+    let text = FLOW.replace("[labels]", "[labels]\ntrusted_publishers = [\"ci\", \"Ann's laptop\"]");
+    let flow = |package: &str| Policy::parse(&text).unwrap().flow(&package.parse().unwrap()).unwrap();
+    for (package, publisher, labels) in [
+        ("text", Some("ci"), Labels::NONE),
+        ("text", Some("Ann's laptop"), Labels::NONE),
+        ("text", Some("bob"), UNTRUSTED),
+        ("text", Some(""), UNTRUSTED),
+        ("text", None, UNTRUSTED),
+        ("hr", Some("bob"), PRIVATE.and(UNTRUSTED)),
+    ] {
+        assert_eq!(flow(package).of_package(publisher), labels, "{package} by {publisher:?}");
+    }
+    // The catalogue's are the platform's; and without the key nobody asks.
+    let rest = FLOW.replace("untrusted_tools = [\"catalogue/*\"]", "trusted_publishers = []");
+    let flow = Policy::parse(&rest).unwrap().flow(&"catalogue/text".parse().unwrap()).unwrap();
+    assert_eq!(flow.of_package(None), Labels::NONE);
+    let own = Policy::parse(&rest).unwrap().flow(&"text".parse().unwrap()).unwrap();
+    assert_eq!(own.of_package(Some("ci")), UNTRUSTED);
 }
 
 #[test]
@@ -158,6 +180,7 @@ fn mistakes_are_told_where_they_are() {
         ("[labels]\ntrusted_hosts = [\"a*b\"]", "labels.trusted_hosts[1]: \"a*b\""),
         ("[labels]\nsessions = \"always\"", "\"always\" is none of \"optional\", \"required\""),
         ("trusted_hosts = []", "it belongs in [labels]"),
+        ("[labels]\ntrusted_publishers = [1]", "labels.trusted_publishers[1]: a text belongs here"),
         ("[[flow]]\nwhen = [\"private\"]\ndeny = [\"http\"]\nrequire = \"two\"", "\"two\" is none of \"approval\""),
     ] {
         let problems = problems(text);

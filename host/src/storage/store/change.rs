@@ -94,13 +94,13 @@ impl Change {
     pub async fn insert_version(&mut self, row: &VersionRow) -> Result<()> {
         let query = sqlx::query(
             "insert into versions
-             (tenant, package, version, component, needs, limits, published, signature, signer, approved)
-             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             (tenant, package, version, component, needs, limits, published, signature, signer, approved, publisher)
+             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         );
         let query = query.bind(row.tenant.to_string()).bind(row.package.to_string()).bind(row.version.to_string());
         let query = query.bind(row.component.to_string()).bind(row.needs.clone()).bind(row.limits.clone());
         let query = query.bind(time::to_micros(row.published)).bind(row.signature.clone()).bind(row.signer.clone());
-        self.run(query.bind(row.approved.map(|id| id.to_string()))).await
+        self.run(query.bind(row.approved.map(|id| id.to_string())).bind(row.publisher.clone())).await
     }
 
     /// What a version's publisher says of it.

@@ -207,6 +207,7 @@ fn version_row(row: &SqliteRow) -> Result<VersionRow> {
         published: moment(row, "published")?,
         signature: column(row, "signature")?,
         signer: column(row, "signer")?,
+        publisher: column(row, "publisher")?,
         approved: column::<Option<String>>(row, "approved")?.map(|id| id.parse().map_err(failed)).transpose()?,
     })
 }

@@ -125,6 +125,8 @@ pub struct VersionRow {
     pub signature: Option<String>,
     /// Who signed it, by the key's name and id.
     pub signer: Option<String>,
+    /// What the key was called that published it; absent where an earlier host did not write it down.
+    pub publisher: Option<String>,
     /// Who let it run although it asks for more than the one before.
     pub approved: Option<PrincipalId>,
 }

@@ -43,6 +43,7 @@ async fn a_tenant_reads_back_whole_after_reopening() {
         published: time::now(),
         signature: Some("note".to_owned()),
         signer: Some("release.example+00000000".to_owned()),
+        publisher: Some("ci".to_owned()),
         approved: None,
     };
     let package = PackageRow {
@@ -155,6 +156,7 @@ async fn open_submissions_are_found_behind_however_many_newer_ones() {
         published: time::now(),
         signature: None,
         signer: None,
+        publisher: None,
         approved: None,
     };
     change.insert_version(&row).await.unwrap();

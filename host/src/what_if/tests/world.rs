@@ -171,6 +171,7 @@ fn rows(owner: &TenantId, catalogue: bool, policy: Option<&str>) -> TenantRows {
                 deprecated: None,
                 signature: None,
                 signer: None,
+                publisher: None,
                 approved: None,
                 published: created,
             });

@@ -56,14 +56,17 @@ pub(crate) fn random(args: Bytes) -> Text {
 pub(crate) struct Lines {
     /// How many.
     lines: usize,
-    /// Bytes of each.
+    /// What each begins with.
+    #[serde(default)]
+    text: String,
+    /// Bytes of each, filled up with `l`.
     bytes: usize,
 }
 
 /// Writes log lines, all alike, without saying where they come from.
 #[tool]
 pub(crate) fn log(args: Lines) -> Text {
-    let line = "l".repeat(args.bytes);
+    let line = format!("{:l<1$}", args.text, args.bytes);
     for _ in 0..args.lines {
         cofferdam_sdk::log::log(Level::Info, "", &line);
     }

@@ -118,6 +118,44 @@ content! {
         #[serde(default, skip_serializing_if = "is_zero")]
         uses_left_out: u64,
     }
+    CallAnswered {
+        /// What access rules had to do with it.
+        access: DecidedAccess,
+        /// The call that gave the answer.
+        answer_of: CallId,
+        /// The arguments' keyed digest.
+        arguments: Mac,
+        /// The arguments' length as JSON text.
+        arguments_bytes: u64,
+        /// Why there was no room for the call: the code of the refusal that it would have been.
+        #[schemars(with = "schema::CodeText")]
+        because: Code,
+        /// The call.
+        call: CallId,
+        /// The digest of the platform's ceiling that it was decided under.
+        ceiling: Digest,
+        /// The component that would have run.
+        component: Digest,
+        /// The labels that calling the tool brought to its session.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        labels: Vec<Brought>,
+        /// The digest of the tenant's policy that it was decided under.
+        policy: Digest,
+        /// The result's keyed digest.
+        result: Mac,
+        /// The result's length: all its contents together.
+        result_bytes: u64,
+        /// The rule that allowed it.
+        rule: String,
+        /// The session that it named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionId>,
+        /// The tool.
+        tool: ToolName,
+        /// Its version.
+        #[schemars(with = "schema::SemanticVersion")]
+        version: Version,
+    }
     CallReplayed {
         /// The call.
         call: CallId,

@@ -24,6 +24,12 @@ pub(in crate::policy) static LABELS: Section = Section {
         key("private_tools", TOOLS, "`[]`", "Packages: calling one brings `private`."),
         key("trusted_hosts", HOSTS, "`[]`", "Hosts: a request to any other brings `untrusted`."),
         key("untrusted_tools", TOOLS, "`[]`", "Packages: calling one brings `untrusted`."),
+        key(
+            "trusted_publishers",
+            "a list of names of keys, 100 at most",
+            "whoever published it",
+            "Keys: calling a package of the tenant's own in a version that another one published brings `untrusted`.",
+        ),
     ]),
     below: &[],
     renamed: &[
@@ -33,6 +39,7 @@ pub(in crate::policy) static LABELS: Section = Section {
         ("private", "private_buckets"),
         ("trusted", "trusted_hosts"),
         ("untrusted", "untrusted_tools"),
+        ("publishers", "trusted_publishers"),
     ],
 };
 
