@@ -13,6 +13,7 @@ pub mod capability;
 pub mod cli;
 pub mod control;
 mod descriptors;
+pub mod downstream;
 pub mod engine;
 pub mod error;
 pub mod host;

@@ -50,7 +50,8 @@ const EDGES: &[(&str, &str)] = &[
 ];
 
 /// What any module may name: words without behaviour, the one error among them.
-const GROUND: [&str; 9] = ["amounts", "descriptors", "error", "id", "labels", "limits", "routed", "shares", "uses"];
+const GROUND: [&str; 10] =
+    ["amounts", "descriptors", "downstream", "error", "id", "labels", "limits", "routed", "shares", "uses"];
 
 /// Names that only these places may use, with what that keeps true.
 const ONLY: &[(&str, &[&str], &str)] = &[

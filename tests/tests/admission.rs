@@ -75,6 +75,28 @@ fn a_call_waits_for_its_tenants_turn_and_is_then_told_to_come_again() {
 }
 
 #[test]
+fn a_host_without_room_says_so_and_when_to_come_again() {
+    run(async {
+        let server = start("", &["--live-calls-max", "1", "--tenant-calls-max", "1", "--call-wait-max", "300ms"]).await;
+        let (tenant, beside) = (server.tenant("room").await, server.tenant("beside").await);
+        tenant.policy("[limits]\nfuel = 1_000_000_000_000\ndeadline = \"3s\"\n").await;
+        let running = endless(&tenant);
+        runs(&tenant).await;
+        // It is the host's, not the tenant's: that has no call of its own.
+        let refused = call(&beside, "high").await;
+        let facts = facts(&refused, Code::Overloaded);
+        assert_eq!(refused.status, 503);
+        assert_eq!(
+            (&facts["limit"], &facts["maximum"], &facts["running"]),
+            (&json!("live_calls"), &json!(1), &json!(0))
+        );
+        beside.entry("call.refused", json!({"code": "overloaded"})).await;
+        running.await.unwrap().problem(Code::DeadlineExceeded);
+        call(&beside, "normal").await.ok();
+    });
+}
+
+#[test]
 fn in_a_full_line_what_matters_less_gives_its_place_to_what_matters_more() {
     run(async {
         let plan = "[[plan]]\ntenants = [\"line-*\"]\nconcurrent_calls = 1\nqueue_calls = 1\n";

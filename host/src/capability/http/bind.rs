@@ -119,7 +119,7 @@ fn code(fault: &Fault) -> ErrorCode {
         Fault::Target(_) => ErrorCode::HttpRequestUriTooLong,
         Fault::ReceivedBytes(max) => ErrorCode::HttpResponseBodySize(Some(*max)),
         Fault::ReceivedHead(max) => ErrorCode::HttpResponseHeaderSectionSize(size(max)),
-        Fault::ConnectionLimit => ErrorCode::ConnectionLimitReached,
+        Fault::ConnectionLimit | Fault::Congested(_) => ErrorCode::ConnectionLimitReached,
         Fault::Dns => ErrorCode::DnsError(DnsErrorPayload { rcode: None, info_code: None }),
         Fault::DnsTimeout => ErrorCode::DnsTimeout,
         Fault::AddressProhibited => ErrorCode::DestinationIpProhibited,

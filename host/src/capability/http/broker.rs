@@ -17,6 +17,7 @@ use tokio_rustls::TlsConnector;
 use super::Fault;
 use super::account::{Connected, Spent};
 use crate::descriptors;
+use crate::downstream::{Downstream, Slot};
 use crate::error::{Error, Result};
 use crate::id::TenantId;
 
@@ -25,6 +26,8 @@ use crate::id::TenantId;
 const LOOKUPS_MAX: usize = 128;
 /// And of one tenant.
 const TENANT_LOOKUPS_MAX: usize = 16;
+/// Hosts of one tenant whose pace is remembered; where there are more, those that no request goes to are forgotten.
+const PLACES_MAX: usize = 256;
 /// Tenants whose counts are kept although they have no connection.
 const IDLE_MAX: usize = 10_000;
 
@@ -70,6 +73,8 @@ struct TenantRoom {
     connections: Arc<Semaphore>,
     lookups: Arc<Semaphore>,
     spent: Arc<Spent>,
+    /// Where its requests go, by authority: nobody learns from another's how fast a host answers.
+    places: Mutex<HashMap<String, Arc<Downstream>>>,
 }
 
 /// The right to one connection, or one lookup: the tenant's share, and the host's.
@@ -79,8 +84,8 @@ pub(super) struct Room {
     _host: OwnedSemaphorePermit,
     /// While somebody has a permit of it, the tenant's count is not forgotten.
     _counted: Arc<TenantRoom>,
-    /// Where it is a connection: its place among those that the tenant's policy lets be.
-    _connected: Option<Connected>,
+    /// Where it is a connection: its place among those that the tenant's policy lets be, and among those to its host.
+    _connected: Option<(Connected, Slot)>,
 }
 
 /// Where the addresses of a name come from.
@@ -150,6 +155,17 @@ impl Broker {
         Room::take(Arc::clone(&counted.connections), Arc::clone(&self.0.connections), counted).await
     }
 
+    /// A host that requests of `tenant` go to.
+    pub(super) fn place(&self, tenant: &TenantId, authority: String) -> Arc<Downstream> {
+        let tenant = self.tenant(tenant);
+        let mut places = tenant.places.lock();
+        if places.len() >= PLACES_MAX && !places.contains_key(&authority) {
+            places.retain(|_, place| Arc::strong_count(place) > 1);
+        }
+        let most = self.0.tenant_connections_max;
+        Arc::clone(places.entry(authority).or_insert_with(|| Arc::new(Downstream::new(most))))
+    }
+
     /// Every address of `name`.
     pub(super) async fn resolve(&self, tenant: &TenantId, name: &str) -> Result<Vec<IpAddr>, Fault> {
         let counted = self.tenant(tenant);
@@ -183,6 +199,7 @@ impl Broker {
             connections: Arc::new(Semaphore::new(self.0.tenant_connections_max)),
             lookups: Arc::new(Semaphore::new(TENANT_LOOKUPS_MAX)),
             spent: Arc::default(),
+            places: Mutex::default(),
         });
         tenants.insert(tenant.clone(), Arc::clone(&room));
         room
@@ -200,8 +217,8 @@ impl Room {
     }
 
     /// The same, counted among the tenant's connections for as long.
-    pub(super) fn counted(self, connected: Connected) -> Self {
-        Self { _connected: Some(connected), ..self }
+    pub(super) fn counted(self, connected: Connected, slot: Slot) -> Self {
+        Self { _connected: Some((connected, slot)), ..self }
     }
 }
 

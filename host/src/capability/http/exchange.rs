@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::header::{CONTENT_ENCODING, HeaderMap};
 use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -15,9 +16,10 @@ use url::Host;
 use super::account::Account;
 use super::body::{ReceivedBody, SentBody, Watch};
 use super::broker::{Broker, HTTP_2};
-use super::connection::{self, Destination, Ready};
+use super::connection::{self, Destination, Driver, Ready};
 use super::credential::CallSecrets;
 use super::{Fault, Patience, address};
+use crate::downstream::Slot;
 use crate::id::TenantId;
 use crate::policy::{Credential, Grants, HttpTarget, Scheme};
 use crate::uses::CapabilityUse;
@@ -47,16 +49,26 @@ async fn by<T>(deadline: Instant, otherwise: Fault, work: impl Future<Output = R
 impl Exchange {
     pub(super) async fn run(self, request: Request<SentBody>) -> Result<Response<ReceivedBody>, Fault> {
         let (effects, used) = (Arc::clone(&self.account.effects), self.used.clone());
+        let end = Instant::now() + self.account.left.limits.timeout;
+        let connected_by = self.within(end, self.patience.connect);
+        // What waits because the host does not keep up has asked for nothing yet, and is charged nothing.
+        let slot = self.slot(connected_by).await?;
         // A lookup can be noticed too: by whoever answers for the name.
         effects.before_effect().await.map_err(Fault::AuditUnavailable)?;
         effects.ask(&used)?;
-        let answer = self.answer(request).await;
+        let answer = self.answer(request, slot, connected_by, end).await;
         // Not when it was asked about: its own body would be stopped by what nobody has read yet.
         effects.answered(&used);
         answer
     }
 
-    async fn answer(self, mut request: Request<SentBody>) -> Result<Response<ReceivedBody>, Fault> {
+    async fn answer(
+        self,
+        mut request: Request<SentBody>,
+        slot: Slot,
+        connected_by: Instant,
+        end: Instant,
+    ) -> Result<Response<ReceivedBody>, Fault> {
         let effects = &self.account.effects;
         let watch = self.attach(&mut request)?;
         // What has no room leaves nothing, not even a use in the record.
@@ -64,22 +76,23 @@ impl Exchange {
         self.account.request()?;
         effects.using(&self.used);
 
-        let timeout = self.account.left.limits.timeout;
-        let end = Instant::now() + timeout;
-        let within = |patience: Option<Duration>| end.min(Instant::now() + patience.unwrap_or(timeout).min(timeout));
-        let connected_by = within(self.patience.connect);
-        let room = by(connected_by, Fault::ConnectionLimit, self.broker.room(&self.tenant)).await?.counted(connected);
+        let room = by(connected_by, Fault::ConnectionLimit, self.broker.room(&self.tenant)).await?;
         let addresses = by(connected_by, Fault::DnsTimeout, self.addresses()).await;
         effects.settle_use(&self.used, !matches!(addresses, Err(Fault::AddressProhibited)));
-        let stream = self.connect(&addresses?, connected_by).await?;
-        let ready = by(connected_by, Fault::ConnectTimeout, Box::pin(self.speak(stream))).await?;
-        if let Some((_, used)) = &watch {
-            effects.used(|known| known == used, || used.clone());
-        }
-        let header_bytes = self.account.left.limits.header_bytes;
-        let answered_by = within(self.patience.first_byte);
-        let sending = Box::pin(ready.send(request, header_bytes));
-        let (mut response, driver) = by(answered_by, Fault::ResponseTimeout, sending).await?;
+        let addresses = addresses?;
+        let answer = async {
+            let stream = self.connect(&addresses, connected_by).await?;
+            let ready = by(connected_by, Fault::ConnectTimeout, Box::pin(self.speak(stream))).await?;
+            if let Some((_, used)) = &watch {
+                effects.used(|known| known == used, || used.clone());
+            }
+            let header_bytes = self.account.left.limits.header_bytes;
+            let sending = Box::pin(ready.send(request, header_bytes));
+            by(self.within(end, self.patience.first_byte), Fault::ResponseTimeout, sending).await
+        };
+        let answer = answer.await;
+        learn(&slot, &answer);
+        let (mut response, driver) = answer?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Err(Fault::Upgrade);
         }
@@ -90,8 +103,20 @@ impl Exchange {
             }
             watch.fields(response.headers_mut());
         }
-        let (account, between) = (self.account, self.patience.between_bytes);
+        let (account, between, room) = (self.account, self.patience.between_bytes, room.counted(connected, slot));
         Ok(response.map(|incoming| ReceivedBody::new(incoming, driver, room, account, watch, between)))
+    }
+
+    /// Until when the guest waits for something that begins now.
+    fn within(&self, end: Instant, patience: Option<Duration>) -> Instant {
+        let timeout = self.account.left.limits.timeout;
+        end.min(Instant::now() + patience.unwrap_or(timeout).min(timeout))
+    }
+
+    /// A turn at the host: as many of the tenant's requests go on there as it answers in good time.
+    async fn slot(&self, by: Instant) -> Result<Slot, Fault> {
+        let place = self.broker.place(&self.tenant, self.target.authority());
+        timeout_at(by, place.enter()).await.map_err(|_| Fault::Congested(place.limit() as u64))
     }
 
     /// Puts the rule's credential into the request, and gives what looks for it in what comes back and what the record
@@ -168,6 +193,19 @@ impl Exchange {
             return Box::pin(connection::http2(stream, header_bytes, destination)).await;
         }
         connection::http1(stream, header_bytes).await
+    }
+}
+
+/// What an answer, or none, says about how much its host bears.
+fn learn(slot: &Slot, answer: &Result<(Response<Incoming>, Driver), Fault>) {
+    match answer {
+        Ok((response, _)) => match response.status() {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => slot.failed(),
+            _ => slot.answered(),
+        },
+        Err(fault) if fault.is_too_much() => slot.failed(),
+        // The guest's doing, or the policy's.
+        Err(_) => {}
     }
 }
 

@@ -100,6 +100,9 @@ pub enum Fault {
     /// A response that may hold a secret is compressed, so that nobody can look.
     #[error("the response is compressed although it was asked for as it is")]
     Encoded,
+    /// As many of the tenant's requests to this host go on as it answers in good time, and none ended in time.
+    #[error("the host does not keep up: {0} requests to it go on at once, as many as it answers in good time")]
+    Congested(u64),
     /// The record cannot be written, so nothing may leave. What is on no tape stands last: it has no number there.
     #[serde(skip)]
     #[error("audit unavailable: {0}")]
@@ -148,6 +151,19 @@ impl Fault {
         }
     }
 
+    /// Whether the host that was asked does not keep up, or is not there: fewer requests are sent to it for a while.
+    pub(super) const fn is_too_much(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused
+                | Self::Unavailable
+                | Self::ConnectTimeout
+                | Self::Terminated
+                | Self::ResponseTimeout
+                | Self::Incomplete
+        )
+    }
+
     /// Why an exchange failed whose heads may have `header_bytes_max` bytes.
     pub(super) fn of_exchange(error: &hyper::Error, header_bytes_max: u64) -> Self {
         // What the request's own body failed with comes back through the connection.
@@ -185,6 +201,7 @@ mod tests {
             Fault::Quota(Quota::Connections, 3),
             Fault::Credential,
             Fault::Encoded,
+            Fault::Congested(4),
             Fault::ReceivedHead(2),
             Fault::ConnectionLimit,
             Fault::Dns,

@@ -4,6 +4,7 @@ mod failures;
 mod flow;
 mod http2;
 mod limits;
+mod pace;
 mod quotas;
 mod reach;
 mod support;

@@ -146,17 +146,18 @@ async fn an_address_that_does_not_accept_is_not_the_last_one() {
 #[tokio::test]
 async fn no_other_tenant_has_to_wait_for_the_connections_of_one() {
     let origin = Origin::start(Answer::Stall(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc".to_vec())).await;
-    let url = format!("http://{}/", origin.address);
+    let (url, elsewhere) = (format!("http://{}/", origin.address), Origin::start(Answer::ok(b"")).await);
     let settings = BrokerSettings { tenant_connections_max: 2, ..BrokerSettings::default() };
-    let mut world = World::with(&[&format!("GET http://127.0.0.1:{}/*", origin.port())], &settings);
+    let rules = [&origin, &elsewhere].map(|origin| format!("GET http://127.0.0.1:{}/*", origin.port()));
+    let mut world = World::with(&rules.each_ref().map(|rule| &**rule), &settings);
     world.limits.http_timeout = Duration::from_millis(300);
     let (mut call, mut again, mut other) = (world.call(), world.call(), world.call_of("globex"));
     let held = call.http.send(request("GET", &url), Patience::default()).await.unwrap();
     let mut body = again.http.send(request("GET", &url), Patience::default()).await.unwrap().into_body();
     body.frame().await.unwrap().unwrap();
-    let third = again.http.send(request("GET", &url), Patience::default()).await;
+    let third = again.get(&format!("http://{}/", elsewhere.address)).await;
     assert!(matches!(third, Err(Fault::ConnectionLimit)), "{third:?}");
-    assert_eq!(origin.seen.connections(), 2);
+    assert_eq!((origin.seen.connections(), elsewhere.seen.connections()), (2, 0));
     other.http.send(request("GET", &url), Patience::default()).await.unwrap();
     // A body that goes gives its place to whoever waits.
     let waiting = again.http.send(request("GET", &url), Patience::default());

@@ -94,7 +94,10 @@ pub(in crate::policy) static EGRESS: Section = Section {
     title: "[egress]",
     doc: "Of all the tenant's calls together; in force is the lesser of this and the ceiling's. Minutes and hours are those \
           of the clock in UTC. What is past a quota is refused at once, by its name, and in the record. A host counts \
-          by itself and in memory: several hosts let through as many times as much, and a restart begins anew.",
+          by itself and in memory: several hosts let through as many times as much, and a restart begins anew. To one \
+          host and port go as many requests at once as it answers in good time, 16 at first: more while answers take as \
+          long as usual, fewer where they take much longer, do not come, or are 429 or 503. Further ones wait until \
+          they would have to be connected, and then fail as one connection too many does.",
     keys: Keys::These(&[REQUESTS, SENT, RECEIVED, CONNECTIONS]),
     below: &[&EGRESS_CAP],
     renamed: QUOTAS_RENAMED,
