@@ -11,6 +11,7 @@ mod machine;
 mod noisy;
 mod open;
 mod overload;
+mod plot;
 mod report;
 mod scale;
 mod teams;

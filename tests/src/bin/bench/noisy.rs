@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 
 use super::machine::{CORES, pin};
 use super::open::{Came, Load};
+use super::plot::{self, Bars};
 use super::report::{Report, Target, median};
 use super::{Options, load};
 
@@ -25,6 +26,8 @@ const AT_ONCE: usize = 32;
 /// The attacker's connections that say nothing.
 const CONNECTIONS: usize = 400;
 
+/// What shows it.
+const PLOT: &str = "noisy.svg";
 /// What the attacker does.
 const ATTACKS: [&str; 6] = ["loops", "allocates", "floods", "uploads bombs", "opens connections", "all of it"];
 
@@ -49,6 +52,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
         rate: RATE,
         duration: options.duration() * 2,
     };
+    let mut bars = Vec::new();
     for attack in ATTACKS {
         // In turn, so that both see the machine in the same moods.
         let (mut alone, mut beside) = (Vec::new(), Vec::new());
@@ -67,8 +71,15 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
         report.target(&format!("{attack}: p99 over p99 alone"), p99(&beside) / p99(&alone), "×", most, &with);
         let least = Target::AtLeast(0.9);
         report.target(&format!("{attack}: throughput over alone"), rate(&beside) / rate(&alone), "×", least, &with);
+        bars.push((attack, [p99(&alone), p99(&beside)]));
         let errors: u64 = beside.iter().map(|came| came.sent - came.answered.len()).sum();
         report.target(&format!("{attack}: the victim's errors"), errors as f64, "calls", Target::AtMost(0.0), &with);
+    }
+    // A quick run is no figure to be kept.
+    if !options.quick {
+        let title = "the victim's p99 in milliseconds, beside an attacker that …";
+        plot::bars(PLOT, &Bars { title, kinds: ["alone", "beside it"], bars });
+        report.note(format!("{} shows it.", plot::file(PLOT).display()));
     }
 }
 

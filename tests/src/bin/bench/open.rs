@@ -33,7 +33,7 @@ pub(crate) struct Came {
     /// Everything else: no answer, another failure.
     pub(crate) failed: u64,
     /// How long it was.
-    duration: Duration,
+    pub(crate) duration: Duration,
 }
 
 impl Came {

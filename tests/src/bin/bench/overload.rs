@@ -6,7 +6,8 @@ use cofferdam_tests::{Options as HostOptions, Server, Tenant, guest};
 use serde_json::json;
 
 use super::machine::{CORES, pin};
-use super::open::Load;
+use super::open::{Came, Load};
+use super::plot::{self, Lines};
 use super::report::{Report, Target};
 use super::{Options, load};
 
@@ -16,6 +17,8 @@ const TIMES: [f64; 4] = [1.0, 2.0, 5.0, 10.0];
 const CALL_MS: f64 = 5.0;
 /// The calls' deadline, in milliseconds: the one that policy gives where it says nothing.
 const DEADLINE_MS: f64 = 5_000.0;
+/// What shows it.
+const PLOT: &str = "overload.svg";
 
 /// Adds the rows.
 pub(crate) fn measure(options: &Options, report: &mut Report) {
@@ -35,7 +38,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
     let capacity = load::run(address, Some(&key), &body, 16, duration).rate;
     report.figure("capacity: closed loop, 16 connections", capacity, "calls/s");
 
-    let mut goodput = Vec::new();
+    let (mut goodput, mut curve) = (Vec::new(), Vec::new());
     for times in TIMES {
         let name = format!("{times:.0}× of capacity");
         let load = Load {
@@ -58,12 +61,43 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
         report.target(&format!("{name}: let in and past the deadline"), came.late as f64, "calls", never, &beside);
         report.target(&format!("{name}: failed otherwise"), came.failed as f64, "calls", never, &beside);
         goodput.push((name, came.rate()));
+        curve.push((times, came));
     }
     let peak = goodput.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
     for (name, rate) in &goodput {
         let target = Target::AtLeast(0.9);
         report.target(&format!("{name}: goodput over its peak"), rate / peak, "×", target, &[name]);
     }
+    // A quick run is no figure to be kept.
+    if !options.quick {
+        draw(capacity, &curve);
+        report.note(format!("{} shows it.", plot::file(PLOT).display()));
+    }
+}
+
+/// Goodput beside what was asked for and refused, and how long what was answered took.
+fn draw(capacity: f64, curve: &[(f64, Came)]) {
+    let line = |name, of: &dyn Fn(&Came) -> f64| (name, curve.iter().map(|(times, came)| (*times, of(came))).collect());
+    let over = "calls asked for, in capacities";
+    let of_capacity = |calls: u64, came: &Came| calls as f64 / came.duration.as_secs_f64() / capacity;
+    let calls = Lines {
+        title: "calls a second, in capacities",
+        over,
+        lines: vec![
+            line("answered well", &|came| came.rate() / capacity),
+            line("refused, with Retry-After", &|came| of_capacity(came.refused, came)),
+        ],
+    };
+    let latency = Lines {
+        title: "milliseconds until the answer",
+        over,
+        lines: vec![
+            line("p50", &|came| came.quantile(0.5)),
+            line("p99.9", &|came| came.quantile(0.999)),
+            line("the deadline", &|_| DEADLINE_MS),
+        ],
+    };
+    plot::lines(PLOT, &[calls, latency]);
 }
 
 /// How many rounds of the spinning tool take so long.
