@@ -11,7 +11,9 @@ pub fn reset() {
     crate::http::fake::reset();
     crate::kv::fake::reset();
     crate::log::fake::reset();
+    crate::model::fake::reset();
     crate::progress::fake::reset();
+    crate::prompt::fake::reset();
 }
 
 /// Buckets for [`crate::kv`].
@@ -143,6 +145,79 @@ pub mod log {
     /// The lines so far, of every level.
     pub fn lines() -> Vec<Line> {
         crate::log::fake::lines()
+    }
+}
+
+/// Models for [`crate::model`].
+pub mod model {
+    use crate::error::Error;
+    use crate::model::{Chat, Message, ToolCall};
+
+    /// What a model answers.
+    #[derive(Debug, Clone, Default)]
+    pub struct Reply {
+        pub(crate) text: String,
+        pub(crate) tool_calls: Vec<ToolCall>,
+        /// What comes instead of an answer.
+        pub(crate) refusal: Option<Error>,
+    }
+
+    /// A request that a tool made.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct Asked {
+        /// The route.
+        pub route: String,
+        /// Its messages.
+        pub messages: Vec<Message>,
+    }
+
+    /// Grants a route, and answers requests by it: with a text, with a [`ToolCall`], or with an [`Error`]. Called again for
+    /// the same, it adds a reply: each is given once, in this order, and the last again and again.
+    pub fn respond(route: &str, reply: impl Into<Reply>) {
+        crate::model::fake::respond(route, reply.into());
+    }
+
+    /// Grants a route for vectors, each of which `make` makes of a text.
+    pub fn embed(route: &str, make: impl Fn(&str) -> Vec<f32> + 'static) {
+        crate::model::fake::make(route, Box::new(make));
+    }
+
+    /// The requests for answers so far that were granted.
+    pub fn asked() -> Vec<Asked> {
+        let asked = crate::model::fake::asked().into_iter();
+        asked.map(|Chat { route, messages, .. }| Asked { route, messages }).collect()
+    }
+
+    impl From<&str> for Reply {
+        fn from(text: &str) -> Self {
+            Self { text: text.to_owned(), ..Self::default() }
+        }
+    }
+
+    impl From<String> for Reply {
+        fn from(text: String) -> Self {
+            Self { text, ..Self::default() }
+        }
+    }
+
+    impl From<ToolCall> for Reply {
+        fn from(call: ToolCall) -> Self {
+            Self { tool_calls: vec![call], ..Self::default() }
+        }
+    }
+
+    impl From<Error> for Reply {
+        fn from(error: Error) -> Self {
+            Self { refusal: Some(error), ..Self::default() }
+        }
+    }
+}
+
+/// Prompt templates for [`crate::prompt`].
+pub mod prompt {
+    /// Sets a template, and grants it.
+    pub fn set(name: impl Into<String>, template: impl Into<String>) {
+        crate::prompt::fake::set(name.into(), template.into());
     }
 }
 

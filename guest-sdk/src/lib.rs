@@ -33,6 +33,8 @@
 //! | requests over HTTP | [`http`] | denied |
 //! | files | [`std::fs`], with paths from [`files::path`] | no folder is there |
 //! | settings | [`config`] | there are none |
+//! | models | [`model`] | denied |
+//! | prompt templates | [`prompt`] | denied |
 //! | log lines | [`log`] | they go nowhere |
 //! | calls of other tools | [`call`] | denied |
 //! | progress of the call | [`progress`] | needs no grant |
@@ -69,7 +71,9 @@ pub mod files;
 pub mod http;
 pub mod kv;
 pub mod log;
+pub mod model;
 pub mod progress;
+pub mod prompt;
 
 #[cfg(not(target_family = "wasm"))]
 pub mod fakes;

@@ -8,6 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
+use crate::money::Money;
+
 /// What an amount is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
@@ -15,6 +17,8 @@ pub enum Unit {
     Count,
     /// Bytes.
     Bytes,
+    /// Billionths of a US dollar.
+    Money,
 }
 
 macro_rules! amounts {
@@ -69,6 +73,10 @@ amounts! {
     FilesBytes = "files_bytes", Bytes;
     /// Calls that tools make of other tools, those that are not let in not among them.
     ChildCalls = "child_calls", Count;
+    /// Tokens that models read and wrote.
+    ModelTokens = "model_tokens", Count;
+    /// What models cost.
+    ModelCost = "model_cost", Money;
 }
 
 /// A key of `[budget]`.
@@ -234,7 +242,7 @@ impl JsonSchema for Amounts {
         let properties: serde_json::Map<_, _> = Amount::ALL.iter().map(count).collect();
         json_schema!({
             "type": "object",
-            "description": "So much of each amount; absent ones are nothing.",
+            "description": "So much of each amount; absent ones are nothing. Money is in billionths of a US dollar.",
             "properties": properties,
         })
     }
@@ -246,6 +254,7 @@ impl Unit {
         match self {
             Self::Count => count(value),
             Self::Bytes => size(value),
+            Self::Money => Money::billionths(value).to_string(),
         }
     }
 }
@@ -280,7 +289,10 @@ mod tests {
     fn amounts_are_spelt_by_name_and_read_back() {
         let amounts = Amounts::of(|amount| if amount == Amount::Calls { 0 } else { amount as u64 * 10 });
         let text = serde_json::to_string(&amounts).unwrap();
-        assert_eq!(text, r#"{"child_calls":40,"files_bytes":30,"fuel":10,"http_bytes":20}"#);
+        assert_eq!(
+            text,
+            r#"{"child_calls":40,"files_bytes":30,"fuel":10,"http_bytes":20,"model_cost":60,"model_tokens":50}"#
+        );
         assert_eq!(serde_json::from_str::<Amounts>(&text).unwrap(), amounts);
         assert_eq!(serde_json::from_str::<Amounts>(r#"{"of_tomorrow":1}"#).unwrap(), Amounts::NONE);
     }

@@ -22,6 +22,7 @@ pub mod id;
 pub mod identity;
 pub mod labels;
 pub mod limits;
+pub mod money;
 pub mod policy;
 pub mod registry;
 pub mod routed;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::money::Money;
+
 /// The limits of one call, all of them in force at once. Made by [`crate::policy`] as the minimum of the platform's
 /// ceiling, the tenant's policy and what the tool's package declares; enforced by [`crate::engine`] and
 /// [`crate::capability`].
@@ -54,6 +56,15 @@ pub struct CallLimits {
     pub kv_value_bytes: u64,
     /// Files and folders open at once.
     pub files_open: u64,
+    /// Requests to models.
+    #[serde(default)]
+    pub model_requests: u64,
+    /// Tokens of requests to models and their answers.
+    #[serde(default)]
+    pub model_tokens: u64,
+    /// What they cost.
+    #[serde(default)]
+    pub model_cost: Money,
     /// Bytes written to volumes, all together.
     pub files_written_bytes: u64,
     /// Calls of other tools, those that these make included.
@@ -89,6 +100,9 @@ impl Default for CallLimits {
             kv_key_bytes: 512,
             kv_value_bytes: 1 << 20,
             files_open: 64,
+            model_requests: 16,
+            model_tokens: 100_000,
+            model_cost: Money::dollars(1),
             files_written_bytes: 64 << 20,
             child_calls: 64,
             child_depth: 4,
@@ -123,6 +137,9 @@ impl CallLimits {
             kv_key_bytes: 2 << 10,
             kv_value_bytes: 16 << 20,
             files_open: 1_000,
+            model_requests: 256,
+            model_tokens: 10_000_000,
+            model_cost: Money::dollars(100),
             files_written_bytes: 4 << 30,
             child_calls: 10_000,
             child_depth: 8,
@@ -158,6 +175,9 @@ impl CallLimits {
             kv_key_bytes,
             kv_value_bytes,
             files_open,
+            model_requests,
+            model_tokens,
+            model_cost,
             files_written_bytes,
             child_calls,
             child_depth,

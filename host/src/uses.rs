@@ -180,6 +180,18 @@ pub enum CapabilityUse {
         /// The least severe of them.
         level: LogLevel,
     },
+    /// It asked a model.
+    Model {
+        /// Whose: the provider, as the platform names it.
+        provider: String,
+        /// The route.
+        route: String,
+    },
+    /// It used a prompt template.
+    Prompt {
+        /// Its name.
+        name: String,
+    },
     /// It had random bytes that cannot be foreseen.
     Random {},
     /// A request of its left with a secret in it, which the host had put there.
@@ -209,6 +221,8 @@ impl fmt::Display for CapabilityUse {
             }
             Self::Kv { access, bucket } => write!(f, "{access} bucket {bucket:?}"),
             Self::Log { level } => write!(f, "have log lines kept from {} on", level.as_str()),
+            Self::Model { provider, route } => write!(f, "ask a model of {provider:?} by route {route:?}"),
+            Self::Prompt { name } => write!(f, "use prompt {name:?}"),
             Self::Random {} => f.write_str("have random bytes that cannot be foreseen"),
             Self::Secret { host, name, version } => {
                 write!(f, "send secret \"{name}\" (version {version}) to {host}")

@@ -50,8 +50,8 @@ const EDGES: &[(&str, &str)] = &[
 ];
 
 /// What any module may name: words without behaviour, the one error among them.
-const GROUND: [&str; 10] =
-    ["amounts", "descriptors", "downstream", "error", "id", "labels", "limits", "routed", "shares", "uses"];
+const GROUND: [&str; 11] =
+    ["amounts", "descriptors", "downstream", "error", "id", "labels", "limits", "money", "routed", "shares", "uses"];
 
 /// Names that only these places may use, with what that keeps true.
 const ONLY: &[(&str, &[&str], &str)] = &[
@@ -59,10 +59,10 @@ const ONLY: &[(&str, &[&str], &str)] = &[
     ("wasmtime_wasi", &["engine", "capability"], "everything else outlives a change of engine"),
     ("wasmtime_wasi_http", &["engine", "capability"], "everything else outlives a change of engine"),
     ("wasmtime_wasi_io", &["engine", "capability"], "everything else outlives a change of engine"),
-    // What guests ask of others has status codes, too; they are data there.
+    // What guests and models ask of others has status codes, too; they are data there.
     (
         "StatusCode",
-        &["http", "capability/http"],
+        &["http", "capability/http", "capability/model"],
         "an error means the same at every door; only `http` gives it a number",
     ),
     // The demo serves a page for a tool to fetch.

@@ -34,6 +34,8 @@ fn ceiling(upstream: &Upstream, secure: &Secure) -> String {
         log = true
         config = true
         call = true
+        model = true
+        prompt = true
         [egress]
         private_addresses = ["127.0.0.1/32"]
         "#

@@ -135,7 +135,7 @@ fn usage_is_a_command_for_people_spreadsheets_and_programs() {
     run(async {
         far_from_midnight().await;
         let tenant = shared().await.tenant("usage").await;
-        tenant.policy("[budget]\ncalls_per_day = 10\nhttp_bytes_per_day = \"512KiB\"\n").await;
+        tenant.policy("[budget]\ncalls_per_day = 10\nmodel_cost_per_day = \"0.50 USD\"\n").await;
         noop(&tenant).await.ok();
         tenant.agent.call("catalogue/limits.random", json!({"bytes": 100_000_000})).await.problem(Code::LimitExceeded);
         let usage = async |arguments: &[&str]| {
@@ -147,7 +147,7 @@ fn usage_is_a_command_for_people_spreadsheets_and_programs() {
             String::from_utf8(output.stdout).unwrap()
         };
         let budgets = usage(&["--budgets"]).await;
-        for part in ["calls_per_day", "the tenant", "8", "http_bytes_per_day", "512 KiB", "policy line 2"] {
+        for part in ["calls_per_day", "the tenant", "8", "model_cost_per_day", "0.5 USD", "policy line 2"] {
             assert!(budgets.contains(part), "{part}: {budgets}");
         }
         let json: Value = serde_json::from_str(&usage(&["--budgets", "--json"]).await).unwrap();

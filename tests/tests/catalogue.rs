@@ -9,7 +9,7 @@ use cofferdam_tests::{Options, Server, Tenant, includes, run};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-const PACKAGES: [&str; 7] = ["calculate", "files", "http-fetch", "json-query", "notes", "team", "text"];
+const PACKAGES: [&str; 8] = ["calculate", "files", "http-fetch", "json-query", "notes", "summarise", "team", "text"];
 
 struct Stand {
     server: Server,
@@ -30,6 +30,7 @@ async fn stand() -> &'static Stand {
                 .policy(&format!(
                     "[limits]\nfuel = 100_000_000_000\ndeadline = \"1m\"\nmemory_bytes = \"512MiB\"\n\
                      [[grant]]\ntools = [\"catalogue/*\"]\n{http}\n\
+                     model = [\"summarise\"]\nprompt = [\"summarise\"]\n\
                      kv = [{{ bucket = \"notes\", access = \"read-write\" }}]\n\
                      files = [{{ volume = \"work\", mount = \"/work\", access = \"read-write\" }}]\n\
                      call = [\"catalogue/team\"]\n"

@@ -58,12 +58,24 @@ pub enum Need {
     Log,
     Config,
     Call,
+    Model,
+    Prompt,
 }
 
 impl Need {
     /// All kinds.
-    pub const ALL: [Self; 8] =
-        [Self::Http, Self::Kv, Self::Files, Self::Clock, Self::Random, Self::Log, Self::Config, Self::Call];
+    pub const ALL: [Self; 10] = [
+        Self::Http,
+        Self::Kv,
+        Self::Files,
+        Self::Clock,
+        Self::Random,
+        Self::Log,
+        Self::Config,
+        Self::Call,
+        Self::Model,
+        Self::Prompt,
+    ];
 
     /// Its name in manifests and policies.
     pub const fn as_str(self) -> &'static str {
@@ -76,6 +88,8 @@ impl Need {
             Self::Log => "log",
             Self::Config => "config",
             Self::Call => "call",
+            Self::Model => "model",
+            Self::Prompt => "prompt",
         }
     }
 }

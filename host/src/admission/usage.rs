@@ -82,6 +82,14 @@ sums! {
     kv_operations;
     /// Bytes written to volumes.
     files_bytes_written;
+    /// Requests to models.
+    model_requests;
+    /// Tokens of them.
+    model_input_tokens;
+    /// Tokens of their answers.
+    model_output_tokens;
+    /// What they cost, in billionths of a US dollar.
+    model_cost;
 }
 
 impl UsageBook {

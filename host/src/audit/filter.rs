@@ -81,6 +81,7 @@ fn failed(event: &Event) -> bool {
     match event {
         Event::CallEnded(event) => event.outcome != Outcome::Ok,
         Event::CallReplayed(event) => event.outcome != ReplayOutcome::Same,
+        Event::ModelRequested(event) => event.outcome != "ok",
         Event::CallRefused(_)
         | Event::CapabilityDenied(_)
         | Event::ComponentRejected(_)

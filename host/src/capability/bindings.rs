@@ -19,12 +19,17 @@ wasmtime::component::bindgen!({
     },
     exports: { default: async },
     trappable_error_type: {
+        "cofferdam:tool/model.error" => crate::capability::model::ModelFault,
+        "cofferdam:tool/prompt.error" => crate::capability::prompt::PromptFault,
         "wasi:keyvalue/store.error" => crate::capability::kv::KvFault,
     },
     with: {
+        "cofferdam:tool/model.reply": crate::capability::model::OpenReply,
         "wasi:keyvalue/store.bucket": crate::capability::kv::OpenBucket,
         "cofferdam:tool/call.pending": crate::capability::call::Pending,
     },
+    // What goes over a tape.
+    additional_derives: [serde::Serialize, serde::Deserialize],
 });
 
 /// The second draft of `wasi:keyvalue`.

@@ -12,6 +12,8 @@ use futures::future::BoxFuture;
 use super::uses::{UsedInCall, Uses};
 use crate::error::{Error, Result};
 use crate::labels::Brought;
+use crate::money::Money;
+use crate::policy::model::{ModelDecision, ModelFacts};
 use crate::policy::{Clock, GrantKind, LogLevel};
 use crate::uses::CapabilityUse;
 
@@ -27,6 +29,11 @@ pub trait Witness: Send + Sync {
     /// A use was denied. Where nobody keeps a record of the call, nothing is done about it.
     fn denied(&self, denied: DeniedUse) {
         drop(denied);
+    }
+
+    /// A request to a model is over. Where nobody keeps a record of the call, nothing is done about it.
+    fn model_requested(&self, request: ModelRequest) {
+        drop(request);
     }
 
     /// The guest has something to show while it runs. Where nobody watches, nothing is done about it.
@@ -87,6 +94,30 @@ pub struct DeniedUse {
     pub nearest: Option<String>,
 }
 
+/// A request to a model that is over, for the record: what was decided, what it came to, digests, and nothing of its
+/// text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelRequest {
+    /// The route.
+    pub route: String,
+    /// What was decided on; absent where it came to no decision.
+    pub facts: ModelFacts,
+    /// The last decision that was made.
+    pub decision: ModelDecision,
+    /// How often a provider was asked.
+    pub attempts: u64,
+    /// How it ended: `ok`, `refused`, `failed`, or `cancelled`.
+    pub outcome: &'static str,
+    /// Tokens of the request, and of the answer.
+    pub tokens: [u64; 2],
+    /// What it cost.
+    pub cost: Money,
+    /// SHA-256 of the request: whoever keeps it keys it.
+    pub request: [u8; 32],
+    /// SHA-256 of the answer's text; absent where there is none.
+    pub answer: Option<[u8; 32]>,
+}
+
 /// What a guest shows while it runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GuestEvent {
@@ -130,6 +161,14 @@ pub struct EffectUsage {
     pub files_bytes_written: u64,
     /// Bytes of log lines that were kept.
     pub log_bytes: u64,
+    /// Requests to models.
+    pub model_requests: u64,
+    /// Tokens of them.
+    pub model_input_tokens: u64,
+    /// Tokens of their answers.
+    pub model_output_tokens: u64,
+    /// What they cost.
+    pub model_cost: Money,
     /// Uses that were denied, recorded or not.
     pub denials: u64,
 }
@@ -148,6 +187,11 @@ pub struct Effects {
     kv_operations: AtomicU64,
     files_bytes_written: AtomicU64,
     log_bytes: AtomicU64,
+    model_requests: AtomicU64,
+    model_input_tokens: AtomicU64,
+    model_output_tokens: AtomicU64,
+    /// In billionths.
+    model_cost: AtomicU64,
     denials: AtomicU64,
     uses: Uses,
 }
@@ -172,6 +216,10 @@ impl Effects {
             kv_operations: AtomicU64::new(0),
             files_bytes_written: AtomicU64::new(0),
             log_bytes: AtomicU64::new(0),
+            model_requests: AtomicU64::new(0),
+            model_input_tokens: AtomicU64::new(0),
+            model_output_tokens: AtomicU64::new(0),
+            model_cost: AtomicU64::new(0),
             denials: AtomicU64::new(0),
             uses: Uses::default(),
         }
@@ -260,6 +308,20 @@ impl Effects {
         }
     }
 
+    /// A request to a model is over: counts what it came to, and has it recorded.
+    pub(super) fn model_requested(&self, request: ModelRequest) {
+        let [input, output] = request.tokens;
+        for (counter, more) in [
+            (&self.model_requests, 1),
+            (&self.model_input_tokens, input),
+            (&self.model_output_tokens, output),
+            (&self.model_cost, request.cost.as_billionths()),
+        ] {
+            counter.fetch_add(more, Ordering::Relaxed);
+        }
+        self.witness.model_requested(request);
+    }
+
     /// Shows `event` to whoever watches the call. An effect: only once [`Effects::before_effect`] has come back.
     pub(super) fn show(&self, event: GuestEvent) {
         debug_assert!(self.is_decided(), "an event before the decision");
@@ -343,6 +405,10 @@ impl Effects {
             kv_operations: read(&self.kv_operations),
             files_bytes_written: read(&self.files_bytes_written),
             log_bytes: read(&self.log_bytes),
+            model_requests: read(&self.model_requests),
+            model_input_tokens: read(&self.model_input_tokens),
+            model_output_tokens: read(&self.model_output_tokens),
+            model_cost: Money::billionths(read(&self.model_cost)),
             denials: read(&self.denials),
         }
     }
@@ -385,6 +451,7 @@ pub(super) mod tests {
         pub(crate) failures: AtomicU64,
         pub(crate) denied: Mutex<Vec<DeniedUse>>,
         pub(crate) events: Mutex<Vec<GuestEvent>>,
+        pub(crate) models: Mutex<Vec<ModelRequest>>,
     }
 
     impl Witness for Record {
@@ -407,6 +474,10 @@ pub(super) mod tests {
 
         fn event(&self, event: GuestEvent) {
             self.events.lock().push(event);
+        }
+
+        fn model_requested(&self, request: ModelRequest) {
+            self.models.lock().push(request);
         }
     }
 

@@ -13,6 +13,7 @@ mod body;
 mod broker;
 mod connection;
 mod credential;
+mod errand;
 mod exchange;
 mod fault;
 mod head;
@@ -27,6 +28,7 @@ pub use self::bind3::add_to_linker as add_to_linker_3;
 pub use self::body::{GuestBody, ReceivedBody};
 pub use self::broker::{Broker, BrokerSettings};
 pub use self::credential::CallSecrets;
+pub(super) use self::errand::Errand;
 pub use self::fault::Fault;
 pub use self::head::FIELDS_MAX;
 pub use self::taped::{AnswerBody, TapedBody};
@@ -221,7 +223,7 @@ impl HttpCall {
         let body = SentBody::new(body, account.clone());
         let exchange = Exchange {
             broker,
-            grants: Arc::clone(&self.grants),
+            private: self.grants.http.as_ref().map(|grant| grant.private().into()).unwrap_or_default(),
             tenant: self.tenant.clone(),
             account,
             target,

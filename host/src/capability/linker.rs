@@ -8,7 +8,7 @@ use wasmtime_wasi::p2::bindings::{cli, clocks, sockets as wasi_sockets};
 use wasmtime_wasi::p3::bindings::{cli as cli_3, clocks as clocks_3};
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsCtxView};
 
-use super::{CapabilityView, call, config, files, http, io, kv, log, progress, random, sockets, stdio};
+use super::{CapabilityView, call, config, files, http, io, kv, log, model, progress, prompt, random, sockets, stdio};
 
 /// Links all of WASI 0.2 that a tool may import, `wasi:http`'s outgoing side, `wasi:keyvalue`, `wasi:config`, `wasi:logging` and Cofferdam's own interfaces.
 ///
@@ -24,6 +24,8 @@ pub fn add_to_linker<T: CapabilityView>(linker: &mut Linker<T>) -> wasmtime::Res
     io::add_to_linker(linker, |data: &mut T| data.capabilities().io())?;
     kv::add_to_linker(linker, |data: &mut T| data.capabilities().kv())?;
     log::add_to_linker(linker, |data: &mut T| data.capabilities().log())?;
+    model::add_to_linker(linker, |data: &mut T| data.capabilities().model())?;
+    prompt::add_to_linker(linker, |data: &mut T| data.capabilities().prompt())?;
     progress::add_to_linker(linker, |data: &mut T| data.capabilities().progress())?;
     random::add_to_linker(linker, |data: &mut T| data.capabilities().random())?;
     stdio::add_to_linker(linker, |data: &mut T| data.capabilities().stdio())?;

@@ -15,7 +15,9 @@ mod io;
 pub mod kv;
 mod linker;
 pub mod log;
+pub mod model;
 pub mod progress;
+pub mod prompt;
 pub mod random;
 mod sockets;
 pub mod stdio;
@@ -43,7 +45,9 @@ use self::http::{Broker, CallSecrets, HttpCall};
 use self::io::IoView;
 use self::kv::{KvCall, KvView};
 use self::log::{LogCall, LogView};
+use self::model::{ModelCall, ModelSetting, ModelView};
 use self::progress::{ProgressCall, ProgressView};
+use self::prompt::{PromptCall, PromptView};
 use self::random::{RandomCall, RandomView};
 use self::sockets::SocketsView;
 use self::stdio::{Program, StdioView};
@@ -115,7 +119,9 @@ pub struct CallCapabilities {
     http_context: WasiHttpCtx,
     config: ConfigCall,
     log: LogCall,
+    model: ModelCall,
     progress: ProgressCall,
+    prompt: PromptCall,
     random: RandomCall,
     calls: CallsCall,
     /// Of a tool that is a program.
@@ -147,6 +153,7 @@ impl CallCapabilities {
         frozen_time: SystemTime,
         effects: Arc<Effects>,
         secrets: &Secrets,
+        models: &ModelSetting,
         tape: Option<&Arc<Tape>>,
         family: Option<Family>,
         until: Instant,
@@ -163,12 +170,14 @@ impl CallCapabilities {
             files: FilesCall::new(services.files.as_ref(), grants, limits, tenant, clock.step(), effect()),
             clock,
             http: HttpCall::new(services.http.as_ref(), grants, limits, tenant, effect())
-                .with_secrets(CallSecrets::new(services.vault.as_ref(), secrets))
+                .with_secrets(CallSecrets::new(services.vault.as_ref(), tenant, secrets))
                 .on(tape),
             http_context: http::context(limits),
             config: ConfigCall::new(&grants.config, effect()),
             log: LogCall::new(grants.log.as_ref(), limits, effect()),
+            model: ModelCall::new(services, grants, limits, tenant, models, effect()),
             progress: ProgressCall::new(limits, effect()),
+            prompt: PromptCall::new(&grants.prompt, effect()),
             random: RandomCall::new(&grants.random, limits, call, effect()).on(line.as_ref()),
             calls: CallsCall::new(grants, limits, family, until, effect()),
             program: None,
@@ -232,6 +241,14 @@ impl CallCapabilities {
 
     fn config(&mut self) -> ConfigView<'_> {
         ConfigView { call: &mut self.config }
+    }
+
+    fn model(&mut self) -> ModelView<'_> {
+        ModelView { table: &mut self.table, call: &mut self.model, line: self.line.as_ref() }
+    }
+
+    fn prompt(&mut self) -> PromptView<'_> {
+        PromptView { call: &mut self.prompt }
     }
 
     fn progress(&mut self) -> ProgressView<'_> {

@@ -181,6 +181,7 @@ fn enter(loaded: &Loaded, services: &Services, held: Held, run: &Run, started: I
         run.frozen_time,
         Arc::clone(&run.effects),
         &run.secrets,
+        &run.models,
         run.tape.as_ref(),
         run.family.clone(),
         started + run.limits.deadline,

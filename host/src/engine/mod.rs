@@ -35,6 +35,7 @@ use self::slots::{Needs, Slots};
 use self::state::State;
 use crate::capability::call::Family;
 use crate::capability::effects::Effects;
+use crate::capability::model::ModelSetting;
 use crate::capability::tape::Tape;
 use crate::capability::{Secrets, Services};
 use crate::error::{Error, Result};
@@ -116,6 +117,8 @@ pub struct Run {
     pub meter: MeterHold,
     /// The tenant's secrets, sealed.
     pub secrets: Secrets,
+    /// What its requests to models depend on.
+    pub models: ModelSetting,
     /// Where the host's answers are recorded, or in a replay come from.
     pub tape: Option<Arc<Tape>>,
     /// What it has in common with calls above and below it, where there are or can be any.

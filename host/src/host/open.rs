@@ -169,6 +169,10 @@ async fn close_open_calls(audit: &Audit, open: &[OpenCall]) -> Result<()> {
             // Of a call in a session that is told as both.
             labels: None,
             memory_bytes: 0,
+            model_cost: 0,
+            model_input_tokens: 0,
+            model_output_tokens: 0,
+            model_requests: 0,
             outcome: Outcome::Failed(Code::Interrupted),
             result: None,
             result_bytes: 0,

@@ -221,6 +221,10 @@ impl From<CallUsage> for wire::CallUsage {
             http_received_bytes: effects.http_received_bytes,
             kv_operations: effects.kv_operations,
             files_bytes_written: effects.files_bytes_written,
+            model_requests: effects.model_requests,
+            model_input_tokens: effects.model_input_tokens,
+            model_output_tokens: effects.model_output_tokens,
+            model_cost: effects.model_cost.as_billionths(),
         }
     }
 }

@@ -30,7 +30,7 @@ fn every_operation_is_documented_and_has_a_problem() {
             assert_eq!(given, named, "{place}");
         }
     }
-    assert_eq!(endpoints().len(), 61);
+    assert_eq!(endpoints().len(), 65);
 }
 
 #[test]

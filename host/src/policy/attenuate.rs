@@ -77,6 +77,7 @@ impl Grants {
                 keys_max: grant.keys_max.min(other.keys_max),
             }))
         });
+        let prompts = self.prompt.iter().filter(|(name, _)| above.prompt.contains_key(*name));
         let config = self.config.iter().filter(|(key, value)| above.config.get(*key) == Some(value));
         Self {
             kv: kv.collect(),
@@ -88,6 +89,12 @@ impl Grants {
             log: self.log.as_ref().zip(above.log.as_ref()).map(|(own, above)| Grant::new((**own).max(**above))),
             config: Grant::new(Arc::new(config.map(|(key, value)| (key.clone(), value.clone())).collect())),
             call: self.call.as_ref().zip(above.call.as_ref()).map(|(own, above)| Grant::new(own.within(above))),
+            model: self
+                .model
+                .as_ref()
+                .zip(above.model.as_ref())
+                .map(|(own, above)| Grant::new(Arc::new(own.within(above)))),
+            prompt: Grant::new(Arc::new(prompts.map(|(name, text)| (name.clone(), Arc::clone(text))).collect())),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::grant::{Access, Grants};
+use super::grant::{Access, GrantKind, Grants};
 use super::pattern::Pattern;
 use super::rows::{At, File, Source};
 use super::{Ceiling, Policy};
@@ -68,7 +68,7 @@ pub struct BudgetStanding {
     /// The key's name and the package, where it is not the tenant's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
-    /// How much there may be in a window.
+    /// How much there may be in a window; money in billionths of a US dollar.
     pub maximum: u64,
     /// What calls used that ended.
     pub used: u64,
@@ -233,8 +233,11 @@ pub fn worst_case(limits: &CallLimits, grants: &Grants) -> Amounts {
         Amount::FilesBytes if grants.files.iter().any(|grant| grant.access != Access::ReadOnly) => {
             limits.files_written_bytes
         }
+        Amount::ModelTokens if grants.holds(GrantKind::Model) => limits.model_tokens,
+        Amount::ModelCost if grants.holds(GrantKind::Model) => limits.model_cost.as_billionths(),
         // Each is reserved when it is made.
         Amount::ChildCalls => 0,
-        Amount::HttpBytes | Amount::FilesBytes => 0,
+        // Nothing of these can be used without being told in the call's end.
+        Amount::HttpBytes | Amount::FilesBytes | Amount::ModelTokens | Amount::ModelCost => 0,
     })
 }

@@ -50,6 +50,21 @@ impl CallRule {
         }
     }
 
+    /// Whether whatever this lets go goes by `other`, too.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        let named = match (&self.tool, &other.tool) {
+            (Pattern::One(one), other) => other.matches(one),
+            (one, other) => one == other,
+        };
+        named && self.grants <= other.grants
+    }
+
+    /// What goes by both, where they overlap.
+    fn and(&self, other: &Self) -> Option<Self> {
+        let narrow = if matches!(self.tool, Pattern::One(_)) { self } else { other };
+        self.overlaps(other).then(|| narrow.capped(self.grants.min(other.grants)))
+    }
+
     /// The same, giving no more than `most`.
     pub(super) fn capped(&self, most: Passing) -> Self {
         Self { tool: self.tool.clone(), grants: self.grants.min(most) }
@@ -130,12 +145,16 @@ impl CallGrant {
         own(&self.tenant) && own(&self.ceiling) && self.within.as_ref().is_none_or(|above| above.passes_own())
     }
 
-    /// The tenant's rules, as far as the ceiling lets them through.
-    pub(super) fn rules(&self) -> impl Iterator<Item = CallRule> {
-        self.tenant.iter().filter_map(|rule| {
-            let meets = self.ceiling.iter().filter(|ceiling| ceiling.overlaps(rule));
-            Some(rule.capped(meets.map(CallRule::grants).max()?))
-        })
+    /// What goes by the tenant's rules and the ceiling's, in as few rules as say it: none is within another.
+    pub(super) fn rules(&self) -> Vec<CallRule> {
+        let mut rules: Vec<CallRule> = Vec::new();
+        for rule in self.tenant.iter().flat_map(|rule| self.ceiling.iter().filter_map(|ceiling| rule.and(ceiling))) {
+            if !rules.iter().any(|known| rule.is_within(known)) {
+                rules.retain(|known| !known.is_within(&rule));
+                rules.push(rule);
+            }
+        }
+        rules
     }
 
     /// A grant without a decision, for tests of what uses it.

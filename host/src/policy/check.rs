@@ -1,6 +1,7 @@
 //! What is lawful in a policy and does not do what it looks like: for whoever writes one, before it is in force.
 
 mod calls;
+mod models;
 mod routes;
 
 use std::fmt;
@@ -71,6 +72,7 @@ pub fn check(ceiling: &Ceiling, policy: &Policy) -> Vec<Warning> {
     warnings.approval(&rules.approval, &ceiling.rules().host.approval);
     warnings.cache(&rules.cache, &ceiling.rules().host.cache);
     warnings.audit(&rules.audit, &ceiling.rules().host.audit);
+    models::check(&mut warnings, policy, ceiling);
     let limits = rules.limits.apply_to(&CallLimits::default()).min(&ceiling.limits());
     warnings.admission(&rules.admission, &ceiling.rules().host.admission);
     warnings.budgets(&rules.budget, &ceiling.rules().host.budget, &limits);

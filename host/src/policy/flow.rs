@@ -31,6 +31,7 @@ pub(super) struct LabelRules {
     pub(super) private_hosts: Vec<HostPattern>,
     pub(super) private_tools: Vec<Pattern>,
     pub(super) trusted_hosts: Vec<HostPattern>,
+    pub(super) trusted_providers: BTreeSet<String>,
     pub(super) untrusted_tools: Vec<Pattern>,
     /// Names of keys: the tenant's own packages that another published are untrusted; absent: whoever did.
     pub(super) trusted_publishers: Option<BTreeSet<String>>,
@@ -51,12 +52,10 @@ impl LabelRules {
         all(self) != all(other)
     }
 
-    /// Whether it says of anything that it brings a label, or of a host that it does not.
+    /// Whether it says of anything that it brings a label, or that it does not.
     pub(super) fn bring_any(&self) -> bool {
-        self.bring_private()
-            || !self.trusted_hosts.is_empty()
-            || !self.untrusted_tools.is_empty()
-            || self.trusted_publishers.is_some()
+        let trusts = !(self.trusted_hosts.is_empty() && self.trusted_providers.is_empty());
+        self.bring_private() || trusts || !self.untrusted_tools.is_empty() || self.trusted_publishers.is_some()
     }
 }
 
@@ -133,11 +132,17 @@ impl Flow {
                 is(Label::Private, among(&rules.private_hosts))
                     .and(is(Label::Untrusted, !among(&rules.trusted_hosts)))
             }
+            // What a model says is whatever it was made of and asked: nobody of the tenant's wrote it.
+            CapabilityUse::Model { provider, .. } => {
+                is(Label::Untrusted, !rules.trusted_providers.contains(provider))
+            }
             // The call that it makes brings what its package and its own uses do.
             CapabilityUse::Call { .. }
             | CapabilityUse::Clock { .. }
             | CapabilityUse::Config { .. }
             | CapabilityUse::Log { .. }
+            // The policy's own text.
+            | CapabilityUse::Prompt { .. }
             | CapabilityUse::Random {}
             // The request that it goes with says all of it.
             | CapabilityUse::Secret { .. } => Labels::NONE,
@@ -203,6 +208,8 @@ pub const fn way_out(used: &CapabilityUse) -> Option<GrantKind> {
     match used {
         CapabilityUse::Call { .. } => Some(GrantKind::Call),
         CapabilityUse::Http { .. } => Some(GrantKind::Http),
+        // Its provider reads all of it.
+        CapabilityUse::Model { .. } => Some(GrantKind::Model),
         CapabilityUse::Kv { access: Touch::Write, .. } => Some(GrantKind::Kv),
         CapabilityUse::Files { access: Touch::Write, .. } => Some(GrantKind::Files),
         CapabilityUse::Kv { access: Touch::Read, .. }
@@ -210,14 +217,20 @@ pub const fn way_out(used: &CapabilityUse) -> Option<GrantKind> {
         | CapabilityUse::Clock { .. }
         | CapabilityUse::Config { .. }
         | CapabilityUse::Log { .. }
+        | CapabilityUse::Prompt { .. }
         | CapabilityUse::Random {}
         | CapabilityUse::Secret { .. } => None,
     }
 }
 
 /// The kinds that a `[[flow]]` can deny.
-pub(super) const WAYS_OUT: &[(&str, GrantKind)] =
-    &[("http", GrantKind::Http), ("kv", GrantKind::Kv), ("files", GrantKind::Files), ("call", GrantKind::Call)];
+pub(super) const WAYS_OUT: &[(&str, GrantKind)] = &[
+    ("http", GrantKind::Http),
+    ("kv", GrantKind::Kv),
+    ("files", GrantKind::Files),
+    ("call", GrantKind::Call),
+    ("model", GrantKind::Model),
+];
 
 impl FlowRow {
     /// What it takes away, in words.

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::model::ModelGrant;
+use super::prompt::Template;
 use crate::uses::CapabilityUse;
 pub use crate::uses::{Clock, LogLevel};
 
@@ -30,12 +32,26 @@ pub enum GrantKind {
     Config,
     /// Calls of other tools.
     Call,
+    /// Models.
+    Model,
+    /// Prompt templates.
+    Prompt,
 }
 
 impl GrantKind {
     /// Every kind, in the order of the reference page.
-    pub const ALL: [Self; 8] =
-        [Self::Http, Self::Kv, Self::Files, Self::Clock, Self::Random, Self::Log, Self::Config, Self::Call];
+    pub const ALL: [Self; 10] = [
+        Self::Http,
+        Self::Kv,
+        Self::Files,
+        Self::Clock,
+        Self::Random,
+        Self::Log,
+        Self::Config,
+        Self::Call,
+        Self::Model,
+        Self::Prompt,
+    ];
 
     /// The kind that a use takes.
     pub const fn of(used: &CapabilityUse) -> Self {
@@ -48,6 +64,8 @@ impl GrantKind {
             CapabilityUse::Log { .. } => Self::Log,
             CapabilityUse::Config { .. } => Self::Config,
             CapabilityUse::Call { .. } => Self::Call,
+            CapabilityUse::Model { .. } => Self::Model,
+            CapabilityUse::Prompt { .. } => Self::Prompt,
         }
     }
 
@@ -62,6 +80,8 @@ impl GrantKind {
             Self::Log => "log",
             Self::Config => "config",
             Self::Call => "call",
+            Self::Model => "model",
+            Self::Prompt => "prompt",
         }
     }
 }
@@ -186,6 +206,10 @@ pub struct Grants {
     pub config: Grant<Arc<BTreeMap<String, String>>>,
     /// Which tools it may call; see [`super::call::CallGrant::decide`].
     pub call: Option<Grant<super::call::CallGrant>>,
+    /// Routes to models; see [`super::model::choose`].
+    pub model: Option<Grant<Arc<ModelGrant>>>,
+    /// What `cofferdam:tool/prompt` renders.
+    pub prompt: Grant<Arc<BTreeMap<String, Arc<Template>>>>,
 }
 
 impl Grants {
@@ -202,13 +226,20 @@ impl Grants {
                         .map(|kind| self.can_change(kind))
                         .contains(&true)
             }),
-            GrantKind::Clock | GrantKind::Random | GrantKind::Log | GrantKind::Config => false,
+            GrantKind::Clock
+            | GrantKind::Random
+            | GrantKind::Log
+            | GrantKind::Config
+            | GrantKind::Model
+            | GrantKind::Prompt => false,
         }
     }
 
     /// Whether a call could reach beyond the host through what it calls.
     pub(super) fn reaches_by_calls(&self) -> bool {
-        self.call.as_ref().is_some_and(|call| call.passes_own() || self.http.is_some())
+        self.call
+            .as_ref()
+            .is_some_and(|call| call.passes_own() || self.holds(GrantKind::Http) || self.holds(GrantKind::Model))
     }
 
     /// The same without these kinds, as where nothing of them is granted.
@@ -225,6 +256,8 @@ impl Grants {
             log: own.log.filter(|_| has(GrantKind::Log)),
             config: if has(GrantKind::Config) { own.config } else { none.config },
             call: own.call.filter(|_| has(GrantKind::Call)),
+            model: own.model.filter(|_| has(GrantKind::Model)),
+            prompt: if has(GrantKind::Prompt) { own.prompt } else { none.prompt },
         }
     }
 
@@ -239,6 +272,8 @@ impl Grants {
             log: None,
             config: Grant::new(Arc::default()),
             call: None,
+            model: None,
+            prompt: Grant::new(Arc::default()),
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::parse::{Node, duration_words, read_limits, size_words};
 use super::problem::Problems;
 use crate::limits::CallLimits;
+use crate::money::Money;
 
 /// What a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub(super) enum Unit {
     Bytes,
     /// Time, in nanoseconds.
     Time,
+    /// Money, in billionths of a dollar.
+    Money,
 }
 
 /// One limit: how it is called, read and told, and what enforces it.
@@ -51,6 +54,7 @@ impl Limit {
             Unit::Count => super::words::count(value),
             Unit::Bytes => size_words(value),
             Unit::Time => duration_words(value),
+            Unit::Money => Money::billionths(value).to_string(),
         }
     }
 }
@@ -86,8 +90,10 @@ macro_rules! limits {
         }),*];
     };
     (get Time $value:expr) => { u64::try_from($value.as_nanos()).unwrap_or(u64::MAX) };
+    (get Money $value:expr) => { $value.as_billionths() };
     (get $unit:ident $value:expr) => { $value };
     (set Time $value:expr) => { Duration::from_nanos($value) };
+    (set Money $value:expr) => { Money::billionths($value) };
     (set $unit:ident $value:expr) => { $value };
 }
 
@@ -135,6 +141,12 @@ limits! {
         "the capability", "the interface's error";
     files_open: Count, 0, ANY, "Files and folders open at once.",
         "the capability", "`quota`";
+    model_requests: Count, 0, ANY, "Requests to models.",
+        "the capability", "`budget-exceeded` of the interface";
+    model_tokens: Count, 0, ANY, "Tokens of requests to models and their answers, all together.",
+        "the capability, which reserves the most that a request can come to", "`budget-exceeded` of the interface";
+    model_cost: Money, 0, ANY, "What requests to models cost, all together.",
+        "the capability, which reserves the most that a request can come to", "`budget-exceeded` of the interface";
     files_written_bytes: Bytes, 0, ANY, "Bytes written to volumes, all writes together.",
         "the capability", "`quota`";
     child_calls: Count, 0, ANY, "Calls of other tools, those that these make included.",
@@ -204,7 +216,7 @@ impl Serialize for LimitsPatch {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (limit, value) in self.stated() {
             match limit.unit {
-                Unit::Time => map.serialize_entry(limit.name, &duration_words(value))?,
+                Unit::Time | Unit::Money => map.serialize_entry(limit.name, &limit.words(value))?,
                 Unit::Count | Unit::Bytes => map.serialize_entry(limit.name, &value)?,
             }
         }

@@ -17,10 +17,12 @@ pub mod grant;
 pub mod http;
 mod keeping;
 mod limits;
+pub mod model;
 mod parse;
 mod pattern;
 mod plan;
 mod problem;
+pub mod prompt;
 mod reference;
 mod risk;
 pub mod route;
@@ -54,6 +56,7 @@ pub use self::http::{
 };
 pub use self::keeping::{Keeping, keeping, retention};
 pub use self::limits::{LimitsPatch, stated_anew, stated_more};
+pub use self::model::{ModelGrant, ModelRoute};
 pub use self::plan::{Plan, Priority, plan, priority};
 pub use self::problem::{About, PolicyError, Problem};
 pub use self::reference::reference;
@@ -178,6 +181,8 @@ random = true
 log = true
 config = true
 call = true
+model = true
+prompt = true
 "#;
 
 impl Ceiling {

@@ -8,8 +8,8 @@ use super::limits::{LIMITS, Limit};
 use super::parse::keys::{
     ADMISSION, ADMISSION_CAP, ADMISSION_FOR, APPROVAL, APPROVAL_CAP, AUDIT, AUDIT_CAP, BREAKER, BUCKET, BUCKET_CAP,
     BUDGET, BUDGET_CAP, BUDGET_FOR, CACHE, CACHE_CAP, CALL, CATALOGUE_TRUST, CEILING, CEILING_GRANT, CHOICE,
-    CREDENTIAL, EGRESS, EGRESS_CAP, FLOW, GRANT, HTTP, Key, LABELS, LIMITS_SECTION, PLAN, ROUTE, STORAGE, Section,
-    TENANT, TOOLS, TRUST, VOLUME, VOLUME_CAP,
+    CREDENTIAL, EGRESS, EGRESS_CAP, FLOW, GRANT, HTTP, Key, LABELS, LIMITS_SECTION, MODEL, MODEL_CHOICE, MODEL_GRANT,
+    PLAN, PROMPTS_DOC, PROVIDER, PROVIDER_MODEL, ROUTE, STORAGE, Section, TENANT, TOOLS, TRUST, VOLUME, VOLUME_CAP,
 };
 use crate::amounts::{Amount, Unit};
 use crate::limits::CallLimits;
@@ -65,6 +65,7 @@ config = { greeting = "hello" }
 [budget]
 fuel_per_day = 40_000_000_000_000
 calls_per_second = 200
+model_cost_per_day = "25 USD"
 concurrent_calls = 32
 
 [[budget.for]]
@@ -121,6 +122,12 @@ pub fn reference() -> String {
     section(&mut page, "#### `files`: volumes", &VOLUME);
     section(&mut page, "#### `http`: rules for requests", &HTTP);
     section(&mut page, "##### `credential`: what a rule's requests leave with", &CREDENTIAL);
+    section(&mut page, "#### `model`: routes to models", &MODEL_GRANT);
+    section(&mut page, "### `[[model]]`: routes to models", &MODEL);
+    section(&mut page, "#### `choices` of a route", &MODEL_CHOICE);
+    page.push_str("\n### `[prompts]`\n");
+    paragraph(&mut page, PROMPTS_DOC);
+    page.pop();
     section(&mut page, "### `[budget]`", &BUDGET);
     budgets(&mut page);
     section(&mut page, "#### `[[budget.for]]`", &BUDGET_FOR);
@@ -151,6 +158,8 @@ pub fn reference() -> String {
     section(&mut page, "### `[approval]` of the ceiling", &APPROVAL_CAP);
     section(&mut page, "### `[cache]` of the ceiling", &CACHE_CAP);
     section(&mut page, "### `[egress]` of the ceiling", &EGRESS_CAP);
+    section(&mut page, "### `[[provider]]`", &PROVIDER);
+    section(&mut page, "#### `models` of a provider", &PROVIDER_MODEL);
     section(&mut page, "### `[storage]`", &STORAGE);
     section(&mut page, "### `[audit]` of the ceiling", &AUDIT_CAP);
     section(&mut page, "### `[trust]` of the ceiling", &CATALOGUE_TRUST);
@@ -225,6 +234,7 @@ fn budgets(page: &mut String) {
         let takes = match amount.unit() {
             Unit::Count => "a whole number",
             Unit::Bytes => "a size",
+            Unit::Money => "a sum such as `\"25 USD\"`, to the billionth of a dollar",
         };
         let keys = format!("`{name}_per_minute`, `{name}_per_hour`, `{name}_per_day`");
         _ = writeln!(page, "| {keys} | {takes} | {} |", amount.meaning());

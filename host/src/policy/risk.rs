@@ -81,7 +81,8 @@ impl Risk {
     /// what is imported and not granted is refused.
     pub fn of(imports: &BTreeSet<GrantKind>, grants: &Grants, claims: Claims) -> Self {
         let held = |kind: GrantKind| imports.contains(&kind) && grants.holds(kind);
-        let open_world = held(GrantKind::Http) || held(GrantKind::Call) && grants.reaches_by_calls();
+        let open_world =
+            held(GrantKind::Http) || held(GrantKind::Model) || held(GrantKind::Call) && grants.reaches_by_calls();
         let changes = imports.iter().any(|kind| grants.can_change(*kind));
         let read_only = !changes && !claims.destructive;
         let deterministic = !GrantKind::ALL.into_iter().any(|kind| held(kind) && varies(kind));
@@ -98,10 +99,14 @@ impl Risk {
 /// Whether what a grant answers can differ from call to call under one policy.
 const fn varies(kind: GrantKind) -> bool {
     match kind {
-        GrantKind::Http | GrantKind::Kv | GrantKind::Files | GrantKind::Clock | GrantKind::Random | GrantKind::Call => {
-            true
-        }
-        GrantKind::Log | GrantKind::Config => false,
+        GrantKind::Http
+        | GrantKind::Kv
+        | GrantKind::Files
+        | GrantKind::Clock
+        | GrantKind::Random
+        | GrantKind::Call
+        | GrantKind::Model => true,
+        GrantKind::Log | GrantKind::Config | GrantKind::Prompt => false,
     }
 }
 
@@ -117,6 +122,8 @@ impl Grants {
             GrantKind::Log => self.log.is_some(),
             GrantKind::Config => !self.config.is_empty(),
             GrantKind::Call => self.call.is_some(),
+            GrantKind::Model => self.model.as_ref().is_some_and(|grant| !grant.routes.is_empty()),
+            GrantKind::Prompt => !self.prompt.is_empty(),
         }
     }
 }

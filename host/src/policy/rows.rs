@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -12,6 +13,7 @@ use super::cache::CacheRules;
 use super::call::CallRule;
 use super::grant::{Access, Clock, GrantKind, LogLevel, Random};
 use super::http::{CredentialCap, EgressQuotas, HttpRule};
+use super::model::{ModelConditions, Provider};
 use super::pattern::{Index, Pattern};
 use super::plan::{AdmissionRules, PlanRow};
 use super::trust::Trust;
@@ -181,6 +183,30 @@ fn smaller(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     }
 }
 
+/// A route that a grant lets calls use.
+#[derive(Debug, Clone)]
+pub(super) struct ModelUse {
+    pub(super) route: String,
+    /// Tokens of one call.
+    pub(super) tokens_max: Option<u64>,
+}
+
+/// `[[model]]`.
+#[derive(Debug, Clone)]
+pub(super) struct ModelRules {
+    pub(super) name: String,
+    pub(super) choices: Vec<ModelChoiceRules>,
+    pub(super) falls_back: bool,
+}
+
+/// One of its choices; whether there is such a model, the platform's file says.
+#[derive(Debug, Clone)]
+pub(super) struct ModelChoiceRules {
+    pub(super) provider: String,
+    pub(super) model: String,
+    pub(super) conditions: ModelConditions,
+}
+
 /// What a tenant's `[[grant]]` gives.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TenantGives {
@@ -192,6 +218,9 @@ pub(super) struct TenantGives {
     pub(super) log: Option<At<LogLevel>>,
     pub(super) config: Option<At<BTreeMap<String, String>>>,
     pub(super) call: Vec<At<CallRule>>,
+    pub(super) model: Vec<At<ModelUse>>,
+    /// Prompts, by name.
+    pub(super) prompt: Vec<At<String>>,
 }
 
 impl TenantGives {
@@ -206,6 +235,8 @@ impl TenantGives {
             GrantKind::Log => self.log.as_ref().map(|at| at.line),
             GrantKind::Config => self.config.as_ref().map(|at| at.line),
             GrantKind::Call => self.call.first().map(|at| at.line),
+            GrantKind::Model => self.model.first().map(|at| at.line),
+            GrantKind::Prompt => self.prompt.first().map(|at| at.line),
         }
     }
 }
@@ -221,6 +252,9 @@ pub(super) struct CeilingGives {
     pub(super) log: Option<At<LogLevel>>,
     pub(super) config: Option<At<()>>,
     pub(super) call: Vec<At<CallRule>>,
+    /// Providers, by name; nothing named: all.
+    pub(super) model: Option<At<Option<Vec<String>>>>,
+    pub(super) prompt: Option<At<()>>,
 }
 
 impl CeilingGives {
@@ -235,6 +269,8 @@ impl CeilingGives {
             GrantKind::Log => self.log.as_ref().map(|at| at.line),
             GrantKind::Config => self.config.as_ref().map(|at| at.line),
             GrantKind::Call => self.call.first().map(|at| at.line),
+            GrantKind::Model => self.model.as_ref().map(|at| at.line),
+            GrantKind::Prompt => self.prompt.as_ref().map(|at| at.line),
         }
     }
 }
@@ -286,6 +322,7 @@ pub(super) struct HostRules {
     pub(super) cache: CacheRules,
     pub(super) plans: Vec<PlanRow>,
     pub(super) trust: Trust,
+    pub(super) providers: Vec<Arc<Provider>>,
 }
 
 impl Default for HostRules {
@@ -304,6 +341,7 @@ impl Default for HostRules {
             cache: CacheRules::default(),
             plans: Vec::new(),
             trust: Trust::default(),
+            providers: Vec::new(),
         }
     }
 }

@@ -66,6 +66,9 @@ struct Writer<'a> {
     /// Whether `config` is to be there even if it is empty.
     config: bool,
     calls: BTreeSet<PackageRef>,
+    /// Routes to models, and prompts: each that was used and the policy has.
+    models: BTreeSet<String>,
+    prompts: BTreeSet<String>,
     done: Smallest,
 }
 
@@ -116,6 +119,8 @@ impl Writer<'_> {
                 self.requests.entry(place).or_default().insert(method.clone());
             }
             CapabilityUse::Secret { host, name, .. } => self.secret(used, host, name),
+            CapabilityUse::Model { route, .. } => one_of(&mut self.models, route, used, &mut self.done),
+            CapabilityUse::Prompt { name } => one_of(&mut self.prompts, name, used, &mut self.done),
         }
     }
 
@@ -151,6 +156,8 @@ impl Writer<'_> {
             GrantKind::Log => self.log.is_none(),
             GrantKind::Config => !self.config,
             GrantKind::Call => self.calls.is_empty(),
+            GrantKind::Model => self.models.is_empty(),
+            GrantKind::Prompt => self.prompts.is_empty(),
         };
         if !missing {
             return;
@@ -172,6 +179,8 @@ impl Writer<'_> {
             GrantKind::Config => self.config = true,
             // Of the tenant's own: there may be one of that name, which is then the tenant's to see to.
             GrantKind::Call => self.calls.extend(UNUSED.parse()),
+            GrantKind::Model => _ = self.models.insert(UNUSED.to_owned()),
+            GrantKind::Prompt => _ = self.prompts.insert(UNUSED.to_owned()),
         }
     }
 
@@ -220,7 +229,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Clock, random and log.
+    /// Clock, random, log, models and prompts.
     fn words(&self) -> String {
         let mut text = String::new();
         if let Some(shows) = self.clock {
@@ -231,6 +240,12 @@ impl Writer<'_> {
         }
         if let Some(level) = self.log {
             let _ = writeln!(text, "log = \"{}\"", level.as_str());
+        }
+        for (key, names) in [("model", &self.models), ("prompt", &self.prompts)] {
+            if !names.is_empty() {
+                let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+                let _ = writeln!(text, "{key} = [{}]", names.join(", "));
+            }
         }
         text
     }
@@ -287,6 +302,15 @@ impl Writer<'_> {
             }
         }
         written
+    }
+}
+
+/// Takes a name, of which one grant has as many as a list may have.
+fn one_of(names: &mut BTreeSet<String>, name: &str, used: &CapabilityUse, done: &mut Smallest) {
+    if names.contains(name) || names.len() < ENTRIES_MAX {
+        names.insert(name.to_owned());
+    } else {
+        done.impossible.push(used.clone());
     }
 }
 
@@ -359,7 +383,7 @@ mod tests {
     }
 
     const OPEN: &str = "[[grant]]\ntools = [\"catalogue/*\"]\nkv = true\nfiles = true\nclock = true\nrandom = true\n\
-        log = true\nconfig = true\ncall = true\nhttp = [{ host = \"*\", methods = [\"*\"] }, \
+        log = true\nconfig = true\ncall = true\nmodel = true\nprompt = true\nhttp = [{ host = \"*\", methods = [\"*\"] }, \
         { host = \"*\", scheme = \"http\", port = 8080, methods = [\"*\"] }]\n";
 
     /// Why not, of every use that a policy with this text would not grant.

@@ -5,6 +5,7 @@ mod call;
 mod gate;
 mod http;
 mod kinds;
+mod models;
 mod remedy;
 mod stores;
 

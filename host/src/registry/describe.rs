@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 
 use super::inspect::Rejection;
 use crate::capability::effects::{Effects, Witness};
+use crate::capability::model::ModelSetting;
 use crate::engine::output::RawDefinition;
 use crate::engine::{Engine, Loaded, Meter, Run};
 use crate::error::{Code, Error, Result};
@@ -30,6 +31,7 @@ fn limits() -> CallLimits {
         kv_operations: 0,
         files_open: 0,
         child_calls: 0,
+        model_requests: 0,
         ..CallLimits::default()
     }
 }
@@ -59,6 +61,7 @@ pub(super) async fn describe(engine: &Engine, tenant: &TenantId, loaded: &Arc<Lo
         weight: 1,
         meter: Arc::new(Meter::default()).hold(),
         secrets: Arc::default(),
+        models: ModelSetting::default(),
         tape: None,
         family: None,
     };

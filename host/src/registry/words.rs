@@ -214,6 +214,20 @@ const OFFERS: &[Offer] = &[
         words: "calls other tools (cofferdam:tool): those that the policy grants as call, for the same key",
         grant: Some(GrantKind::Call),
     },
+    Offer {
+        package: "cofferdam:tool",
+        version: "1.0.0",
+        interfaces: &["model"],
+        words: "asks models (cofferdam:tool): by the routes that the policy grants as model",
+        grant: Some(GrantKind::Model),
+    },
+    Offer {
+        package: "cofferdam:tool",
+        version: "1.0.0",
+        interfaces: &["prompt"],
+        words: "uses prompt templates (cofferdam:tool): those that the policy grants as prompt",
+        grant: Some(GrantKind::Prompt),
+    },
 ];
 
 /// An interface's id, as it stands in an import: `wasi:http/types@0.2.4`.

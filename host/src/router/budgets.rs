@@ -8,6 +8,7 @@ use crate::amounts::Bound;
 use crate::error::Result;
 use crate::id::{PackageRef, PrincipalId};
 use crate::policy::{self, BudgetStanding};
+use crate::routed::WHOLE_PPM;
 use crate::snapshot::{Admitted, Caller};
 
 use super::Router;
@@ -122,8 +123,8 @@ impl Router {
         self.0.meter.room(&caller.tenant.id, &spender, &admitted.budgets, &admitted.needs)
     }
 
-    /// The scarcest budget that binds all calls of a key of the caller's tenant: of those for fuel where there are any,
-    /// else for calls. What routes choose by.
+    /// The scarcest budget that binds all calls of a key of the caller's tenant: of those for money where there are any,
+    /// else for fuel, else for calls. What routes choose by.
     pub(super) fn scarcest_budget(&self, caller: &Caller, who: &Who<'_>) -> Option<BudgetStanding> {
         let (ceiling, rules) = (&caller.platform.ceiling, &caller.tenant.policy);
         let budgets = policy::budgets(ceiling, rules, Some(who.name), None);
@@ -132,5 +133,11 @@ impl Router {
             _ => Scope::Tenant,
         };
         self.0.meter.scarcest(&caller.tenant.id, &budgets, scope)
+    }
+
+    /// How much of that is left for the caller's own key, in millionths; all where nothing is bounded.
+    pub(super) fn budget_left_ppm(&self, caller: &Caller) -> u32 {
+        let scarcest = self.scarcest_budget(caller, &Who::from(&*caller.principal));
+        scarcest.map_or(WHOLE_PPM, |scarcest| scarcest.left_ppm())
     }
 }

@@ -20,6 +20,7 @@ use crate::admission::budget::Reservation;
 use crate::approvals::Claim;
 use crate::audit::entry::{CallDecided, DecidedAccess, Outcome};
 use crate::capability::effects::{EffectUsage, Flow, GuestEvent};
+use crate::capability::model::ModelSetting;
 use crate::engine::output::{Content, ToolOutput};
 use crate::engine::{Class, Run, Usage};
 use crate::error::{Code, Error, Result};
@@ -352,6 +353,11 @@ impl Router {
             weight: asked.plan.weight,
             meter: record.meter(),
             secrets: Arc::clone(&caller.tenant.secrets),
+            models: ModelSetting {
+                secrets: Arc::clone(&caller.platform.secrets),
+                risk,
+                budget_left_ppm: allowed.grants.model.as_ref().map_or(0, |_| self.budget_left_ppm(caller)),
+            },
             tape,
             family,
         };

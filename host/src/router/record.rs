@@ -12,15 +12,15 @@ use super::payload::Keeper;
 use super::watch::Watcher;
 use crate::admission::Pass;
 use crate::admission::budget::{self, Reservation};
-use crate::audit::entry::{CallDecided, CallEnded, CapabilityDenied, Mac, Outcome};
+use crate::audit::entry::{CallDecided, CallEnded, CapabilityDenied, Mac, ModelConsidered, ModelRequested, Outcome};
 use crate::audit::{Audit, Event, Position};
 use crate::capability::call::UsedBelow;
-use crate::capability::effects::{DeniedUse, EffectUsage, Effects, Flow, GuestEvent, Witness};
+use crate::capability::effects::{DeniedUse, EffectUsage, Effects, Flow, GuestEvent, ModelRequest, Witness};
 use crate::engine::output::ToolOutput;
 use crate::engine::{Meter, MeterHold, Usage};
 use crate::error::{Code, Result};
 use crate::id::{CallId, PrincipalId, TenantId};
-use crate::snapshot::Caller;
+use crate::snapshot::{Caller, DigestKey};
 
 /// How long the store of a call that was given up may take to go: a guest gives way after each slice of fuel.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
@@ -81,6 +81,8 @@ struct Entries {
     /// Whether a tool made it.
     is_child: bool,
     decided: Position,
+    /// Keys the digests of what goes to models and comes back.
+    digest_key: DigestKey,
     watcher: Option<Watcher>,
 }
 
@@ -100,8 +102,9 @@ impl Record {
         let (tenant, principal, call) = (caller.tenant.id.clone(), caller.principal.id, decided.call);
         let is_child = decided.parent.is_some();
         let position = audit.append(&tenant, Some(principal), &decided.into())?;
+        let (audit, digest_key) = (audit.clone(), caller.tenant.digest_key.clone());
         let entries =
-            Arc::new(Entries { audit: audit.clone(), tenant, principal, call, is_child, decided: position, watcher });
+            Arc::new(Entries { audit, tenant, principal, call, is_child, decided: position, digest_key, watcher });
         let effects = Arc::new(Effects::new(Arc::clone(&entries) as Arc<dyn Witness>).under(flow));
         let meter = Arc::new(Meter::default());
         Ok(Self {
@@ -232,6 +235,10 @@ impl Entries {
             kv_operations: done.kv_operations,
             labels: effects.brought(),
             memory_bytes: usage.memory_bytes,
+            model_cost: done.model_cost.as_billionths(),
+            model_input_tokens: done.model_input_tokens,
+            model_output_tokens: done.model_output_tokens,
+            model_requests: done.model_requests,
             outcome,
             result: result.map(|(mac, _)| mac),
             result_bytes: result.map_or(0, |(_, bytes)| bytes),
@@ -263,6 +270,44 @@ impl Witness for Entries {
         if let Err(error) = self.audit.append(&self.tenant, Some(self.principal), &event) {
             // The outcome will not be recorded either, so the call's result is never seen.
             tracing::error!(call = %self.call, ?error, "a denied use is not recorded");
+        }
+    }
+
+    fn model_requested(&self, request: ModelRequest) {
+        let ModelRequest { route, facts, decision, attempts, outcome, tokens, cost, request, answer } = request;
+        let considered = decision.considered.into_iter().map(|choice| ModelConsidered {
+            model: choice.model,
+            provider: choice.provider,
+            reason: choice.reason,
+            taken: choice.taken,
+        });
+        let keyed = |digest: [u8; 32]| self.digest_key.digest([digest.as_slice()]);
+        let [input_tokens, output_tokens] = tokens;
+        let event = Event::from(ModelRequested {
+            answer: answer.map(keyed),
+            attempts,
+            budget_left_ppm: facts.budget_left_ppm,
+            call: self.call,
+            complexity: facts.complexity,
+            considered: considered.collect(),
+            cost,
+            cost_left: facts.cost_left,
+            downgrade: decision.downgrade,
+            input_tokens,
+            input_tokens_estimate: facts.input_tokens,
+            input_tokens_max: facts.input_tokens_max,
+            kind: facts.kind.as_str().to_owned(),
+            outcome: outcome.to_owned(),
+            output_tokens,
+            output_tokens_max: facts.output_tokens_max,
+            request: keyed(request),
+            risk: facts.risk,
+            route,
+            tokens_left: facts.tokens_left,
+        });
+        if let Err(error) = self.audit.append(&self.tenant, Some(self.principal), &event) {
+            // As with a denied use.
+            tracing::error!(call = %self.call, ?error, "a request to a model is not recorded");
         }
     }
 

@@ -22,6 +22,7 @@ use super::{Router, digest};
 use crate::access::Action;
 use crate::audit::entry::{CallReplayed, Outcome, ReplayOutcome};
 use crate::capability::effects::{Effects, Witness};
+use crate::capability::model::ModelSetting;
 use crate::capability::tape::Tape;
 use crate::engine::{Meter, Run};
 use crate::error::{Error, Result};
@@ -142,6 +143,7 @@ impl Router {
             meter: meter.hold(),
             // It sends nothing.
             secrets: Arc::default(),
+            models: ModelSetting::default(),
             tape: Some(Arc::clone(&tape)),
             family: None,
         };

@@ -25,6 +25,7 @@ use crate::error::Result;
 use crate::id::TenantId;
 use crate::identity::{Key, KeyHash, Principal, unauthenticated};
 use crate::policy::Ceiling;
+use crate::storage::SealedSecrets;
 
 /// The platform's side of every decision.
 #[derive(Debug, Clone)]
@@ -39,6 +40,8 @@ pub struct Platform {
     pub catalogue: Arc<Packages>,
     /// Components that it recalled, for everyone.
     pub recalls: Arc<Recalls>,
+    /// Its own tenant's secrets, sealed: keys of what the host asks on its behalf.
+    pub secrets: Arc<SealedSecrets>,
 }
 
 impl Platform {
@@ -54,6 +57,7 @@ impl Platform {
     fn take(&mut self, own: &Tenant) {
         self.catalogue = Arc::clone(&own.packages);
         self.recalls = Arc::clone(&own.recalls);
+        self.secrets = Arc::clone(&own.secrets);
     }
 }
 
@@ -87,6 +91,7 @@ impl Snapshot {
             access,
             catalogue: Arc::default(),
             recalls: Arc::default(),
+            secrets: Arc::default(),
         };
         Self { platform: ArcSwap::from_pointee(platform), tenants: ArcSwap::default() }
     }

@@ -119,6 +119,7 @@ fn what_waits_and_what_was_decided_survive_kill_9() {
         let folder = tempfile::tempdir().unwrap();
         let options = Options { data: Some(folder.path().to_owned()), ..Options::default() };
         let mut server = Server::start(options.clone()).await;
+        server.publish(&["limits"]).await;
         let before = tenant_at(&server, "crash").await;
         let [waiting, approved, denied, used] = ["waiting", "approved", "denied", "used"].map(set);
         let mut ids = Vec::new();
@@ -155,6 +156,7 @@ fn the_platform_can_want_it_of_every_tenant() {
         let folder = tempfile::tempdir().unwrap();
         let options = Options { data: Some(folder.path().to_owned()), ..Options::default() };
         let server = Server::start(options).await;
+        server.publish(&["noop"]).await;
         let tenant = server.tenant("ceiling").await;
         tenant.agent.call("catalogue/noop", json!({})).await.ok();
         let ceiling = "[approval]\ntools = [\"catalogue/noop\"]\ntime = \"2s\"\n";

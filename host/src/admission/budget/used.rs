@@ -13,5 +13,7 @@ pub fn used(ended: &CallEnded, is_child: bool) -> Amounts {
         Amount::HttpBytes => ended.http_sent_bytes.saturating_add(ended.http_received_bytes),
         Amount::FilesBytes => ended.files_bytes_written,
         Amount::ChildCalls => u64::from(is_child),
+        Amount::ModelTokens => ended.model_input_tokens.saturating_add(ended.model_output_tokens),
+        Amount::ModelCost => ended.model_cost,
     })
 }

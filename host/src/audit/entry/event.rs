@@ -99,6 +99,8 @@ kinds! {
     "call.refused" CallRefused
     /// A running call asked for something that it was not granted.
     "capability.denied" CapabilityDenied
+    /// A running call asked a model: which, why that one, and what it came to; nothing of what was asked or answered.
+    "model.requested" ModelRequested
     /// A component was inspected, compiled and kept.
     "component.admitted" ComponentAdmitted
     /// An upload was not admitted.
@@ -178,6 +180,7 @@ impl Event {
             Self::ApprovalAsked(event) => Some(event.call),
             Self::CallAnswered(event) => Some(event.call),
             Self::CapabilityDenied(event) => Some(event.call),
+            Self::ModelRequested(event) => Some(event.call),
             Self::PayloadErased(event) => event.call,
             _ => None,
         }
@@ -219,6 +222,7 @@ impl Event {
             | Self::CallAnswered(_)
             | Self::ApprovalExpired(_)
             | Self::CapabilityDenied(_)
+            | Self::ModelRequested(_)
             | Self::ComponentRejected(_)
             | Self::LoginFailed(_)
             | Self::RequestRefused(_)
@@ -239,6 +243,10 @@ impl Event {
                 let mut texts = vec![&mut event.action, &mut event.capability, &mut event.rule];
                 texts.extend(&mut event.nearest);
                 (texts, None)
+            }
+            Self::ModelRequested(event) => {
+                let reasons = event.considered.iter_mut().map(|choice| &mut choice.reason);
+                (reasons.chain(&mut event.downgrade).collect(), None)
             }
             Self::ComponentAdmitted(event) => (vec![&mut event.tool_kind], Some(&mut event.imports)),
             Self::ComponentRejected(event) => (Vec::new(), Some(&mut event.reasons)),

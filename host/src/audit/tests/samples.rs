@@ -6,6 +6,7 @@ use crate::audit::entry::*;
 use crate::error::Code;
 use crate::id::{ApprovalId, CallId, ChangeId, DecisionId, Digest, PrincipalId, SubmissionId};
 use crate::labels::{Brought, Label};
+use crate::money::Money;
 use crate::routed::{ChoiceFacts, DecidedChoice, DecidedRoute, Health, Level, RouteInputs, Standing, Verdict};
 use crate::uses::{CapabilityUse, Clock, LogLevel, Scheme, Touch};
 
@@ -114,6 +115,10 @@ pub(crate) fn ended(call: CallId) -> Event {
         kv_operations: 1,
         labels: None,
         memory_bytes: 1 << 20,
+        model_cost: 0,
+        model_input_tokens: 0,
+        model_output_tokens: 0,
+        model_requests: 0,
         outcome: Outcome::Ok,
         result: Some(Mac::from_bytes([9; 32])),
         result_bytes: 44,
@@ -166,6 +171,10 @@ pub(crate) fn every_event() -> Vec<Event> {
             kv_operations: u64::MAX,
             labels: Some(vec![brought()]),
             memory_bytes: u64::MAX,
+            model_cost: u64::MAX,
+            model_input_tokens: u64::MAX,
+            model_output_tokens: u64::MAX,
+            model_requests: u64::MAX,
             outcome: Outcome::Failed(Code::DeadlineExceeded),
             result: None,
             result_bytes: u64::MAX,
@@ -223,6 +232,7 @@ pub(crate) fn every_event() -> Vec<Event> {
         PayloadErased { call: None, change }.into(),
         CapabilityDenied { action: text(), call, capability: "http".to_owned(), nearest: Some(text()), rule: text() }
             .into(),
+        model_requested(call, text()).into(),
         ComponentAdmitted { bytes: 80_000, change, component, imports: texts(), tool_kind: "native".to_owned() }.into(),
         ComponentRejected { component: None, reasons: texts() }.into(),
         ToolPublished { change, component, package: package.clone(), signer: None, version: version.clone() }.into(),
@@ -337,4 +347,31 @@ pub(crate) fn every_event() -> Vec<Event> {
         HostKeysRotated { change, payloads: 2, secrets: 3 }.into(),
         HostRecovered { interrupted: 3 }.into(),
     ]
+}
+
+fn model_requested(call: CallId, text: String) -> ModelRequested {
+    let considered =
+        |taken| ModelConsidered { model: "large".to_owned(), provider: "acme".to_owned(), reason: text.clone(), taken };
+    ModelRequested {
+        answer: Some(Mac::from_bytes([7; 32])),
+        attempts: 2,
+        budget_left_ppm: 150_000,
+        call,
+        complexity: Level::High,
+        considered: vec![considered(false), considered(true)],
+        cost: Money::billionths(2_400),
+        cost_left: Money::dollars(1),
+        downgrade: Some(text.clone()),
+        input_tokens: 12,
+        input_tokens_estimate: 10,
+        input_tokens_max: 90,
+        kind: "chat".to_owned(),
+        outcome: "ok".to_owned(),
+        output_tokens: 3,
+        output_tokens_max: 50,
+        request: Mac::from_bytes([8; 32]),
+        risk: Level::Medium,
+        route: "answers".to_owned(),
+        tokens_left: 100_000,
+    }
 }

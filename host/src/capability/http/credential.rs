@@ -18,10 +18,11 @@ use crate::policy::{Credential, CredentialPlace, HttpTarget, Refusal};
 use crate::storage::{SealedSecrets, SecretValue, Vault};
 use crate::uses::CapabilityUse;
 
-/// The secrets of a call's tenant, sealed, and what opens them.
+/// The secrets of a tenant, sealed, and what opens them.
 #[derive(Debug, Clone, Default)]
 pub struct CallSecrets {
-    vault: Option<Vault>,
+    /// What opens them, and whose they are.
+    vault: Option<(Vault, TenantId)>,
     sealed: Arc<SealedSecrets>,
 }
 
@@ -39,14 +40,14 @@ impl fmt::Debug for Opened<'_> {
 }
 
 impl CallSecrets {
-    /// Those that `sealed` holds.
-    pub fn new(vault: Option<&Vault>, sealed: &Arc<SealedSecrets>) -> Self {
-        Self { vault: vault.cloned(), sealed: Arc::clone(sealed) }
+    /// Those of `tenant` that `sealed` holds.
+    pub fn new(vault: Option<&Vault>, tenant: &TenantId, sealed: &Arc<SealedSecrets>) -> Self {
+        Self { vault: vault.map(|vault| (vault.clone(), tenant.clone())), sealed: Arc::clone(sealed) }
     }
 
     /// Opens what `credential` names; nothing where it is not set.
-    pub(super) fn open<'a>(&self, tenant: &TenantId, credential: &'a Credential) -> Result<Option<Opened<'a>>> {
-        let Some(vault) = &self.vault else { return Ok(None) };
+    pub(super) fn open<'a>(&self, credential: &'a Credential) -> Result<Option<Opened<'a>>> {
+        let Some((vault, tenant)) = &self.vault else { return Ok(None) };
         let found = vault.open_secret(tenant, &self.sealed, &credential.secret)?;
         Ok(found.map(|(version, value)| Opened { credential, version, value }))
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::header::{CONTENT_ENCODING, HeaderMap};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
+use ipnet::IpNet;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -21,7 +22,7 @@ use super::credential::CallSecrets;
 use super::{Fault, Patience, address};
 use crate::downstream::Slot;
 use crate::id::TenantId;
-use crate::policy::{Credential, Grants, HttpTarget, Scheme};
+use crate::policy::{Credential, HttpTarget, Scheme};
 use crate::uses::CapabilityUse;
 
 /// Addresses that are tried before the host counts as unavailable.
@@ -30,7 +31,8 @@ const TRIED_MAX: usize = 4;
 /// One request that policy allows, but for its head and its body.
 pub(super) struct Exchange {
     pub(super) broker: Broker,
-    pub(super) grants: Arc<Grants>,
+    /// Special addresses that it may go to.
+    pub(super) private: Arc<[IpNet]>,
     pub(super) tenant: TenantId,
     pub(super) account: Account,
     pub(super) target: HttpTarget,
@@ -123,7 +125,7 @@ impl Exchange {
     /// says of it.
     fn attach(&self, request: &mut Request<SentBody>) -> Result<Option<(Watch, CapabilityUse)>, Fault> {
         let Some(credential) = &self.credential else { return Ok(None) };
-        let opened = self.secrets.open(&self.tenant, credential).map_err(|error| {
+        let opened = self.secrets.open(credential).map_err(|error| {
             tracing::error!(?error, "a secret cannot be opened");
             Fault::Credential
         })?;
@@ -143,9 +145,8 @@ impl Exchange {
             Host::Ipv4(address) => vec![IpAddr::V4(*address)],
             Host::Ipv6(address) => vec![IpAddr::V6(*address)],
         };
-        let exceptions = self.grants.http.as_ref().map_or(&[][..], |grant| grant.private());
         for found in &addresses {
-            if let Err(special) = address::check(*found, exceptions) {
+            if let Err(special) = address::check(*found, &self.private) {
                 // Not which: that would tell the guest, and the tenant, how the host's own network is laid out.
                 let rule = format!("the host leads to {}, which the platform does not except", special.as_str());
                 self.account.deny(rule);

@@ -51,6 +51,15 @@ pub(in crate::cli) fn what(event: &Event) -> String {
             let uses = uses(e.uses.as_deref().unwrap_or_default(), e.uses_left_out);
             format!("{outcome} after {took}, {} fuel{uses}, call {}", words::count(e.fuel), e.call)
         }
+        Event::ModelRequested(e) => {
+            let taken = e.considered.iter().find(|choice| choice.taken);
+            let model =
+                taken.map_or_else(|| "no model".to_owned(), |choice| format!("{}/{}", choice.provider, choice.model));
+            let outcome = if e.outcome == "ok" { paint(GOOD, &e.outcome) } else { paint(BAD, &e.outcome) };
+            let tokens = words::count(e.input_tokens.saturating_add(e.output_tokens));
+            let downgrade = e.downgrade.as_ref().map(|why| format!(", {}", short(why))).unwrap_or_default();
+            format!("{outcome} by {} from {model}, {tokens} tokens for {}{downgrade}, call {}", e.route, e.cost, e.call)
+        }
         Event::CallReplayed(e) => {
             let outcome = match e.outcome {
                 ReplayOutcome::Same => paint(GOOD, "same"),

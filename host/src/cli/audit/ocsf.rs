@@ -96,7 +96,8 @@ fn activity(event: &Event) -> Activity {
         | Event::CallRefused(_)
         | Event::CallReplayed(_)
         | Event::CallAnswered(_)
-        | Event::CapabilityDenied(_) => Activity::Read,
+        | Event::CapabilityDenied(_)
+        | Event::ModelRequested(_) => Activity::Read,
         Event::ToolPromoted(_)
         | Event::ToolRolledBack(_)
         | Event::ToolDeprecated(_)
@@ -130,6 +131,7 @@ fn status(event: &Event) -> (Status, Option<String>) {
         Event::CallEnded(CallEnded { outcome: Outcome::Failed(code), .. })
         | Event::CallRefused(CallRefused { code, .. }) => (Status::Failure, Some(code.to_string())),
         Event::CapabilityDenied(_) | Event::RequestRefused(_) => (Status::Failure, Some("denied".to_owned())),
+        Event::ModelRequested(event) if event.outcome != "ok" => (Status::Failure, Some(event.outcome.clone())),
         Event::LoginFailed(_) => (Status::Failure, Some("unauthenticated".to_owned())),
         Event::ComponentRejected(_) => (Status::Failure, Some("component-rejected".to_owned())),
         Event::CallReplayed(CallReplayed { outcome, .. }) if *outcome != ReplayOutcome::Same => {
@@ -145,6 +147,7 @@ fn resource(event: &Event) -> Option<String> {
         Event::CallDecided(event) => Some(event.tool.to_string()),
         Event::CallRefused(event) => event.tool.as_ref().map(ToString::to_string),
         Event::CapabilityDenied(CapabilityDenied { capability, .. }) => Some(capability.clone()),
+        Event::ModelRequested(event) => Some(event.route.clone()),
         Event::ComponentAdmitted(event) => Some(event.component.to_string()),
         Event::ComponentRejected(event) => event.component.as_ref().map(ToString::to_string),
         Event::ToolPublished(event) => Some(event.package.to_string()),

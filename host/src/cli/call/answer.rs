@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::cli::style::{BAD, QUIET, paint, plain};
 use crate::cli::{Output, Result, files, words};
 use crate::http::wire;
+use crate::money::Money;
 
 /// A file name of a tool's own, in bytes.
 const NAME_BYTES_MAX: usize = 100;
@@ -70,6 +71,8 @@ pub(in crate::cli) fn used(result: &wire::CallResult) -> String {
     );
     add(usage.kv_operations, format!("{} on buckets", words::count(usage.kv_operations)));
     add(usage.files_bytes_written, format!("{} written", words::bytes(usage.files_bytes_written)));
+    let tokens = words::count(usage.model_input_tokens.saturating_add(usage.model_output_tokens));
+    add(usage.model_requests, format!("{tokens} tokens for {}", Money::billionths(usage.model_cost)));
     parts.push(format!("{} {}", result.tool, result.version));
     if let Some(route) = &result.route {
         let failed = route.attempts.iter().filter_map(|attempt| Some((attempt, attempt.error?)));

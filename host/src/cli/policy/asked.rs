@@ -1,4 +1,4 @@
-//! A use of a grant, as people ask about it: `GET https://example.com/`, `kv:notes:write`, `files:/work/a.txt`, `clock`.
+//! A use of a grant, as people ask about it: `GET https://example.com/`, `kv:notes:write`, `files:/work/a.txt`, `clock`, `model:answers`.
 
 use crate::policy::{Access, Use};
 
@@ -24,12 +24,15 @@ pub(super) fn read(text: &str) -> Result<Use, String> {
         "random" if rest.is_empty() => Ok(Use::Random {}),
         "log" if rest.is_empty() => Ok(Use::Log {}),
         "config" if rest.is_empty() => Ok(Use::Config {}),
+        "model" if !rest.is_empty() => Ok(Use::Model { route: rest.to_owned() }),
+        "prompt" if !rest.is_empty() => Ok(Use::Prompt { name: rest.to_owned() }),
         "call" if !rest.is_empty() => {
             Ok(Use::Call { package: rest.parse().map_err(|error: crate::id::InvalidId| error.to_string())? })
         }
         _ => {
             Err("give 'GET https://example.com/', kv:BUCKET, kv:BUCKET:write, files:/PATH, files:VOLUME:write, clock, \
-                  random, log, config, call:PACKAGE, or JSON such as {\"kind\": \"kv\", \"bucket\": \"notes\"}"
+                  random, log, config, model:ROUTE, prompt:NAME, call:PACKAGE, or JSON such as \
+                  {\"kind\": \"kv\", \"bucket\": \"notes\"}"
                 .to_owned())
         }
     }
@@ -58,6 +61,8 @@ mod tests {
             ("files:/work/a:b", r#"{"kind":"files","path":"/work/a:b","access":"read-only"}"#),
             ("files:docs:read", r#"{"kind":"files","volume":"docs","access":"read-only"}"#),
             ("clock", r#"{"kind":"clock"}"#),
+            ("model:answers", r#"{"kind":"model","route":"answers"}"#),
+            ("prompt:short", r#"{"kind":"prompt","name":"short"}"#),
             ("call:catalogue/text", r#"{"kind":"call","package":"catalogue/text"}"#),
             (r#"{"kind":"log"}"#, r#"{"kind":"log"}"#),
         ] {

@@ -254,6 +254,18 @@ pub struct CallUsage {
     pub kv_operations: u64,
     /// Bytes written to volumes.
     pub files_bytes_written: u64,
+    /// Requests to models.
+    #[serde(default)]
+    pub model_requests: u64,
+    /// Tokens of them.
+    #[serde(default)]
+    pub model_input_tokens: u64,
+    /// Tokens of their answers.
+    #[serde(default)]
+    pub model_output_tokens: u64,
+    /// What they cost, in billionths of a US dollar.
+    #[serde(default)]
+    pub model_cost: u64,
 }
 
 /// What is sent while a call runs, where the client accepts `text/event-stream`. The name is the event's type, the rest

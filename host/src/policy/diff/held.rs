@@ -69,7 +69,18 @@ pub(super) fn compare(before: &Side<'_>, after: &Side<'_>) -> Vec<Effect> {
             _ => {}
         }
     }
+    let calls = [(EffectKind::Gains, &before.grants, after), (EffectKind::Loses, &after.grants, before)];
+    effects.extend(calls.into_iter().flat_map(|(kind, other, side)| calls_beyond(kind, other, side)));
     effects
+}
+
+/// Rules for calls of `side` that are within none of `other`: words of rules, as for requests, since which packages there are,
+/// only the snapshot knows.
+fn calls_beyond(kind: EffectKind, other: &Grants, side: &Side<'_>) -> impl Iterator<Item = Effect> {
+    let rules = |grants: &Grants| grants.call.as_ref().map(|call| call.rules()).unwrap_or_default();
+    let known = rules(other);
+    let beyond = rules(&side.grants).into_iter().filter(move |rule| !known.iter().any(|known| rule.is_within(known)));
+    beyond.map(move |rule| Effect::new(kind, format!("calling {rule}"), side.by(GrantKind::Call, "")))
 }
 
 /// What is held, by kind, name and words; with a measure where it has one, which is told where it can be.
@@ -126,14 +137,22 @@ fn things(grants: &Grants) -> Things {
             add(GrantKind::Log, "", format!("keeping log lines of level {}", level.as_str()), None);
         }
     }
+    for route in grants.model.iter().flat_map(|grant| grant.routes.values()) {
+        let choices = words::list(route.choices.iter().map(|choice| match &choice.offered {
+            Ok(_) => format!("{}/{}", choice.provider, choice.model),
+            Err(_) => format!("{}/{} (not to be had)", choice.provider, choice.model),
+        }));
+        let tokens =
+            route.tokens_max.map_or_else(String::new, |most| format!(", at most {} tokens", words::count(most)));
+        let measure = Some(Measure::Told(format!("{choices}{tokens}")));
+        add(GrantKind::Model, &route.name, format!("model route {:?}", route.name), measure);
+    }
+    for (name, template) in grants.prompt.iter() {
+        // Compared by all of it, and shown by its name: its text is the tenant's.
+        add(GrantKind::Prompt, "", format!("prompt {name:?}"), Some(Measure::Kept(template.text())));
+    }
     for (key, value) in grants.config.iter() {
         add(GrantKind::Config, "", format!("setting {key:?}"), Some(Measure::Kept(value.clone())));
-    }
-    if let Some(call) = &grants.call {
-        // Words of rules, as for requests: which packages there are, only the snapshot knows.
-        for rule in call.rules() {
-            add(GrantKind::Call, "", format!("calling {rule}"), None);
-        }
     }
     things
 }

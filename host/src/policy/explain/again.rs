@@ -36,6 +36,10 @@ pub fn lost(ceiling: &Ceiling, policy: &Policy, subject: &Subject<'_>, used: &Ca
         CapabilityUse::Random {} => *grants.random == Random::Secure,
         CapabilityUse::Log { level } => grants.log.as_ref().is_some_and(|least| **least <= *level),
         CapabilityUse::Config { key } => grants.config.contains_key(key),
+        CapabilityUse::Model { route, .. } => {
+            grants.model.as_ref().is_some_and(|grant| grant.routes.contains_key(route))
+        }
+        CapabilityUse::Prompt { name } => grants.prompt.contains_key(name),
         CapabilityUse::Call { package } => grants.call.as_ref().is_some_and(|grant| grant.decide(package).is_ok()),
         CapabilityUse::Secret { host, name, .. } => grants.http.as_ref().is_some_and(|grant| grant.sends(name, host)),
     };
@@ -65,6 +69,8 @@ fn rule(used: &CapabilityUse, weighed: &Weighed<'_>) -> String {
         CapabilityUse::Random {} => (GrantKind::Random, Use::Random {}),
         CapabilityUse::Log { .. } => (GrantKind::Log, Use::Log {}),
         CapabilityUse::Config { .. } => (GrantKind::Config, Use::Config {}),
+        CapabilityUse::Model { route, .. } => (GrantKind::Model, Use::Model { route: route.clone() }),
+        CapabilityUse::Prompt { name } => (GrantKind::Prompt, Use::Prompt { name: name.clone() }),
         CapabilityUse::Call { package } => (GrantKind::Call, Use::Call { package: package.clone() }),
         CapabilityUse::Http { host, method, port, scheme, .. } => {
             let url = format!("{scheme}://{host}:{port}/");

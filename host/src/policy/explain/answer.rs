@@ -86,6 +86,14 @@ pub(super) fn find(asked: &Use, weighed: &Weighed<'_>) -> Found {
     }
     match (asked, target) {
         (Use::Http { .. }, Some(target)) => request(&target, entry, weighed),
+        (Use::Model { route: name }, _) => {
+            let held = weighed.given.iter().find(|given| given.kind == kind && given.name == *name);
+            one_named("model route", name, held, entry, weighed)
+        }
+        (Use::Prompt { name }, _) => {
+            let held = weighed.given.iter().find(|given| given.kind == kind);
+            one_named("prompt", name, held.filter(|_| weighed.grants.prompt.contains_key(name)), entry, weighed)
+        }
         (Use::Call { package }, _) => tool(package, entry, weighed),
         (Use::Kv { bucket, access }, _) => {
             let place = format!("bucket {}", shown(bucket));
@@ -141,6 +149,10 @@ fn entry(asked: &Use, target: Option<&HttpTarget>) -> Result<Option<String>, Str
             let mount = top.map(|top| format!(", mount = \"/{top}\"")).unwrap_or_default();
             Some(format!("files = [{{ volume = \"{name}\"{mount}, access = \"{}\" }}]", access.as_str()))
         }
+        Use::Model { route: name } | Use::Prompt { name } => {
+            named(name)?;
+            Some(format!("{} = [\"{name}\"]", asked.kind()))
+        }
         Use::Call { package } => Some(format!("call = [\"{package}\"]")),
         Use::Clock {} | Use::Random {} | Use::Log {} | Use::Config {} => None,
     })
@@ -189,6 +201,24 @@ fn tool(called: &PackageRef, entry: Result<Option<String>, String>, weighed: &We
                 _ => ask_platform(package, kind),
             };
             Found::refused(format!("default: {}", refusal.rule), refusal.nearest, remedy)
+        }
+    }
+}
+
+/// A route or a prompt, by the grant that it is `held` by.
+fn one_named(
+    what: &str,
+    name: &str,
+    held: Option<&Given>,
+    entry: Result<Option<String>, String>,
+    weighed: &Weighed<'_>,
+) -> Found {
+    let package = weighed.layers.subject.package;
+    match (held, entry) {
+        (Some(given), _) => Found::allowed(words::rules(given.by.iter().cloned())),
+        (None, entry) => {
+            let remedy = entry.map_or_else(|why| why, |entry| lines(package, &entry.into_iter().collect::<Vec<_>>()));
+            Found::refused(format!("default: no [[grant]] gives {what} {} to {package}", shown(name)), None, remedy)
         }
     }
 }

@@ -51,6 +51,16 @@ pub enum Use {
     Log {},
     /// To read settings.
     Config {},
+    /// To ask a model.
+    Model {
+        /// The route.
+        route: String,
+    },
+    /// To use a prompt template.
+    Prompt {
+        /// Its name.
+        name: String,
+    },
     /// To call tools of a package.
     Call {
         /// The package, as in `catalogue/text`.
@@ -77,6 +87,8 @@ impl Use {
             Self::Random {} => GrantKind::Random,
             Self::Log {} => GrantKind::Log,
             Self::Config {} => GrantKind::Config,
+            Self::Model { .. } => GrantKind::Model,
+            Self::Prompt { .. } => GrantKind::Prompt,
             Self::Call { .. } => GrantKind::Call,
         }
     }
@@ -100,6 +112,8 @@ impl fmt::Display for Use {
             Self::Random {} => f.write_str("have random bytes that cannot be foreseen"),
             Self::Log {} => f.write_str("have log lines kept"),
             Self::Config {} => f.write_str("read settings"),
+            Self::Model { route } => write!(f, "ask a model by route {}", shown(route)),
+            Self::Prompt { name } => write!(f, "use prompt {}", shown(name)),
             Self::Call { package } => write!(f, "call tools of {package}"),
         }
     }

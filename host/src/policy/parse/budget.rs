@@ -6,6 +6,7 @@ use super::reader::Fields;
 use super::tenant::read_patterns;
 use super::{ENTRIES_MAX, TOOLS_MAX};
 use crate::amounts::{BUDGETS, Unit};
+use crate::money::Money;
 use crate::policy::budget::{BudgetRow, BudgetRules, Stated};
 use crate::policy::problem::{Problems, shown};
 use crate::policy::rows::At;
@@ -93,6 +94,7 @@ fn stated(problems: &mut Problems, fields: &Fields<'_>) -> Stated {
         let value = match key.bound.unit() {
             Unit::Count => problems.count(node, &place, 0, MOST),
             Unit::Bytes => problems.size(node, &place, 0, MOST),
+            Unit::Money => problems.money(node, &place).map(Money::as_billionths),
         };
         if let Some(value) = value {
             stated.insert(nth, At { line: node.line, value });

@@ -10,6 +10,7 @@ use super::cache::read_cache;
 use super::egress::{cap_section, read_egress_cap};
 use super::grants::{self, read_grants};
 use super::keys::{APPROVAL_CAP, CACHE_CAP, CATALOGUE_TRUST, CEILING, CEILING_GRANT, STORAGE};
+use super::models::read_providers;
 use super::node::Node;
 use super::plans::{read_admission_cap, read_plans};
 use super::reader::Fields;
@@ -69,6 +70,7 @@ fn read_host_rules(problems: &mut Problems, file: &Fields<'_>) -> HostRules {
             *value = problems.size(node, &format!("storage.{key}"), 0, SIZE_MAX).unwrap_or(*value);
         }
     }
+    rules.providers = read_providers(problems, file, &rules.private_addresses);
     rules
 }
 

@@ -38,6 +38,7 @@ fn read_labels(problems: &mut Problems, file: &Fields<'_>) -> LabelRules {
         private_hosts: hosts(problems, &fields, "private_hosts"),
         private_tools: patterns(problems, &fields, "private_tools"),
         trusted_hosts: hosts(problems, &fields, "trusted_hosts"),
+        trusted_providers: names(problems, &fields, "trusted_providers"),
         untrusted_tools: patterns(problems, &fields, "untrusted_tools"),
         trusted_publishers: publishers(problems, &fields),
     }

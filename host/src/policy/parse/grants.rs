@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::call::{any_tool, calls};
 use super::http::{any_https, http};
 use super::keys::{BUCKET_CAP, Section, VOLUME_CAP};
+use super::models::{model_cap, model_uses, prompt_uses};
 use super::node::{Node, Value};
 use super::reader::Fields;
 use super::stores::{ACCESS, bucket, entries, quota, volume};
@@ -94,6 +95,8 @@ pub(super) fn tenant(problems: &mut Problems, fields: &Fields<'_>, room: &mut Ro
             .get("config")
             .and_then(|node| config(problems, node, &fields.place("config"), &mut room.settings)),
         call: calls(problems, fields, room),
+        model: model_uses(problems, fields),
+        prompt: prompt_uses(problems, fields),
     }
 }
 
@@ -137,6 +140,8 @@ pub(super) fn ceiling(problems: &mut Problems, fields: &Fields<'_>, room: &mut R
         log: word_or_all(problems, fields, "log", LOG, LogLevel::Trace),
         config: word_or_all(problems, fields, "config", &[], ()),
         call,
+        model: model_cap(problems, fields),
+        prompt: word_or_all(problems, fields, "prompt", &[], ()),
     }
 }
 

@@ -7,6 +7,7 @@ mod egress;
 mod flow;
 mod grant;
 mod host;
+mod model;
 mod plans;
 mod route;
 
@@ -17,6 +18,7 @@ pub(in crate::policy) use self::egress::{CREDENTIAL, EGRESS, EGRESS_CAP, HTTP};
 pub(in crate::policy) use self::flow::{FLOW, LABELS};
 pub(in crate::policy) use self::grant::{BUCKET, BUCKET_CAP, CALL, CEILING_GRANT, GRANT, VOLUME, VOLUME_CAP};
 pub(in crate::policy) use self::host::{AUDIT, AUDIT_CAP, CATALOGUE_TRUST, STORAGE, TRUST};
+pub(in crate::policy) use self::model::{MODEL, MODEL_CHOICE, MODEL_GRANT, PROMPTS_DOC, PROVIDER, PROVIDER_MODEL};
 pub(in crate::policy) use self::plans::{ADMISSION, ADMISSION_CAP, ADMISSION_FOR, PLAN};
 pub(in crate::policy) use self::route::{BREAKER, CHOICE, ROUTE};
 
@@ -112,6 +114,8 @@ pub(in crate::policy) static TENANT: Section = Section {
             "there are no routes",
             "Names under which calls go to one of several tools.",
         ),
+        key("model", "any number of tables, 100 at most", "there are none", "Routes to models."),
+        key("prompts", "a table of texts, 100 at most", "there are none", "Prompt templates."),
         key("budget", "a table", "as the ceiling says", "What all calls together may use."),
         key("egress", "a table", "as the ceiling says", "What requests of all calls together may take."),
         key("approval", "a table", "no call waits", "Which calls wait for somebody to approve them."),
@@ -127,6 +131,8 @@ pub(in crate::policy) static TENANT: Section = Section {
         ("limit", "limits"),
         ("grants", "grant"),
         ("routes", "route"),
+        ("models", "model"),
+        ("prompt", "prompts"),
         ("tool", "tools"),
         ("budgets", "budget"),
         ("allow", "tools.allow"),
@@ -158,6 +164,7 @@ pub(in crate::policy) static CEILING: Section = Section {
             "see below",
             "What requests of each tenant may take, how its secrets may be sent, and exceptions to what is always refused on the network.",
         ),
+        key("provider", "any number of tables, 100 at most", "there is none", "Who answers requests to models."),
         key("budget", "a table", "as tenants say", "What all calls of each tenant together may use."),
         key("plan", "any number of tables, 100 at most", "all tenants alike", "What tenants have beside each other."),
         key("admission", "a table", "as tenants say", "How important calls may be."),
@@ -187,6 +194,7 @@ pub(in crate::policy) static CEILING: Section = Section {
         ("budgets", "budget"),
         ("plans", "plan"),
         ("approvals", "approval"),
+        ("providers", "provider"),
         ("network", "egress"),
         ("quotas", "storage"),
     ],

@@ -14,6 +14,7 @@ mod flow;
 mod grants;
 mod http;
 pub(super) mod keys;
+mod models;
 mod node;
 mod plans;
 mod reader;

@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 
 use super::keys::Section;
 use super::node::{Node, Value};
+use crate::money::Money;
 use crate::policy::problem::{Problems, nearest, shown};
 
 /// A table whose keys are all known.
@@ -121,6 +122,11 @@ impl Problems {
             _ => return self.wrong(node, place, "a size such as \"64MiB\" or a number of bytes"),
         };
         self.bounded(node, place, number, least, most, super::size_words)
+    }
+
+    /// An amount of money such as `0.25 USD`.
+    pub(super) fn money(&mut self, node: &Node, place: &str) -> Option<Money> {
+        self.parsed(node, place, |text| text.parse::<Money>().map_err(|error| format!("{}: {error}", shown(text))))
     }
 
     /// A time such as `5s`, within bounds; all in nanoseconds.

@@ -138,11 +138,11 @@ fn choice<T: Copy>(problems: &mut Problems, fields: &Fields<'_>, key: &str, word
     problems.choice(fields.get(key)?, &fields.place(key), words)
 }
 
-fn level(problems: &mut Problems, fields: &Fields<'_>, key: &str) -> Option<Level> {
+pub(super) fn level(problems: &mut Problems, fields: &Fields<'_>, key: &str) -> Option<Level> {
     choice(problems, fields, key, LEVELS)
 }
 
-fn part(problems: &mut Problems, fields: &Fields<'_>, key: &str) -> Option<u32> {
+pub(super) fn part(problems: &mut Problems, fields: &Fields<'_>, key: &str) -> Option<u32> {
     problems.part(fields.get(key)?, &fields.place(key))
 }
 

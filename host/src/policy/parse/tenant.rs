@@ -1,6 +1,7 @@
 //! A tenant's policy: its tools, limits and grants.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::approval::read_approval;
 use super::audit::read_audit;
@@ -11,12 +12,14 @@ use super::egress::read_egress;
 use super::flow::read_flow;
 use super::grants::read_grants;
 use super::keys::{APPROVAL, CACHE, GRANT, LIMITS_SECTION, TENANT, TOOLS, TRUST};
+use super::models::{read_model_routes, read_prompts};
 use super::node::Node;
 use super::plans::read_admission;
 use super::reader::Fields;
 use super::route::{LEVELS, read_routes};
 use super::trust::read_trust;
 use super::{PATTERNS_MAX, grants};
+use crate::money::Money;
 use crate::policy::approval::ApprovalRules;
 use crate::policy::budget::BudgetRules;
 use crate::policy::cache::CacheRules;
@@ -25,8 +28,9 @@ use crate::policy::limits::{LIMITS, LimitsPatch, Unit};
 use crate::policy::pattern::Pattern;
 use crate::policy::plan::AdmissionRules;
 use crate::policy::problem::Problems;
+use crate::policy::prompt::Template;
 use crate::policy::route::Route;
-use crate::policy::rows::{At, AuditRules, EgressRules, Rows, TenantGives, Tools};
+use crate::policy::rows::{At, AuditRules, EgressRules, ModelRules, Rows, TenantGives, Tools};
 use crate::policy::trust::Trust;
 use crate::routed::Level;
 
@@ -49,6 +53,9 @@ pub(in crate::policy) struct TenantRules {
     pub(in crate::policy) egress: EgressRules,
     pub(in crate::policy) flow: FlowRules,
     pub(in crate::policy) trust: Trust,
+    /// Routes to models.
+    pub(in crate::policy) models: Vec<At<ModelRules>>,
+    pub(in crate::policy) prompts: BTreeMap<String, Arc<Template>>,
 }
 
 /// Reads a tenant's file.
@@ -67,6 +74,7 @@ pub(in crate::policy) fn read_tenant(problems: &mut Problems, node: &Node) -> Te
     let egress = read_egress(problems, &fields);
     let flow = read_flow(problems, &fields);
     let trust = read_trust(problems, &fields, &TRUST);
+    let (models, prompts) = (read_model_routes(problems, &fields), read_prompts(problems, &fields));
     TenantRules {
         tools,
         limits,
@@ -81,6 +89,8 @@ pub(in crate::policy) fn read_tenant(problems: &mut Problems, node: &Node) -> Te
         egress,
         flow,
         trust,
+        models,
+        prompts,
     }
 }
 
@@ -123,6 +133,7 @@ pub(in crate::policy) fn read_limits(problems: &mut Problems, node: &Node, place
             Unit::Count => problems.count(node, &place, limit.least, limit.most),
             Unit::Bytes => problems.size(node, &place, limit.least, limit.most),
             Unit::Time => problems.duration(node, &place, limit.least, limit.most),
+            Unit::Money => problems.money(node, &place).map(Money::as_billionths),
         };
         if let Some(value) = value {
             patch.0.insert(nth, value);

@@ -87,7 +87,7 @@ fn mistakes_are_told_and_what_does_nothing_is_warned_of() {
     assert_eq!(warnings("", "[cache]\ntime = \"1m\""), ["line 2: cache: it names no tools, so no answer is kept"]);
     assert_eq!(
         warnings("", "[cache]\ntools = [\"a\"]\nbytes_max = \"1GiB\""),
-        ["line 3: cache.bytes_max: 1.0 GiB is cut to the ceiling's 16.0 MiB"]
+        ["line 3: cache.bytes_max: 1 GiB is cut to the ceiling's 16 MiB"]
     );
 }
 

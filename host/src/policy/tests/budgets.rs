@@ -14,8 +14,8 @@ fn problems(read: Result<(), PolicyError>) -> String {
 fn mistakes_are_told_with_their_lines() {
     let text = r#"[budget]
 fuel_per_week = 1
-calls_per_day = "25"
-fuel_per_hour = -1
+model_cost_per_day = 25
+model_cost_per_hour = "25 EUR"
 http_bytes_per_day = "lots"
 concurrent_calls = 0
 rate = 3
@@ -33,8 +33,8 @@ principals = ["ci"]
 "#;
     expect![[r#"
         line 2: budget.fuel_per_week: there is no such key; did you mean "fuel_per_day"?
-        line 3: budget.calls_per_day: a whole number belongs here, not a text
-        line 4: budget.fuel_per_hour: it is less than 0, the least that it can be
+        line 3: budget.model_cost_per_day: a text belongs here, not a whole number
+        line 4: budget.model_cost_per_hour: "25 EUR": an amount of money is written as "0.25 USD", with nine digits at most behind the point
         line 5: budget.http_bytes_per_day: "lots" is no size: write one as "64MiB" or 65536
         line 6: budget.concurrent_calls: it is less than 1, the least that it can be
         line 7: budget.rate: "rate" is called "calls_per_second"
@@ -50,7 +50,7 @@ principals = ["ci"]
     let text =
         "[budget]\nfor = []\n[[plan]]\nweight = 0\n[[plan]]\ntenants = [\"*x\", \"team-*\"]\nweight = 2\nqueue = 3\n";
     expect![[r#"
-        line 2: budget.for: there is no such key; [budget] of the ceiling knows concurrent_calls, calls_per_minute, calls_per_hour, calls_per_day, fuel_per_minute, fuel_per_hour, fuel_per_day, http_bytes_per_minute, http_bytes_per_hour, http_bytes_per_day, files_bytes_per_minute, files_bytes_per_hour, files_bytes_per_day, child_calls_per_minute, child_calls_per_hour, child_calls_per_day, calls_per_second
+        line 2: budget.for: there is no such key; [budget] of the ceiling knows concurrent_calls, calls_per_minute, calls_per_hour, calls_per_day, fuel_per_minute, fuel_per_hour, fuel_per_day, http_bytes_per_minute, http_bytes_per_hour, http_bytes_per_day, files_bytes_per_minute, files_bytes_per_hour, files_bytes_per_day, child_calls_per_minute, child_calls_per_hour, child_calls_per_day, model_tokens_per_minute, model_tokens_per_hour, model_tokens_per_day, model_cost_per_minute, model_cost_per_hour, model_cost_per_day, calls_per_second
         line 3: plan[1].tenants: it has to say which tenants it is for: tenants = ["…"]
         line 6: plan[2].tenants[1]: "*x" names no tenants: write "acme", "team-*" or "*"
         line 8: plan[2].queue: "queue" is called "queue_calls"
@@ -93,14 +93,14 @@ priority_max = "high"
 #[test]
 fn a_diff_tells_of_budgets() {
     let (before, after) = (
-        Policy::parse("[budget]\ncalls_per_day = 10\nfuel_per_day = 2_500\n").unwrap(),
-        Policy::parse("[budget]\ncalls_per_day = 10\nfuel_per_day = 3_000\nconcurrent_calls = 2\n[[budget.for]]\nprincipals = [\"ci\"]\ntools = [\"*\"]\nhttp_bytes_per_hour = \"1MiB\"\n").unwrap(),
+        Policy::parse("[budget]\ncalls_per_day = 10\nmodel_cost_per_day = \"2.50 USD\"\n").unwrap(),
+        Policy::parse("[budget]\ncalls_per_day = 10\nmodel_cost_per_day = \"3 USD\"\nconcurrent_calls = 2\n[[budget.for]]\nprincipals = [\"ci\"]\ntools = [\"*\"]\nhttp_bytes_per_hour = \"1MiB\"\n").unwrap(),
     );
     expect![[r#"
-        every call changes: budget from now on: all calls have fuel_per_day 3,000
+        every call changes: budget from now on: all calls have model_cost_per_day 3.00 USD
         every call changes: budget from now on: all calls have concurrent_calls 2
         every call changes: budget from now on: each key of "ci" with each package of "*" has http_bytes_per_hour 1 MiB
-        every call changes: budget no more: all calls have fuel_per_day 2,500"#]]
+        every call changes: budget no more: all calls have model_cost_per_day 2.50 USD"#]]
     .assert_eq(&diff_offline(&Ceiling::builtin(), &before, &after).to_string());
 }
 

@@ -85,7 +85,9 @@ fn a_grant_gives_what_it_says() {
           "config": {
             "greeting": "hello"
           },
-          "call": null
+          "call": null,
+          "model": null,
+          "prompt": {}
         }"#]]
     .assert_eq(&held(&allowed.grants));
     let limits =
@@ -194,7 +196,9 @@ fn the_ceiling_cuts_everything_to_the_lesser() {
           "random": "secure",
           "log": "warn",
           "config": {},
-          "call": null
+          "call": null,
+          "model": null,
+          "prompt": {}
         }"#]]
     .assert_eq(&held(&allowed.grants));
     assert_eq!(allowed.limits.deadline, std::time::Duration::from_secs(1));
@@ -442,7 +446,9 @@ config = { b = "2" }
             "a": "1",
             "b": "2"
           },
-          "call": null
+          "call": null,
+          "model": null,
+          "prompt": {}
         }"#]]
     .assert_eq(&held(&allowed.grants));
     expect![[r#"default: [tools] allow "*"; policy line 1: [[grant]] 1 (tools = ["*"]); policy line 7: [[grant]] 2 (tools = ["notes"])"#]].assert_eq(&allowed.rule);
@@ -498,8 +504,13 @@ fn every_limit_is_in_the_table_once_and_reads_back() {
     assert_eq!(keys, names);
     // Each can be set to its ceiling, and nothing else changes with it.
     let ceiling = serde_json::to_value(CallLimits::ceiling()).unwrap();
-    for name in names {
-        let text = serde_json::json!({ name: ceiling[name] }).to_string();
+    for limit in limits::LIMITS {
+        let name = limit.name;
+        let stated = match limit.unit {
+            limits::Unit::Money => limit.words((limit.get)(&CallLimits::ceiling())).into(),
+            _ => ceiling[name].clone(),
+        };
+        let text = serde_json::json!({ name: stated }).to_string();
         let patch: LimitsPatch = serde_json::from_str(&text).unwrap();
         let mut expected = all.clone();
         expected[name] = ceiling[name].clone();

@@ -11,6 +11,7 @@ private_volumes = ["mail"]
 private_hosts = ["crm.example.com"]
 private_tools = ["hr"]
 trusted_hosts = ["*.example.com", "10.0.0.7"]
+trusted_providers = ["inhouse"]
 untrusted_tools = ["catalogue/*"]
 
 [[flow]]
@@ -20,7 +21,7 @@ except = ["reply"]
 
 [[flow]]
 when = ["untrusted"]
-deny = ["files", "call"]
+deny = ["files", "call", "model"]
 "#;
 
 const PRIVATE: Labels = Labels::NONE.with(Label::Private);
@@ -33,6 +34,10 @@ fn flow(package: &str) -> Flow {
 fn http(host: &str) -> CapabilityUse {
     let (method, path) = ("GET".to_owned(), "/*".to_owned());
     CapabilityUse::Http { host: host.to_owned(), method, path, port: 443, scheme: Scheme::Https }
+}
+
+fn model(provider: &str) -> CapabilityUse {
+    CapabilityUse::Model { provider: provider.to_owned(), route: "summarise".to_owned() }
 }
 
 fn kv(bucket: &str, access: Touch) -> CapabilityUse {
@@ -63,6 +68,9 @@ fn what_a_use_brings_follows_from_the_policy() {
         (http("www.example.com.evil.test"), UNTRUSTED),
         (http("10.0.0.7"), Labels::NONE),
         (http("[::1]"), UNTRUSTED),
+        (model("inhouse"), Labels::NONE),
+        (model("inhouse2"), UNTRUSTED),
+        (CapabilityUse::Prompt { name: "short".to_owned() }, Labels::NONE),
         (CapabilityUse::Random {}, Labels::NONE),
         // Whatever it brings, the call that it makes brings.
         (call("hr"), Labels::NONE),
@@ -101,7 +109,7 @@ fn what_somebody_can_approve_is_closed_until_then_and_asked_for() {
     let text = FLOW.replacen("deny = [\"http\", \"kv\"]", "deny = [\"http\", \"kv\"]\nrequire = \"approval\"", 1);
     let flow = Policy::parse(&text).unwrap().flow(&"text".parse().unwrap()).unwrap();
     let both = PRIVATE.and(UNTRUSTED);
-    let rule = "policy line 10: [[flow]] 1 (when = [\"private\", \"untrusted\"], deny = [\"http\", \"kv\"], require = \"approval\")";
+    let rule = "policy line 11: [[flow]] 1 (when = [\"private\", \"untrusted\"], deny = [\"http\", \"kv\"], require = \"approval\")";
     let out = |approved| flow.may_go_out(GrantKind::Http, both, approved).err().map(|refusal| refusal.rule);
     assert_eq!(out(Labels::NONE).as_deref(), Some(rule));
     // Whoever approved it saw one of the labels, and not the other.
@@ -124,13 +132,14 @@ fn a_rule_is_against_what_it_names_where_all_its_labels_are_and_no_exception() {
         flow(package).may_go_out(kind, labels, Labels::NONE).err().map(|refusal| refusal.rule)
     };
     let first =
-        Some("policy line 10: [[flow]] 1 (when = [\"private\", \"untrusted\"], deny = [\"http\", \"kv\"])".to_owned());
+        Some("policy line 11: [[flow]] 1 (when = [\"private\", \"untrusted\"], deny = [\"http\", \"kv\"])".to_owned());
     assert_eq!(denied("text", GrantKind::Http, both), first);
     assert_eq!(denied("text", GrantKind::Kv, both), first);
     assert_eq!(denied("text", GrantKind::Http, PRIVATE), None);
     assert_eq!(denied("text", GrantKind::Http, UNTRUSTED), None);
     assert_eq!(denied("reply", GrantKind::Http, both), None);
-    let second = Some("policy line 15: [[flow]] 2 (when = [\"untrusted\"], deny = [\"files\", \"call\"])".to_owned());
+    let second =
+        Some("policy line 16: [[flow]] 2 (when = [\"untrusted\"], deny = [\"files\", \"call\", \"model\"])".to_owned());
     assert_eq!(denied("reply", GrantKind::Files, both), second);
     assert_eq!(denied("text", GrantKind::Call, UNTRUSTED), second);
     assert_eq!(denied("text", GrantKind::Call, PRIVATE), None);
@@ -146,6 +155,7 @@ fn a_rule_is_against_what_it_names_where_all_its_labels_are_and_no_exception() {
 #[test]
 fn every_way_out_has_its_kind() {
     assert_eq!(way_out(&http("a")), Some(GrantKind::Http));
+    assert_eq!(way_out(&model("a")), Some(GrantKind::Model));
     assert_eq!(way_out(&kv("a", Touch::Write)), Some(GrantKind::Kv));
     assert_eq!(way_out(&files("a", Touch::Write)), Some(GrantKind::Files));
     assert_eq!(way_out(&call("a")), Some(GrantKind::Call));
@@ -167,11 +177,14 @@ fn mistakes_are_told_where_they_are() {
     for (text, told) in [
         ("[[flow]]\ndeny = [\"http\"]", "flow[1].when: name some of \"private\", \"untrusted\""),
         ("[[flow]]\nwhen = []\ndeny = [\"http\"]", "line 2: flow[1].when: name some of"),
-        ("[[flow]]\nwhen = [\"private\"]", "flow[1].deny: name some of \"http\", \"kv\", \"files\", \"call\""),
+        (
+            "[[flow]]\nwhen = [\"private\"]",
+            "flow[1].deny: name some of \"http\", \"kv\", \"files\", \"call\", \"model\"",
+        ),
         ("[[flow]]\nwhen = [\"secret\"]\ndeny = [\"http\"]", "\"secret\" is none of \"private\", \"untrusted\""),
         (
             "[[flow]]\nwhen = [\"private\"]\ndeny = [\"log\"]",
-            "\"log\" is none of \"http\", \"kv\", \"files\", \"call\"",
+            "\"log\" is none of \"http\", \"kv\", \"files\", \"call\", \"model\"",
         ),
         ("[flow]\nwhen = [\"private\"]", "write [[flow]] with two brackets"),
         ("[[flow]]\nif = [\"private\"]\ndeny = [\"http\"]", "\"if\" is called \"when\""),
@@ -198,12 +211,16 @@ fn what_does_nothing_is_warned_of_and_what_changes_is_told() {
         warnings("[labels]\ntrusted_hosts = [\"a.example\"]"),
         ["line 1: labels: no [[flow]] asks for a label, so none is kept"]
     );
+    assert_eq!(
+        warnings("[[flow]]\nwhen = [\"untrusted\"]\ndeny = [\"model\"]\n[labels]\ntrusted_providers = [\"inhouse\"]"),
+        ["line 4: labels.trusted_providers: the platform has no model provider \"inhouse\""]
+    );
     assert_eq!(warnings("[labels]\nsessions = \"required\""), [""; 0]);
     assert_eq!(
         warnings("[[flow]]\nwhen = [\"private\"]\ndeny = [\"http\"]"),
         ["line 1: flow[1].when: [labels] calls nothing private, so no session ever meets this"]
     );
-    assert_eq!(warnings(FLOW), [""; 0]);
+    assert_eq!(warnings(FLOW), ["line 2: labels.trusted_providers: the platform has no model provider \"inhouse\""]);
 
     let (without, with) = (Policy::default(), Policy::parse(FLOW).unwrap());
     let effects = |before, after| diff(&Ceiling::builtin(), before, after, []).to_string();
@@ -213,7 +230,7 @@ fn what_does_nothing_is_warned_of_and_what_changes_is_told() {
         "{more}"
     );
     let less = effects(&with, &without);
-    assert!(less.contains("every call gains files and call in sessions that are untrusted"), "{less}");
+    assert!(less.contains("every call gains files and call and model in sessions that are untrusted"), "{less}");
     let other = Policy::parse(&FLOW.replace("\"notes\"", "\"letters\"")).unwrap();
     assert_eq!(effects(&with, &other), "every call changes: what brings labels to a session is another");
     assert_eq!(effects(&with, &with), "nothing changes");

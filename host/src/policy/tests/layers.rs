@@ -348,6 +348,8 @@ proptest! {
             GrantKind::Log => log.is_none(),
             GrantKind::Config => config.is_empty(),
             GrantKind::Call => !calls_something,
+            // Nothing in this world speaks of them.
+            GrantKind::Model | GrantKind::Prompt => true,
         });
         prop_assert_eq!(explanation.allowed, callable && !missing, "{}", explanation);
         let Decision::Allowed(held) = decide(&ceiling, &policy, &subject) else {

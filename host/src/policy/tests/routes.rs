@@ -88,7 +88,7 @@ max_risk = "low"
             line 10: route[3].choices[1].max_input_bytes: it is less than 0 bytes, the least that it can be
             line 10: route[3].choices[1].min_budget_left: "0.00000001" is no part of a whole: write one from 0 to 1 such as 0.25, with 6 digits at most
             line 10: route[3].choices[1].share: a number from 0 to 1 belongs here, not a text
-            line 10: route[3].choices[1].without[1]: "htp" is none of "http", "kv", "files", "clock", "random", "log", "config", "call"
+            line 10: route[3].choices[1].without[1]: "htp" is none of "http", "kv", "files", "clock", "random", "log", "config", "call", "model", "prompt"
             line 11: route[3].breaker.failure_rate: it is more than 0: at 0 every call would open it
             line 11: route[3].breaker.slow: a time such as "5s" or "250ms" belongs here, not a whole number
             line 11: route[3].breaker.open: it is less than 100ms, the least that it can be
@@ -195,6 +195,15 @@ fn going_without_takes_away_and_gives_nothing() {
         log = "info"
         config = { greeting = "hello" }
         call = ["catalogue/text"]
+        model = ["answers"]
+        prompt = ["short"]
+
+        [[model]]
+        name = "answers"
+        choices = [{ provider = "acme", model = "small" }]
+
+        [prompts]
+        short = "In a word: {text}"
         "#,
     );
     let every = GrantKind::ALL.map(GrantKind::as_str).join(" ");

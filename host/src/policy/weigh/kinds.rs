@@ -87,6 +87,8 @@ impl Scale<'_> {
             GrantKind::Log => self.grants.log = self.word(&LOG).map(Grant::new),
             GrantKind::Config => self.config(),
             GrantKind::Call => self.calls(),
+            GrantKind::Model => self.models(),
+            GrantKind::Prompt => self.prompts(),
         }
     }
 

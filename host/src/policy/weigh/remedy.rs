@@ -27,6 +27,8 @@ pub(in crate::policy) fn example(package: &PackageRef, kind: GrantKind) -> Strin
         GrantKind::Log => "log = \"info\"".to_owned(),
         GrantKind::Config => "config = { name = \"value\" }".to_owned(),
         GrantKind::Call => "call = [\"catalogue/text\"]".to_owned(),
+        GrantKind::Model => "model = [\"answers\"]".to_owned(),
+        GrantKind::Prompt => format!("prompt = [\"{}\"]", package.name),
     }
 }
 

@@ -226,6 +226,7 @@ impl World {
                 access: Rules::none(Side::Platform),
                 catalogue,
                 recalls: Arc::default(),
+                secrets: Arc::default(),
             })
         };
         let platforms = ceilings.iter().enumerate().map(platform).collect();

@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use cofferdam::capability::Services;
 use cofferdam::capability::effects::{Effects, Witness};
+use cofferdam::capability::model::ModelSetting;
 use cofferdam::engine::{Allocator, Engine, EngineSettings, Loaded, Meter, Run};
 use cofferdam::id::{CallId, TenantId};
 use cofferdam::limits::CallLimits;
@@ -116,6 +117,7 @@ async fn call(engine: &Engine, loaded: &Arc<Loaded>, tenant: &TenantId) {
         weight: 1,
         meter: Arc::new(Meter::default()).hold(),
         secrets: Arc::default(),
+        models: ModelSetting::default(),
         tape: None,
         family: None,
     };

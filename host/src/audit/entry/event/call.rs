@@ -13,6 +13,7 @@ use crate::error::Code;
 use crate::id::{ApprovalId, CallId, ChangeId, DecisionId, Digest, SessionId, ToolName};
 use crate::labels::Brought;
 use crate::limits::CallLimits;
+use crate::money::Money;
 use crate::routed::{DecidedRoute, Level};
 use crate::uses::CapabilityUse;
 
@@ -103,6 +104,18 @@ content! {
         labels: Option<Vec<Brought>>,
         /// The most linear memory that it held, in bytes.
         memory_bytes: u64,
+        /// What its requests to models cost, in billionths of a US dollar; absent for nothing.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        model_cost: u64,
+        /// Tokens of its requests to models; absent for none.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        model_input_tokens: u64,
+        /// Tokens of their answers; absent for none.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        model_output_tokens: u64,
+        /// Requests to models; absent for none.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        model_requests: u64,
         /// How it ended.
         outcome: Outcome,
         /// The result's keyed digest, where there is a result.
@@ -237,6 +250,63 @@ content! {
         /// The rule that refused it.
         rule: String,
     }
+    ModelRequested {
+        /// The keyed digest of the answer's texts, where there is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        answer: Option<Mac>,
+        /// How often a provider was asked.
+        attempts: u64,
+        /// How much was left of the tightest budget, in millionths.
+        budget_left_ppm: u32,
+        /// The call.
+        call: CallId,
+        /// How hard it is.
+        complexity: Level,
+        /// The route's choices in their order, as they were last decided on.
+        considered: Vec<ModelConsidered>,
+        /// What it cost, in billionths of a US dollar.
+        cost: Money,
+        /// Money that was left of it before the last decision.
+        cost_left: Money,
+        /// That a cheaper model was taken than would have been with more of a budget left, and why.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        downgrade: Option<String>,
+        /// Tokens of the request: the provider's count, or the host's own where that cannot be.
+        input_tokens: u64,
+        /// The same as it was estimated for the decision.
+        input_tokens_estimate: u64,
+        /// And at most: what was reserved.
+        input_tokens_max: u64,
+        /// What was asked for: `chat` or `embeddings`.
+        kind: String,
+        /// How it ended: `ok`; `refused`, by no choice being for it or by a rule of flow; `failed`; `cancelled`.
+        outcome: String,
+        /// Tokens of the answer.
+        output_tokens: u64,
+        /// And at most.
+        output_tokens_max: u64,
+        /// The keyed digest of the request.
+        request: Mac,
+        /// How risky it is: the greater of the call's and its own.
+        risk: Level,
+        /// The route.
+        route: String,
+        /// Tokens that were left of the tightest limit.
+        tokens_left: u64,
+    }
+}
+
+/// A model that was considered for a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ModelConsidered {
+    /// The model, as its provider names it.
+    pub model: String,
+    /// The provider.
+    pub provider: String,
+    /// The fact that decided.
+    pub reason: String,
+    /// Whether it was taken.
+    pub taken: bool,
 }
 
 /// What came of a replay.

@@ -41,7 +41,7 @@ async fn world(answer: Answer, [header, query, basic, value]: [Option<&str>; 4])
 fn call(world: &World) -> Call {
     let mut call = world.call();
     let (vault, sealed) = vault("acme");
-    call.http = call.http.with_secrets(CallSecrets::new(Some(&vault), &sealed));
+    call.http = call.http.with_secrets(CallSecrets::new(Some(&vault), &"acme".parse().unwrap(), &sealed));
     call
 }
 
@@ -115,7 +115,7 @@ async fn it_goes_to_no_other_host_and_what_is_not_set_lets_nothing_leave() {
     // Nobody has set it; another tenant has.
     for sealed in [Arc::default(), vault("globex").1] {
         let mut call = world.call();
-        call.http = call.http.with_secrets(CallSecrets::new(Some(&vault("acme").0), &sealed));
+        call.http = call.http.with_secrets(CallSecrets::new(Some(&vault("acme").0), &"acme".parse().unwrap(), &sealed));
         let unset = call.get(&format!("{url}/")).await.unwrap_err();
         assert!(matches!(unset, Fault::Credential), "{unset:?}");
         assert_eq!(call.effects.usage().http_requests, 0);
@@ -158,7 +158,7 @@ async fn hostile_recordings_hold_no_secret() {
     let tape = Tape::recording();
     let mut call = world.call_on(&tape);
     let (vault, sealed) = vault("acme");
-    call.http = call.http.with_secrets(CallSecrets::new(Some(&vault), &sealed));
+    call.http = call.http.with_secrets(CallSecrets::new(Some(&vault), &"acme".parse().unwrap(), &sealed));
     let (_, was) = call.get(&format!("{url}/")).await.unwrap();
     origin.seen.closed(1).await;
     drop(call);

@@ -63,5 +63,10 @@ pub(in crate::policy) static BUDGET_CAP: Section = Section {
     renamed: RENAMED,
 };
 
-const RENAMED: &[(&str, &str)] =
-    &[("concurrency", "concurrent_calls"), ("requests_per_second", "calls_per_second"), ("rate", "calls_per_second")];
+const RENAMED: &[(&str, &str)] = &[
+    ("concurrency", "concurrent_calls"),
+    ("requests_per_second", "calls_per_second"),
+    ("rate", "calls_per_second"),
+    ("cost_per_day", "model_cost_per_day"),
+    ("tokens_per_day", "model_tokens_per_day"),
+];

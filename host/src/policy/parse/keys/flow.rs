@@ -23,6 +23,12 @@ pub(in crate::policy) static LABELS: Section = Section {
         key("private_hosts", HOSTS, "`[]`", "Hosts: a request to one brings `private`."),
         key("private_tools", TOOLS, "`[]`", "Packages: calling one brings `private`."),
         key("trusted_hosts", HOSTS, "`[]`", "Hosts: a request to any other brings `untrusted`."),
+        key(
+            "trusted_providers",
+            "a list of names, 100 at most",
+            "`[]`",
+            "Providers of models, as the platform names them: an answer of any other brings `untrusted`.",
+        ),
         key("untrusted_tools", TOOLS, "`[]`", "Packages: calling one brings `untrusted`."),
         key(
             "trusted_publishers",
@@ -47,10 +53,11 @@ pub(in crate::policy) static LABELS: Section = Section {
 pub(in crate::policy) static FLOW: Section = Section {
     title: "[[flow]]",
     doc: "What calls may not do in a session that has all the labels that `when` names: a request, a write to a bucket or to a \
-          volume, a call of another tool, by whichever tool. It is asked at each use and for each piece of what is sent, so \
-          a call that is under way is stopped from its next one on; a package that cannot do without what is denied is not \
-          called at all. A call that a call makes is of the same session: what it reads, its caller has read. The refusal \
-          names the calls that brought the labels. What one session writes to a bucket another can read: deny \
+          volume, a call of another tool, a question to a model, whose provider reads it, by whichever tool. It is asked at \
+          each use and for each piece of what is sent, so a call that is under way is stopped from its next one on; a \
+          package that cannot do without what is denied is not called at all. A call that a call makes is of the same \
+          session: what it reads, its caller has read. The refusal names the calls that brought the labels. What one \
+          session writes to a bucket another can read: deny \
           `kv` and `files` too, or call what it writes to private.",
     keys: Keys::These(&[
         key(
@@ -59,7 +66,12 @@ pub(in crate::policy) static FLOW: Section = Section {
             "",
             "The labels that a session has to have, all of them.",
         ),
-        key("deny", "a list of `\"http\"`, `\"kv\"`, `\"files\"`, `\"call\"`", "", "What it may not do then."),
+        key(
+            "deny",
+            "a list of `\"http\"`, `\"kv\"`, `\"files\"`, `\"call\"`, `\"model\"`",
+            "",
+            "What it may not do then.",
+        ),
         key("except", TOOLS, "`[]`", "Packages that may all the same."),
         key(
             "require",

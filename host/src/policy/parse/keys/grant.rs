@@ -55,6 +55,13 @@ pub(in crate::policy) static GRANT: Section = Section {
             "none",
             "Packages whose tools it may call, by patterns as in `[tools]`.",
         ),
+        key(
+            "model",
+            "a list of names or tables, 100 at most",
+            "none",
+            "Routes to models, those of `[[model]]`, that the tool may use.",
+        ),
+        key("prompt", "a list of names, 100 at most", "none", "Templates of `[prompts]` that the tool may use."),
     ]),
     below: &[],
     renamed: GRANT_RENAMED,
@@ -86,6 +93,8 @@ pub(in crate::policy) static CEILING_GRANT: Section = Section {
             "none",
             "Packages whose tools may be called by other tools. `true` is any, and with grants of their own.",
         ),
+        key("model", "`true` or a list of providers", "none", "Whose models routes may choose from."),
+        key("prompt", "`true`", "none", "Whether tools may use prompt templates."),
     ]),
     below: &[],
     renamed: GRANT_RENAMED,
@@ -108,6 +117,8 @@ const GRANT_RENAMED: &[(&str, &str)] = &[
     ("settings", "config"),
     ("calls", "call"),
     ("children", "call"),
+    ("models", "model"),
+    ("prompts", "prompt"),
 ];
 
 /// A bucket.

@@ -1,0 +1,129 @@
+//! What a call's requests may come to, all together: reserved at the most before anything leaves, settled behind it. What
+//! is not settled, because the call was given up, stays charged in full: nobody knows what the provider did.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::ModelFault;
+use crate::limits::CallLimits;
+use crate::money::Money;
+use crate::policy::ModelRoute;
+use crate::routed::WHOLE_PPM;
+
+/// What something comes to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Charge {
+    pub(super) tokens: u64,
+    pub(super) cost: Money,
+}
+
+/// What a call has left.
+#[derive(Debug)]
+pub(super) struct Account {
+    requests_max: u64,
+    tokens_max: u64,
+    cost_max: Money,
+    /// Of the tenant's budgets, as the call began: what it may spend itself was reserved of them by then.
+    budget_left_ppm: u32,
+    spent: Mutex<Spent>,
+}
+
+#[derive(Debug, Default)]
+struct Spent {
+    requests: u64,
+    charge: Charge,
+    /// Tokens, by route.
+    routes: BTreeMap<String, u64>,
+}
+
+/// What is left, as a decision sees it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Left {
+    pub(super) tokens: u64,
+    pub(super) cost: Money,
+    pub(super) budget_left_ppm: u32,
+}
+
+/// Something that is reserved.
+#[derive(Debug)]
+pub(super) struct Hold {
+    account: Arc<Account>,
+    route: String,
+    most: Charge,
+}
+
+impl Account {
+    pub(super) fn new(limits: &CallLimits, budget_left_ppm: u32) -> Self {
+        let (requests_max, tokens_max, cost_max) = (limits.model_requests, limits.model_tokens, limits.model_cost);
+        Self { requests_max, tokens_max, cost_max, budget_left_ppm, spent: Mutex::default() }
+    }
+
+    /// Counts a request of the guest's.
+    pub(super) fn request(&self) -> Result<(), ModelFault> {
+        let mut spent = self.spent.lock();
+        if spent.requests >= self.requests_max {
+            let why =
+                format!("limits.model_requests is {}: ask less often in one call, or raise it", self.requests_max);
+            return Err(ModelFault::Budget(why));
+        }
+        spent.requests += 1;
+        Ok(())
+    }
+
+    /// What is left for requests by `route`.
+    pub(super) fn left(&self, route: &ModelRoute) -> Left {
+        self.left_of(&self.spent.lock(), route)
+    }
+
+    fn left_of(&self, spent: &Spent, route: &ModelRoute) -> Left {
+        let of_route = route
+            .tokens_max
+            .map(|most| most.saturating_sub(spent.routes.get(&route.name).copied().unwrap_or_default()));
+        let tokens = self.tokens_max.saturating_sub(spent.charge.tokens);
+        let cost = self.cost_max.less(spent.charge.cost);
+        let budget_left_ppm = part(cost, self.cost_max).min(self.budget_left_ppm);
+        Left { tokens: tokens.min(of_route.unwrap_or(u64::MAX)), cost, budget_left_ppm }
+    }
+
+    /// Reserves `most`, unless another request of the call took it since a decision looked.
+    pub(super) fn reserve(self: &Arc<Self>, route: &ModelRoute, most: Charge) -> Option<Hold> {
+        let mut spent = self.spent.lock();
+        let left = self.left_of(&spent, route);
+        if most.tokens > left.tokens || most.cost > left.cost {
+            return None;
+        }
+        spent.add(&route.name, most);
+        Some(Hold { account: Arc::clone(self), route: route.name.clone(), most })
+    }
+}
+
+/// What `left` is of `whole`, in millionths, rounded down; of nothing, nothing is left.
+fn part(left: Money, whole: Money) -> u32 {
+    let (left, whole) = (u128::from(left.as_billionths()), u128::from(whole.as_billionths()));
+    let part = (left * u128::from(WHOLE_PPM)).checked_div(whole).unwrap_or(0);
+    u32::try_from(part).unwrap_or(WHOLE_PPM)
+}
+
+impl Spent {
+    fn add(&mut self, route: &str, charge: Charge) {
+        self.charge.tokens = self.charge.tokens.saturating_add(charge.tokens);
+        self.charge.cost = self.charge.cost.plus(charge.cost);
+        let of_route = self.routes.entry(route.to_owned()).or_default();
+        *of_route = of_route.saturating_add(charge.tokens);
+    }
+}
+
+impl Hold {
+    /// Gives back what was reserved and not used.
+    pub(super) fn settle(self, used: Charge) {
+        let mut spent = self.account.spent.lock();
+        let (tokens, cost) = (self.most.tokens.saturating_sub(used.tokens), self.most.cost.less(used.cost));
+        spent.charge.tokens = spent.charge.tokens.saturating_sub(tokens);
+        spent.charge.cost = spent.charge.cost.less(cost);
+        if let Some(of_route) = spent.routes.get_mut(&self.route) {
+            *of_route = of_route.saturating_sub(tokens);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What providers do wrong: tried again, asked elsewhere, or told, and never believed.
+
+use std::time::Instant;
+
+use cofferdam_tests::run;
+use serde_json::json;
+
+use super::*;
+
+/// What came of one request, with the entry on it.
+async fn ask(tenant: &Tenant, tool: &str, route: &str, text: &str, tokens: u64) -> (Value, Value) {
+    let answer = call(tenant, tool, json!({"route": route, "text": text, "max_tokens": tokens})).await;
+    let id = answer.call().to_owned();
+    let told = answer.json();
+    let told = if told.is_array() { told[0].clone() } else { told };
+    (told, requested(tenant, &id).await.remove(0))
+}
+
+#[test]
+fn what_may_pass_is_tried_again() {
+    run(async {
+        let stage = stage().await;
+        let tenant = stage.tenant("again", "").await;
+        for (route, actions, attempts) in [
+            ("openai", json!({"a": ["status:500", "status:529", "ok"]}), 3),
+            ("openai", json!({"a": ["cut", "ok"]}), 2),
+            ("anthropic", json!({"c": ["overloaded", "ok"]}), 2),
+        ] {
+            let (told, entry) = ask(&tenant, "chat", route, &script(actions), 50).await;
+            assert_eq!(told["text"], "small says hello.", "{told} {entry}");
+            assert_eq!((&entry["attempts"], &entry["outcome"]), (&json!(attempts), &json!("ok")), "{entry}");
+        }
+        let begun = Instant::now();
+        let (told, _) = ask(&tenant, "chat", "openai", &script(json!({"a": ["retry-after:1:429", "ok"]})), 50).await;
+        assert_eq!(told["text"], "small says hello.");
+        assert!(begun.elapsed().as_millis() >= 1_000, "{:?}", begun.elapsed());
+    });
+}
+
+#[test]
+fn what_does_not_pass_goes_to_the_next_choice_or_is_told() {
+    run(async {
+        let stage = stage().await;
+        let tenant = stage.tenant("next", "[limits]\ndeadline = \"30s\"\n").await;
+        for (actions, attempts, reason, is_free) in [
+            (json!({"a": ["status:500"]}), 5, "it answered with status 500 (attempts: 3)", true),
+            (json!({"a": ["status:400"]}), 3, "it answered with status 400 (attempts: 1)", true),
+            (json!({"a": ["retry-after:3600:429"]}), 3, "it answered with status 429 (attempts: 1)", true),
+            (json!({"a": ["malformed"]}), 3, "its answer is malformed (attempts: 1)", false),
+            (json!({"a": ["huge"]}), 3, "its answer is longer than what was asked for (attempts: 1)", false),
+            (json!({"a": ["slow"]}), 5, "the response did not begin in time (attempts: 3)", false),
+        ] {
+            let (told, entry) = ask(&tenant, "chat", "both", &script(actions), 50).await;
+            assert_eq!(
+                (&told["text"], &told["model"]),
+                (&json!("large says hello."), &json!("b/large")),
+                "{told} {entry}"
+            );
+            assert_eq!(entry["considered"][0]["reason"], reason, "{entry}");
+            assert_eq!(entry["considered"][1]["reason"], "the connection was refused (attempts: 1)", "{entry}");
+            assert_eq!(entry["attempts"], attempts, "{entry}");
+            // 12 tokens at 10 and 3 at 30 for a million; and what a provider may have worked on is paid for.
+            assert_eq!(entry["cost"] == 210_000, is_free, "{entry}");
+        }
+        let (told, entry) = ask(&tenant, "chat", "one", &script(json!({"a": ["status:401"]})), 50).await;
+        let text = told["text"].as_str().unwrap();
+        assert!(
+            text.starts_with("Unavailable") && text.contains("status 401") && !text.contains("said again"),
+            "{text}"
+        );
+        assert_eq!((&entry["outcome"], &entry["cost"]), (&json!("failed"), &json!(0)));
+    });
+}
+
+#[test]
+fn an_answer_that_breaks_off_while_it_is_read_is_told_and_paid_for() {
+    run(async {
+        let stage = stage().await;
+        let tenant = stage.tenant("off", "[limits]\ndeadline = \"20s\"\n").await;
+        for (route, provider, action) in
+            [("openai", "a", "cut"), ("openai", "a", "garbled"), ("anthropic", "c", "cut"), ("openai", "a", "stall")]
+        {
+            let text = script(json!({provider: [action]}));
+            let (told, entry) = ask(&tenant, "stream", route, &text, 50).await;
+            assert!(told["text"].as_str().unwrap().starts_with("Unavailable"), "{action}: {told}");
+            assert_eq!(
+                (&told["pieces"], &entry["attempts"], &entry["outcome"]),
+                (&json!(1), &json!(1), &json!("failed"))
+            );
+            assert!(entry["cost"].as_u64() > Some(0), "{action}: {entry}");
+        }
+        // Whoever leaves in the middle pays for what could have come.
+        let answer =
+            call(&tenant, "glance", json!({"route": "openai", "text": script(json!({})), "max_tokens": 70})).await;
+        let id = answer.call().to_owned();
+        let entry = requested(&tenant, &id).await.remove(0);
+        assert_eq!((&entry["outcome"], &entry["output_tokens"]), (&json!("cancelled"), &json!(70)), "{entry}");
+    });
+}
+
+#[test]
+fn counts_that_cannot_be_are_not_believed() {
+    run(async {
+        let stage = stage().await;
+        let tenant = stage.tenant("counts", "").await;
+        for (action, output) in
+            [("counts:low", 2), ("counts:absurd", 50), ("counts:none", 6), ("counts:nonsense", 6), ("ok", 3)]
+        {
+            for (route, provider) in [("openai", "a"), ("anthropic", "c")] {
+                let (_, entry) = ask(&tenant, "chat", route, &script(json!({provider: [action]})), 50).await;
+                // The text has 17 bytes.
+                assert_eq!(entry["output_tokens"], output, "{action}: {entry}");
+                let (input, most) =
+                    (entry["input_tokens"].as_u64().unwrap(), entry["input_tokens_max"].as_u64().unwrap());
+                let fits = match action {
+                    "ok" => input == 12,
+                    "counts:absurd" => input == most,
+                    _ => input > 1 && input < most,
+                };
+                assert!(fits, "{action}: {entry}");
+            }
+        }
+    });
+}
