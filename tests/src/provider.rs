@@ -113,6 +113,12 @@ async fn fault(action: &str) -> Option<Response> {
             tokio::time::sleep(Duration::from_secs(60)).await;
             Some(StatusCode::OK.into_response())
         }
+        // An answer that begins with nothing.
+        ["mute"] => Some(events(vec![": wait\n\n".to_owned()], stream::pending())),
+        ["late"] => {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            None
+        }
         _ => None,
     }
 }
@@ -125,13 +131,21 @@ fn events(
     ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(pieces)).into_response()
 }
 
+fn late<T>(piece: T) -> impl Stream<Item = T> {
+    stream::once(async move {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        piece
+    })
+}
+
 /// What comes behind the first piece of an answer, where that is not its end.
 fn behind(action: &str, piece: String) -> Option<stream::BoxStream<'static, Result<String, std::io::Error>>> {
     match action {
-        "cut" => Some(stream::iter([Err(std::io::Error::other("cut"))]).boxed()),
+        // Not at once: what is not yet on its way would be cut with it.
+        "cut" => Some(late(Err(std::io::Error::other("cut"))).boxed()),
         "stall" => Some(stream::pending().boxed()),
         "huge" => Some(stream::repeat(piece).map(Ok).boxed()),
-        "garbled" => Some(stream::iter([Ok("data: {\"choices\": [nonsense\n\n".to_owned())]).boxed()),
+        "garbled" => Some(late(Ok("data: {\"choices\": [nonsense\n\n".to_owned())).boxed()),
         _ => None,
     }
 }

@@ -100,9 +100,9 @@ pub struct DeniedUse {
 pub struct ModelRequest {
     /// The route.
     pub route: String,
-    /// What was decided on; absent where it came to no decision.
+    /// What was decided on, the last time.
     pub facts: ModelFacts,
-    /// The last decision that was made.
+    /// The decision on that.
     pub decision: ModelDecision,
     /// How often a provider was asked.
     pub attempts: u64,

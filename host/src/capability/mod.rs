@@ -175,7 +175,7 @@ impl CallCapabilities {
             http_context: http::context(limits),
             config: ConfigCall::new(&grants.config, effect()),
             log: LogCall::new(grants.log.as_ref(), limits, effect()),
-            model: ModelCall::new(services, grants, limits, tenant, models, effect()),
+            model: ModelCall::new(services, grants, limits, tenant, models, effect(), until),
             progress: ProgressCall::new(limits, effect()),
             prompt: PromptCall::new(&grants.prompt, effect()),
             random: RandomCall::new(&grants.random, limits, call, effect()).on(line.as_ref()),

@@ -15,6 +15,7 @@ mod ask;
 mod bind;
 mod check;
 mod embed;
+mod events;
 mod fault;
 mod openai;
 mod reply;
@@ -28,6 +29,7 @@ pub use self::reply::OpenReply;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use self::account::Account;
 use self::ask::{Asking, Got, Wanted};
@@ -76,6 +78,8 @@ struct Shared {
     secrets: CallSecrets,
     risk: Level,
     account: Arc<Account>,
+    /// When the call ends in any case.
+    until: Instant,
 }
 
 impl fmt::Debug for ModelCall {
@@ -85,7 +89,7 @@ impl fmt::Debug for ModelCall {
 }
 
 impl ModelCall {
-    /// The requests of `tenant` that `grants` allow.
+    /// The requests of `tenant` that `grants` allow, in a call that has to be done by `until`.
     pub fn new(
         services: &Services,
         grants: &Arc<Grants>,
@@ -93,16 +97,22 @@ impl ModelCall {
         tenant: &TenantId,
         setting: &ModelSetting,
         effects: Arc<Effects>,
+        until: Instant,
     ) -> Self {
         let grant = grants.model.as_ref().map(|grant| Arc::clone(grant));
+        let secrets = match &grant {
+            Some(_) => CallSecrets::new(services.vault.as_ref(), &TenantId::platform(), &setting.secrets),
+            None => CallSecrets::default(),
+        };
         Self(Arc::new(Shared {
             broker: services.http.as_ref().filter(|_| grant.is_some()).cloned(),
             grant,
             tenant: tenant.clone(),
             effects,
-            secrets: CallSecrets::new(services.vault.as_ref(), &TenantId::platform(), &setting.secrets),
+            secrets,
             risk: setting.risk,
             account: Arc::new(Account::new(limits, setting.budget_left_ppm)),
+            until,
         }))
     }
 

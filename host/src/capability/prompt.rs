@@ -54,7 +54,12 @@ impl PromptCall {
         };
         let same = |used: &CapabilityUse| matches!(used, CapabilityUse::Prompt { name: known } if known == name);
         self.effects.used(same, || CapabilityUse::Prompt { name: name.clone() });
-        template.render(&parameters.into_iter().collect()).map_err(|error| PromptFault::Invalid(error.to_string()))
+        let given = parameters.len();
+        let parameters: BTreeMap<String, String> = parameters.into_iter().collect();
+        if parameters.len() < given {
+            return Err(PromptFault::Invalid("a parameter is given twice".to_owned()));
+        }
+        template.render(&parameters).map_err(|error| PromptFault::Invalid(error.to_string()))
     }
 }
 
@@ -72,6 +77,8 @@ mod tests {
         let text = || vec![("text".to_owned(), "{text} is long".to_owned())];
         assert_eq!(call.render("short", text()).unwrap(), "In a word: {text} is long");
         assert!(matches!(call.render("short", Vec::new()), Err(PromptFault::Invalid(_))));
+        let twice = call.render("short", [text(), text()].concat()).unwrap_err();
+        assert_eq!(twice, PromptFault::Invalid("a parameter is given twice".to_owned()));
         assert!(matches!(call.render("long", text()), Err(PromptFault::Denied(_))));
         assert_eq!(record.denied.lock()[0].action, "use prompt \"long\"");
         assert_eq!(effects.uses().uses, [CapabilityUse::Prompt { name: "short".into() }]);

@@ -49,6 +49,7 @@ fn what_does_not_pass_goes_to_the_next_choice_or_is_told() {
             (json!({"a": ["malformed"]}), 3, "its answer is malformed (attempts: 1)", false),
             (json!({"a": ["huge"]}), 3, "its answer is longer than what was asked for (attempts: 1)", false),
             (json!({"a": ["slow"]}), 5, "the response did not begin in time (attempts: 3)", false),
+            (json!({"a": ["mute"]}), 5, "its answer did not begin in time (attempts: 3)", false),
         ] {
             let (told, entry) = ask(&tenant, "chat", "both", &script(actions), 50).await;
             assert_eq!(
@@ -69,6 +70,24 @@ fn what_does_not_pass_goes_to_the_next_choice_or_is_told() {
             "{text}"
         );
         assert_eq!((&entry["outcome"], &entry["cost"]), (&json!("failed"), &json!(0)));
+    });
+}
+
+#[test]
+fn another_choice_answers_before_a_call_ends_in_waiting() {
+    run(async {
+        let stage = stage().await;
+        let tenant = stage.tenant("waiting", "[limits]\ndeadline = \"6s\"\n").await;
+        // Three attempts of two seconds are more than the call has; and so is what the provider wants to be waited for.
+        for (action, reason) in [
+            ("slow", "the response did not begin in time (attempts: "),
+            ("mute", "its answer did not begin in time (attempts: "),
+            ("retry-after:8:429", "it answered with status 429 (attempts: 1, and no time for another)"),
+        ] {
+            let (told, entry) = ask(&tenant, "chat", "both", &script(json!({"a": [action]})), 50).await;
+            assert_eq!(told["model"], "b/large", "{action}: {told} {entry}");
+            assert!(entry["considered"][0]["reason"].as_str().unwrap().starts_with(reason), "{action}: {entry}");
+        }
     });
 }
 

@@ -41,8 +41,10 @@ pub(in crate::capability) struct Errand<'a> {
     pub(in crate::capability) secrets: &'a CallSecrets,
     /// Special addresses that it may go to.
     pub(in crate::capability) private: &'a Arc<[IpNet]>,
-    /// Until the response begins, and between two pieces of it.
+    /// Until the response begins.
     pub(in crate::capability) timeout: Duration,
+    /// Between two pieces of it.
+    pub(in crate::capability) between: Duration,
     /// Bytes of the response.
     pub(in crate::capability) received_bytes_max: u64,
 }
@@ -54,7 +56,7 @@ impl Errand<'_> {
     ///
     /// Whatever can happen on a network; a limit.
     pub(in crate::capability) async fn run(self, broker: &Broker) -> Result<Response<ReceivedBody>, Fault> {
-        let Self { target, mut fields, body, credential, timeout, .. } = self;
+        let Self { target, mut fields, body, credential, timeout, between, .. } = self;
         let denied = |_| Fault::Denied;
         if let Some(credential) = credential {
             make_room(credential, &target, &mut fields).map_err(denied)?;
@@ -78,7 +80,7 @@ impl Errand<'_> {
             action: target.to_string().into(),
         };
         let sent = SentBody::new(Full::new(body).map_err(|never| match never {}).boxed_unsync(), account.clone());
-        let patience = Patience { connect: Some(CONNECT_MAX), first_byte: Some(timeout), between_bytes: Some(timeout) };
+        let patience = Patience { connect: Some(CONNECT_MAX), first_byte: Some(timeout), between_bytes: Some(between) };
         let exchange = Exchange {
             broker: broker.clone(),
             private: Arc::clone(self.private),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::ModelFault;
+use crate::amounts::count;
 use crate::limits::CallLimits;
 use crate::money::Money;
 use crate::policy::ModelRoute;
@@ -70,6 +71,17 @@ impl Account {
         }
         spent.requests += 1;
         Ok(())
+    }
+
+    /// What bounds requests by `route`, and what to do about it.
+    pub(super) fn bounds(&self, route: &ModelRoute) -> String {
+        let of_route = route.tokens_max.map(|most| format!("tokens_max of the route's grant is {}, ", count(most)));
+        format!(
+            "{}limits.model_tokens is {}, limits.model_cost is {}: ask for less at a time, or have them raised",
+            of_route.unwrap_or_default(),
+            count(self.tokens_max),
+            self.cost_max
+        )
     }
 
     /// What is left for requests by `route`.

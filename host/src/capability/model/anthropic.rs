@@ -194,11 +194,14 @@ impl Blocks {
                 if self.0.len() >= OPEN_MAX {
                     return Err(malformed());
                 }
+                read.came(&id);
+                read.came(&name);
                 self.0.insert(index, ToolCall { id, name, arguments: String::new() });
             }
             Event::ContentBlockDelta { delta: Delta::TextDelta { text }, .. } => read.text(text),
             Event::ContentBlockDelta { index, delta: Delta::InputJsonDelta { partial_json } } => {
                 let call = self.0.get_mut(&index).ok_or_else(malformed)?;
+                read.came(&partial_json);
                 call.arguments.push_str(&partial_json);
                 if call.arguments.len() > ARGUMENTS_BYTES_MAX {
                     return Err(malformed());
@@ -238,7 +241,11 @@ pub(super) fn whole(data: &[u8], read: &mut Read) -> Result<(), Failure> {
     for block in whole.content {
         match block {
             Block::Text { text } => read.text(text),
-            Block::ToolUse { id, name, input } => read.call(ToolCall { id, name, arguments: input.to_string() })?,
+            Block::ToolUse { id, name, input } => {
+                let arguments = input.to_string();
+                [&id, &name, &arguments].into_iter().for_each(|text| read.came(text));
+                read.call(ToolCall { id, name, arguments })?;
+            }
             Block::Other => {}
         }
     }

@@ -1,10 +1,13 @@
 //! Whether a request can be made at all, and how long it is.
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{ModelFault, tokens};
-use crate::capability::bindings::cofferdam::tool::model::{ChatRequest, Level as Said, Message, ToolCall};
+use crate::capability::bindings::cofferdam::tool::model::{ChatRequest, Level as Said, Message, ToolCall, ToolChoice};
 use crate::policy::model::{ModelKind, complexity};
 use crate::routed::Level;
 
@@ -17,10 +20,12 @@ const TEXTS_MAX: usize = 256;
 const JSON_BYTES_MAX: usize = 256 << 10;
 /// Tokens of an answer where the request says nothing.
 const OUTPUT_TOKENS_DEFAULT: u32 = 1_024;
-/// Tokens that a provider puts around a message, a tool or a text, at most.
+/// Tokens that a provider puts around a message, a tool, a call of one or a text, at most.
 const AROUND_TOKENS: u64 = 32;
 /// And around a request.
 const REQUEST_TOKENS: u64 = 64;
+/// What it tells a model of tools as such, where there are any: some hundred tokens with the providers that say it.
+const TOOLS_TOKENS: u64 = 1_024;
 
 /// What a request is, for a decision on it.
 #[derive(Debug, Clone)]
@@ -60,12 +65,14 @@ pub(super) fn chat(request: &ChatRequest) -> Result<Size, ModelFault> {
     });
     let json = schemas.chain(arguments.map(|call| call.arguments.len())).sum::<usize>();
     bounded("bytes of schemas and arguments", json, 0, JSON_BYTES_MAX)?;
-    let mut bytes = request.stop.iter().map(String::len).sum::<usize>();
+    let mut bytes = request.stop.iter().map(String::len).sum::<usize>() + choice(request)?;
+    let mut parts = request.messages.len() + request.tools.len();
     for message in &request.messages {
         bytes += match message {
             Message::System(text) | Message::User(text) => text.len(),
             Message::Assistant(said) => {
                 bounded("tool-calls", said.tool_calls.len(), 0, CALLS_MAX)?;
+                parts += said.tool_calls.len();
                 let calls = said.tool_calls.iter().map(call).sum::<Result<usize, _>>()?;
                 said.text.len() + calls
             }
@@ -78,9 +85,11 @@ pub(super) fn chat(request: &ChatRequest) -> Result<Size, ModelFault> {
         })?;
         bytes += tool.name.len() + tool.description.len() + tool.input_schema.len();
     }
-    let parts = (request.messages.len() + request.tools.len()) as u64;
     let spelt = postcard::to_allocvec(request).unwrap_or_default();
     let mut size = Size::new(ModelKind::Chat, bytes, parts, &spelt);
+    if !request.tools.is_empty() {
+        size.input_tokens_max = size.input_tokens_max.saturating_add(TOOLS_TOKENS);
+    }
     size.output_tokens_max = request.max_tokens.unwrap_or(OUTPUT_TOKENS_DEFAULT).into();
     let estimated = || complexity(size.input_tokens, !request.tools.is_empty());
     size.complexity = request.complexity.map_or_else(estimated, level);
@@ -96,7 +105,21 @@ pub(super) fn texts(texts: &[String]) -> Result<Size, ModelFault> {
     }
     let bytes = texts.iter().map(String::len).sum();
     let spelt = postcard::to_allocvec(texts).unwrap_or_default();
-    Ok(Size::new(ModelKind::Embeddings, bytes, texts.len() as u64, &spelt))
+    Ok(Size::new(ModelKind::Embeddings, bytes, texts.len(), &spelt))
+}
+
+/// What the choice of a tool adds to a request, in bytes. It has to be one that there is: what a guest calls it goes out.
+fn choice(request: &ChatRequest) -> Result<usize, ModelFault> {
+    match &request.tool_choice {
+        ToolChoice::Required if request.tools.is_empty() => {
+            Err(ModelFault::invalid("tool-choice: a tool is required, and there is none"))
+        }
+        ToolChoice::Named(name) if request.tools.iter().all(|tool| tool.name != *name) => {
+            Err(ModelFault::invalid(format!("tool-choice: there is no tool {:?}", short(name))))
+        }
+        ToolChoice::Named(name) => Ok(name.len()),
+        ToolChoice::Automatic | ToolChoice::None | ToolChoice::Required => Ok(0),
+    }
 }
 
 /// A level as a guest says it.
@@ -109,9 +132,9 @@ const fn level(said: Said) -> Level {
 }
 
 impl Size {
-    fn new(kind: ModelKind, bytes: usize, parts: u64, spelt: &[u8]) -> Self {
+    fn new(kind: ModelKind, bytes: usize, parts: usize, spelt: &[u8]) -> Self {
         let bytes = bytes as u64;
-        let around = REQUEST_TOKENS.saturating_add(parts.saturating_mul(AROUND_TOKENS));
+        let around = REQUEST_TOKENS.saturating_add((parts as u64).saturating_mul(AROUND_TOKENS));
         Self {
             kind,
             complexity: Level::Low,

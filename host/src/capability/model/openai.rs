@@ -144,7 +144,8 @@ impl Calls {
         count(chunk.usage, read);
         // More than one answer was not asked for.
         let Some(choice) = chunk.choices.into_iter().next() else { return Ok(()) };
-        self.take(choice.delta, choice.finish_reason, read)
+        // Some say it with every piece, and mean nothing by it but in the last.
+        self.take(choice.delta, choice.finish_reason.filter(|reason| !reason.is_empty()), read)
     }
 
     /// Reads an answer that came at once.
@@ -159,7 +160,7 @@ impl Calls {
         read.text(delta.content.unwrap_or_default());
         read.text(delta.refusal.unwrap_or_default());
         for part in delta.tool_calls.into_iter().flatten() {
-            self.part(part)?;
+            self.part(part, read)?;
         }
         if let Some(reason) = finish_reason {
             read.stop = Some(match reason.as_str() {
@@ -176,7 +177,7 @@ impl Calls {
         Ok(())
     }
 
-    fn part(&mut self, part: CallPart) -> Result<(), Failure> {
+    fn part(&mut self, part: CallPart, read: &mut Read) -> Result<(), Failure> {
         let index = part.index.unwrap_or(self.0.len());
         if self.0.len() >= OPEN_MAX && !self.0.contains_key(&index) {
             return Err(malformed());
@@ -184,13 +185,17 @@ impl Calls {
         let empty = || ToolCall { id: String::new(), name: String::new(), arguments: String::new() };
         let call = self.0.entry(index).or_insert_with(empty);
         if let Some(id) = part.id.filter(|id| !id.is_empty()) {
+            read.came(&id);
             call.id = id;
         }
         if let Some(function) = part.function {
             if let Some(name) = function.name.filter(|name| !name.is_empty()) {
+                read.came(&name);
                 call.name = name;
             }
-            call.arguments.push_str(&function.arguments.unwrap_or_default());
+            let arguments = function.arguments.unwrap_or_default();
+            read.came(&arguments);
+            call.arguments.push_str(&arguments);
         }
         if call.arguments.len() > ARGUMENTS_BYTES_MAX { Err(malformed()) } else { Ok(()) }
     }

@@ -10,7 +10,7 @@ use super::ModelFault;
 use crate::capability::effects::Stop;
 use crate::capability::http::Fault;
 
-/// Between the first two attempts; it doubles from then on, and a random part is added.
+/// Between the first two attempts; it doubles from then on, and a random part of as much is added.
 const FIRST: Duration = Duration::from_millis(200);
 /// Between any two. A provider that wants more time is not waited for.
 const MOST: Duration = Duration::from_secs(10);
@@ -54,9 +54,15 @@ impl Failure {
 
     /// Of a request that came to no response, or of a response that broke off.
     pub(super) fn of_fault(fault: Fault) -> Self {
-        let has_reached =
+        let broke_off =
             matches!(fault, Fault::Terminated | Fault::ResponseTimeout | Fault::ReadTimeout | Fault::Incomplete);
-        let passes = has_reached
+        // What is said in answer, and cannot be read or may not be given, is an answer all the same.
+        let has_reached = broke_off
+            || matches!(
+                fault,
+                Fault::Protocol | Fault::Upgrade | Fault::Encoded | Fault::ReceivedHead(_) | Fault::ReceivedBytes(_)
+            );
+        let passes = broke_off
             || matches!(
                 fault,
                 Fault::ConnectionLimit
@@ -72,9 +78,12 @@ impl Failure {
                 Self { stop: Some(Stop::AuditUnavailable(error)), ..Self::lasting("the record cannot be written") }
             }
             Fault::Credential => Self::lasting("the platform's key for it is not set"),
-            Fault::ReceivedBytes(_) => Self::lasting("its answer is too long"),
+            // Bounds of the host's own: those that faults name are for guests' requests.
+            Fault::ReceivedBytes(_) | Fault::ReceivedHead(_) => {
+                Self { has_reached, ..Self::lasting("its answer is too long") }
+            }
             fault if passes => Self { has_reached, ..Self::passing(fault.to_string()) },
-            fault => Self::lasting(fault.to_string()),
+            fault => Self { has_reached, ..Self::lasting(fault.to_string()) },
         }
     }
 
@@ -83,9 +92,9 @@ impl Failure {
         Self { has_reached: true, ..self }
     }
 
-    /// The same, after so much of an answer.
+    /// The same, after so much of an answer, which can be nothing yet.
     pub(super) fn after(self, bytes: u64) -> Self {
-        Self { bytes, ..self }
+        Self { bytes, has_reached: true, ..self }
     }
 
     /// What a guest sees of one that came in the middle of an answer.
@@ -105,7 +114,8 @@ fn wait(text: &str) -> Option<Duration> {
     }
 }
 
-/// How long to wait before attempt `attempt`, the second being 2; `least` is what the provider said.
+/// How long to wait before attempt `attempt`, the second being 2; `least` is what the provider said. The rest comes on top
+/// of that: those whom it tells the same do not come back together.
 pub(super) fn pause(attempt: u32, least: Duration) -> Duration {
     let times = ExponentialBuilder::default()
         .with_jitter()
@@ -114,7 +124,7 @@ pub(super) fn pause(attempt: u32, least: Duration) -> Duration {
         .with_max_times(usize::MAX)
         .build();
     let nth = usize::try_from(attempt.saturating_sub(2)).unwrap_or(0);
-    times.into_iter().nth(nth).unwrap_or(MOST).max(least)
+    least.saturating_add(times.into_iter().nth(nth).unwrap_or(MOST))
 }
 
 #[cfg(test)]
@@ -145,13 +155,35 @@ mod tests {
     }
 
     #[test]
+    fn what_a_provider_may_have_worked_on_is_told_from_what_never_reached_it() {
+        for (fault, has_reached, passes) in [
+            (Fault::ResponseTimeout, true, true),
+            (Fault::Incomplete, true, true),
+            (Fault::Protocol, true, false),
+            (Fault::ReceivedHead(9), true, false),
+            (Fault::Refused, false, true),
+            (Fault::ConnectTimeout, false, true),
+            (Fault::AddressProhibited, false, false),
+            (Fault::Certificate, false, false),
+            (Fault::Congested(3), false, false),
+        ] {
+            let failure = Failure::of_fault(fault.clone());
+            assert_eq!((failure.has_reached, failure.again.is_some()), (has_reached, passes), "{fault}");
+            assert!(!failure.why.contains("limits."), "{}", failure.why);
+        }
+        assert!(Failure::lasting("x").after(0).has_reached);
+    }
+
+    #[test]
     fn pauses_double_and_differ() {
         for (attempt, least, most) in [(2, 200, 400), (3, 400, 800), (4, 800, 1_600), (20, 10_000, 20_000)] {
             let pause = pause(attempt, Duration::ZERO).as_millis();
             assert!((least..=most).contains(&pause), "attempt {attempt}: {pause} ms");
         }
-        assert_eq!(pause(2, Duration::from_secs(7)), Duration::from_secs(7));
-        let all: std::collections::BTreeSet<_> = (0..20).map(|_| pause(2, Duration::ZERO)).collect();
-        assert!(all.len() > 1, "nothing is random in it");
+        for least in [Duration::ZERO, Duration::from_secs(7)] {
+            let all: std::collections::BTreeSet<_> = (0..20).map(|_| pause(2, least)).collect();
+            assert!(all.len() > 1, "nothing is random in it");
+            assert!(all.iter().all(|pause| *pause >= least + FIRST && *pause <= least + FIRST * 2), "{all:?}");
+        }
     }
 }

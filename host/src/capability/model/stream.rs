@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use eventsource_stream::{EventStreamError, Eventsource as _};
 use futures::StreamExt as _;
-use futures::stream::{self, BoxStream};
+use futures::stream::BoxStream;
 use http::Response;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http_body_util::{BodyDataStream, BodyExt as _};
+use http_body_util::BodyExt as _;
 use sha2::{Digest as _, Sha256};
 
+use super::events::events;
 use super::retry::Failure;
 use super::{anthropic, openai};
 use crate::capability::bindings::cofferdam::tool::model::{Answer, Ending, StopReason, ToolCall};
@@ -37,6 +37,8 @@ pub(super) enum Part {
 pub(super) struct Read {
     parts: VecDeque<Part>,
     calls: usize,
+    /// Of all that was read, given or not: what is paid for where no more comes.
+    pub(super) bytes: u64,
     pub(super) stop: Option<StopReason>,
     /// What the provider says of tokens, where it says a number that can be.
     pub(super) input: Option<u64>,
@@ -48,10 +50,17 @@ pub(super) struct Read {
 impl Read {
     pub(super) fn text(&mut self, text: String) {
         if !text.is_empty() {
+            self.came(&text);
             self.parts.push_back(Part::Text(text));
         }
     }
 
+    /// Counts what came of something that is not whole yet.
+    pub(super) fn came(&mut self, text: &str) {
+        self.bytes = self.bytes.saturating_add(text.len() as u64);
+    }
+
+    /// A tool that is asked for, whole; its texts are counted as they came.
     pub(super) fn call(&mut self, call: ToolCall) -> Result<(), Failure> {
         self.calls += 1;
         if self.calls > CALLS_MAX {
@@ -79,19 +88,19 @@ fn is_json(value: &HeaderValue) -> bool {
 
 /// An answer that comes.
 pub(super) struct Live {
-    events: BoxStream<'static, Result<String, Failure>>,
+    /// Until nothing follows: then its connection is closed.
+    events: Option<BoxStream<'static, Result<String, Failure>>>,
     decoder: Decoder,
     pub(super) read: Read,
     has_begun: bool,
-    /// Of the answer so far, and at most.
-    pub(super) bytes: u64,
+    /// Of the answer, at most.
     bytes_max: u64,
     digest: Sha256,
 }
 
 impl fmt::Debug for Live {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Live").field("bytes", &self.bytes).finish_non_exhaustive()
+        f.debug_struct("Live").field("bytes", &self.read.bytes).finish_non_exhaustive()
     }
 }
 
@@ -104,51 +113,34 @@ impl Live {
     ) -> Result<Self, Failure> {
         let is_whole = response.headers().get(CONTENT_TYPE).is_some_and(is_json);
         let body = response.into_body();
-        let (body, whole) = match is_whole {
-            true => (None, Some(body.collect().await.map_err(Failure::of_fault)?.to_bytes())),
-            false => (Some(body), None),
-        };
-        let body = stream::iter(body).flat_map(BodyDataStream::new);
-        let events = body.eventsource().map(|event| match event {
-            Ok(event) => Ok(event.data),
-            Err(EventStreamError::Transport(fault)) => Err(Failure::of_fault(fault)),
-            Err(EventStreamError::Utf8(_) | EventStreamError::Parser(_)) => Err(malformed()),
-        });
         let decoder = match protocol {
             Protocol::OpenAi => Decoder::OpenAi(openai::Calls::default()),
             Protocol::Anthropic => Decoder::Anthropic(anthropic::Blocks::default()),
         };
         let bytes_max = output_tokens_max.saturating_mul(BYTES_PER_TOKEN_MAX).saturating_add(BYTES_LEAST);
-        let (bytes, digest) = (0, Sha256::new());
-        let mut live =
-            Self { events: events.boxed(), decoder, read: Read::default(), has_begun: false, bytes, bytes_max, digest };
-        if let Some(data) = whole {
-            match &mut live.decoder {
-                Decoder::OpenAi(calls) => calls.whole(&data, &mut live.read)?,
-                Decoder::Anthropic(_) => anthropic::whole(&data, &mut live.read)?,
+        let (read, digest) = (Read::default(), Sha256::new());
+        let mut live = Self { events: None, decoder, read, has_begun: false, bytes_max, digest };
+        let begun = match is_whole {
+            true => live.whole(body).await,
+            false => {
+                live.events = Some(events(body).boxed());
+                live.fill().await
             }
-            live.read.is_done = true;
-        }
-        live.fill().await?;
+        };
+        live.judge(begun)?;
         Ok(live)
     }
 
     /// The next part; nothing behind the last.
     pub(super) async fn part(&mut self) -> Result<Option<Part>, Failure> {
-        self.fill().await.map_err(|failure| failure.after(self.bytes))?;
+        let filled = self.fill().await;
+        self.judge(filled)?;
         let Some(part) = self.read.parts.pop_front() else { return Ok(None) };
         let texts: &[&str] = match &part {
             Part::Text(text) => &[text],
             Part::Call(call) => &[&call.id, &call.name, &call.arguments],
         };
-        for text in texts {
-            self.bytes = self.bytes.saturating_add(text.len() as u64);
-            self.digest.update(text);
-        }
-        if self.bytes > self.bytes_max {
-            let failure = Failure::lasting("its answer is longer than what was asked for");
-            return Err(failure.after(self.bytes));
-        }
+        texts.iter().for_each(|text| self.digest.update(text));
         Ok(Some(part))
     }
 
@@ -169,19 +161,32 @@ impl Live {
         self.digest.clone().finalize().into()
     }
 
+    /// Reads an answer that came at once.
+    async fn whole(&mut self, body: ReceivedBody) -> Result<(), Failure> {
+        let data = body.collect().await.map_err(Failure::of_fault)?.to_bytes();
+        match &mut self.decoder {
+            Decoder::OpenAi(calls) => calls.whole(&data, &mut self.read)?,
+            Decoder::Anthropic(_) => anthropic::whole(&data, &mut self.read)?,
+        }
+        self.read.is_done = true;
+        self.bounded()
+    }
+
     /// Reads events until there is a part to give, or none follows.
     async fn fill(&mut self) -> Result<(), Failure> {
         while self.read.parts.is_empty() && !self.read.is_done {
-            let Some(event) = self.events.next().await else {
-                return match (&mut self.decoder, self.has_begun) {
+            let event = match &mut self.events {
+                Some(events) => events.next().await,
+                None => None,
+            };
+            let Some(event) = event else {
+                match (&self.decoder, self.has_begun) {
                     // Its last event is one that some servers leave out.
-                    (Decoder::OpenAi(_), true) if self.read.stop.is_some() => {
-                        self.read.is_done = true;
-                        Ok(())
-                    }
-                    (_, true) => Err(Failure::passing("its answer broke off")),
-                    (_, false) => Err(malformed()),
-                };
+                    (Decoder::OpenAi(_), true) if self.read.stop.is_some() => self.read.is_done = true,
+                    (_, true) => return Err(Failure::passing("its answer broke off")),
+                    (_, false) => return Err(malformed()),
+                }
+                break;
             };
             let event = event?;
             self.has_begun = true;
@@ -189,8 +194,27 @@ impl Live {
                 Decoder::OpenAi(calls) => calls.event(&event, &mut self.read)?,
                 Decoder::Anthropic(blocks) => blocks.event(&event, &mut self.read)?,
             }
+            self.bounded()?;
+        }
+        if self.read.is_done {
+            self.events = None;
         }
         Ok(())
+    }
+
+    fn bounded(&self) -> Result<(), Failure> {
+        match self.read.bytes > self.bytes_max {
+            true => Err(Failure::lasting("its answer is longer than what was asked for")),
+            false => Ok(()),
+        }
+    }
+
+    /// What came of reading: a provider that has begun to answer has worked on it, and that much is paid for.
+    fn judge<T>(&mut self, read: Result<T, Failure>) -> Result<T, Failure> {
+        read.map_err(|failure| {
+            self.events = None;
+            failure.after(self.read.bytes)
+        })
     }
 }
 
