@@ -124,7 +124,7 @@ impl Router {
     }
 
     /// The scarcest budget that binds all calls of a key of the caller's tenant: of those for money where there are any,
-    /// else for fuel, else for calls. What routes choose by.
+    /// else for tokens, for fuel, for calls. What routes choose by.
     pub(super) fn scarcest_budget(&self, caller: &Caller, who: &Who<'_>) -> Option<BudgetStanding> {
         let (ceiling, rules) = (&caller.platform.ceiling, &caller.tenant.policy);
         let budgets = policy::budgets(ceiling, rules, Some(who.name), None);

@@ -126,7 +126,7 @@ impl Meter {
         self.account(tenant).lock().scopes().cloned().collect()
     }
 
-    /// The scarcest of `budgets`, as it stands: of those for money where there are any, else for fuel, else for calls.
+    /// The scarcest of `budgets`, as it stands: of those for money where there are any, else for tokens, for fuel, for calls.
     pub fn scarcest(
         &self,
         tenant: &TenantId,
@@ -137,7 +137,8 @@ impl Meter {
             let bounds = budgets.iter().filter(|budget| matches!(budget.bound, Bound::Per(of, _) if of == amount));
             bounds.collect::<Vec<_>>()
         };
-        let chosen = [Amount::ModelCost, Amount::Fuel, Amount::Calls].map(of).into_iter().find(|some| !some.is_empty());
+        let amounts = [Amount::ModelCost, Amount::ModelTokens, Amount::Fuel, Amount::Calls];
+        let chosen = amounts.map(of).into_iter().find(|some| !some.is_empty());
         let standings = chosen?.into_iter().map(|budget| self.standing(tenant, &scope(budget.whose), budget));
         standings.min_by_key(BudgetStanding::left_ppm)
     }

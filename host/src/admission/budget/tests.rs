@@ -190,7 +190,7 @@ fn of_two_budgets_alike_the_lesser_is_in_force_and_another_policy_finds_the_same
 }
 
 #[test]
-fn what_is_left_is_told_of_the_scarcest_of_money_else_fuel_else_calls() {
+fn what_is_left_is_told_of_the_scarcest_of_money_else_tokens_else_fuel_else_calls() {
     let scarcest = |policy: &str| {
         let world = World::new(policy);
         world.reserve("ci", "notes", 250).unwrap().settle(&fuel_of(250));
@@ -213,7 +213,8 @@ fn what_is_left_is_told_of_the_scarcest_of_money_else_fuel_else_calls() {
         "fuel_per_day",
     );
     is("[budget]\nfuel_per_day = 250", 0, "fuel_per_day");
-    is("[budget]\nfuel_per_day = 500\nmodel_cost_per_day = \"25 USD\"", 1_000_000, "model_cost_per_day");
+    is("[budget]\nfuel_per_day = 500\nmodel_tokens_per_day = 1_000", 1_000_000, "model_tokens_per_day");
+    is("[budget]\nmodel_tokens_per_day = 0\nmodel_cost_per_day = \"25 USD\"", 1_000_000, "model_cost_per_day");
     is("[budget]\nmodel_cost_per_day = \"0 USD\"", 0, "model_cost_per_day");
 }
 

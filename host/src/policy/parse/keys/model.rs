@@ -29,15 +29,17 @@ pub(in crate::policy) static PROVIDER: Section = Section {
             "timeout",
             "a time, from `\"100ms\"` to `\"10m\"`",
             "`\"30s\"`",
-            "How long an attempt may take until the answer begins, and from then on between two pieces of it. The call's \
-             own deadline holds in any case.",
+            "How long an attempt may take until the answer begins, and from then on between two pieces of it. Where other \
+             choices could answer in its place, it is waited for no longer than its share of the time that the call has \
+             left.",
         ),
         key(
             "attempts",
             "1 to 10",
             "3",
-            "How often a request is tried before it counts as failed: again only where nothing came of it, after a time that \
-             doubles, with a random part, or as long as the provider says.",
+            "How often a request is tried before it counts as failed: again only where nothing came of it that the tool has \
+             seen, after a time that doubles, with a random part, on top of what the provider says. A pause of more than 10 \
+             seconds, or longer than the call has left, is not waited for.",
         ),
         key(
             "output_member",
@@ -100,7 +102,7 @@ pub(in crate::policy) static MODEL: Section = Section {
             "fallback",
             "`\"next\"` or `\"none\"`",
             "`\"next\"`",
-            "Whether the next choice is tried where a provider does not answer.",
+            "Whether another choice is taken where a provider does not answer: the next that nothing stands against.",
         ),
     ]),
     below: &[&MODEL_CHOICE],
@@ -132,8 +134,9 @@ pub(in crate::policy) static MODEL_CHOICE: Section = Section {
             "min_budget_left",
             "a number from 0 to 1, such as `0.2`",
             "0",
-            "The part that has to be left of what the call may spend, and of the scarcest budget: of those for money, where there \
-             are any.",
+            "The part that has to be left of what the call may spend, and of the scarcest budget that binds all calls of the \
+             key, as the call began: of those for money where there are any, else for tokens, for fuel, for calls. What the \
+             call itself may use is not left of it.",
         ),
     ]),
     below: &[],

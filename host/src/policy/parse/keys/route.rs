@@ -58,8 +58,8 @@ pub(in crate::policy) static CHOICE: Section = Section {
             "min_budget_left",
             "from 0 to 1",
             "any",
-            "So much is left of the scarcest budget that binds all calls of the key: of those for fuel where there are \
-             any, else for calls. Whatever this says, a choice for which a budget has no room takes no call.",
+            "So much is left of the scarcest budget that binds all calls of the key: of those for money where there are \
+             any, else for tokens, for fuel, for calls. Whatever this says, a choice for which a budget has no room takes no call.",
         ),
         key(
             "share",
