@@ -8,6 +8,7 @@ mod choose;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +18,9 @@ use serde::{Deserialize, Serialize};
 pub use self::choose::{ModelConsidered, ModelDecision, ModelFacts, ModelRefusal, choose};
 
 use super::http::{Credential, HttpTarget, Scheme};
+use super::words;
 use crate::money::Money;
-use crate::routed::Level;
+use crate::routed::{Level, percent};
 
 /// Tokens up to which a request that says nothing of itself counts as simple.
 const LOW_TOKENS_MAX: u64 = 1_000;
@@ -184,6 +186,50 @@ impl ModelRoute {
 
 /// Why a choice is none for a call that another makes.
 const NOT_ABOVE: &str = "the call that makes this one may not use it";
+
+impl fmt::Display for ModelRoute {
+    /// In words, all that a tenant's file says of it: `acme/small (max_risk medium), then acme/large; fallback none`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let choices: Vec<String> = self.choices.iter().map(ToString::to_string).collect();
+        f.write_str(&choices.join(", then "))?;
+        if !self.falls_back {
+            f.write_str("; fallback none")?;
+        }
+        match self.tokens_max {
+            Some(most) => write!(f, "; at most {} tokens a call", words::count(most)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for ModelChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { provider, model, conditions, offered } = self;
+        let missing = offered.is_err().then(|| "not to be had".to_owned());
+        let words: Vec<String> =
+            missing.into_iter().chain(Some(conditions.to_string()).filter(|takes| !takes.is_empty())).collect();
+        write!(f, "{provider}/{model}")?;
+        match words.as_slice() {
+            [] => Ok(()),
+            words => write!(f, " ({})", words.join(", ")),
+        }
+    }
+}
+
+impl fmt::Display for ModelConditions {
+    /// In words; nothing where every request is taken.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { max_risk, max_complexity, max_input_tokens, min_budget_left_ppm } = self;
+        let words = [
+            max_risk.map(|level| format!("max_risk {level}")),
+            max_complexity.map(|level| format!("max_complexity {level}")),
+            max_input_tokens.map(|most| format!("max_input_tokens {}", words::count(most))),
+            min_budget_left_ppm.map(|part| format!("min_budget_left {}", percent(part))),
+        ];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        f.write_str(&words.join(", "))
+    }
+}
 
 /// One choice of a route, with the model that it stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -138,13 +138,7 @@ fn things(grants: &Grants) -> Things {
         }
     }
     for route in grants.model.iter().flat_map(|grant| grant.routes.values()) {
-        let choices = words::list(route.choices.iter().map(|choice| match &choice.offered {
-            Ok(_) => format!("{}/{}", choice.provider, choice.model),
-            Err(_) => format!("{}/{} (not to be had)", choice.provider, choice.model),
-        }));
-        let tokens =
-            route.tokens_max.map_or_else(String::new, |most| format!(", at most {} tokens", words::count(most)));
-        let measure = Some(Measure::Told(format!("{choices}{tokens}")));
+        let measure = Some(Measure::Told(route.to_string()));
         add(GrantKind::Model, &route.name, format!("model route {:?}", route.name), measure);
     }
     for (name, template) in grants.prompt.iter() {

@@ -145,13 +145,39 @@ fn what_failed_is_not_taken_again() {
 }
 
 #[test]
+fn a_diff_tells_of_all_that_a_route_says() {
+    let (ceiling, before) = (Ceiling::parse(PLATFORM).unwrap(), Policy::parse(TENANT).unwrap());
+    let diff = |from: &str, to: &str| {
+        assert!(TENANT.contains(from), "{from}");
+        let after = Policy::parse(&TENANT.replace(from, to)).unwrap();
+        crate::policy::diff_offline(&ceiling, &before, &after).to_string()
+    };
+    let was = "big/small (max_risk medium), then big/large (min_budget_left 20 %), then other/m (not to be had), \
+               then big/none (not to be had); at most 500 tokens a call";
+    for (from, to, now) in [
+        ("max_risk = \"medium\"", "max_complexity = \"high\"", "big/small (max_complexity high), then"),
+        ("min_budget_left = 0.2", "max_input_tokens = 2_000", "big/large (max_input_tokens 2,000), then"),
+        ("name = \"answers\"\n", "name = \"answers\"\nfallback = \"none\"\n", "; fallback none; at most 500 tokens"),
+        ("tokens_max = 500", "tokens_max = 400", "at most 400 tokens a call; before: "),
+    ] {
+        let told = diff(from, to);
+        assert!(told.contains("model route \"answers\": ") && told.contains(now), "{told}");
+        assert!(told.contains(&format!("before: {was}")), "{told}");
+    }
+    // Of a prompt, that it is another one, and nothing of its text.
+    let told = diff("In a word", "In two words");
+    assert!(told.contains("prompt \"short\": another value") && !told.contains("words"), "{told}");
+    assert_eq!(crate::policy::diff_offline(&ceiling, &before, &before).to_string(), "nothing changes");
+}
+
+#[test]
 fn what_is_wrong_in_a_file_is_told_with_its_line() {
     for (text, said) in [
         ("[[provider]]\nname = \"a\"\n", "line 1: provider[1].protocol: it has to be there"),
         ("[[provider]]\nname = \"a\"\nurl = \"ftp://x\"", "it begins with https:// or http://"),
         ("[[provider]]\nurl = \"https://u:p@x\"", "nothing else"),
         ("[[provider]]\nkey = \"abc\"\nurl = \"http://x\"", "plain_http = true says"),
-        ("[[provider]]\nmodels = [{ name = \"x\", input_price = \"free\" }]", "an amount of money is written"),
+        ("[[provider]]\nmodels = [{ name = \"x\", input_price = \"free\" }]", "\"free\" is no sum of money"),
         ("[[provider]]\napi_key = \"x\"", "is called \"key\""),
         ("[provider]\nname = \"a\"", "[[provider]] with two brackets"),
     ] {
@@ -166,7 +192,7 @@ fn what_is_wrong_in_a_file_is_told_with_its_line() {
         ),
         ("[prompts]\na = \"{\"", "without a }"),
         ("[prompts]\nA = \"\"", "is no name"),
-        ("[limits]\nmodel_cost = \"1 EUR\"", "an amount of money"),
+        ("[limits]\nmodel_cost = \"1 EUR\"", "\"1 EUR\" is no sum of money: write one as"),
     ] {
         let told = Policy::parse(text).unwrap_err().to_string();
         assert!(told.contains(said), "{text}: {told}");

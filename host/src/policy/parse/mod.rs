@@ -17,6 +17,7 @@ pub(super) mod keys;
 mod models;
 mod node;
 mod plans;
+mod providers;
 mod reader;
 mod route;
 mod stores;

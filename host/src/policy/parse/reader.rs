@@ -126,7 +126,10 @@ impl Problems {
 
     /// An amount of money such as `0.25 USD`.
     pub(super) fn money(&mut self, node: &Node, place: &str) -> Option<Money> {
-        self.parsed(node, place, |text| text.parse::<Money>().map_err(|error| format!("{}: {error}", shown(text))))
+        let write = "write one as \"25 USD\" or \"0.05 USD\"";
+        let parse =
+            |text: &str| text.parse::<Money>().map_err(|_| format!("{} is no sum of money: {write}", shown(text)));
+        self.parsed(node, place, parse)
     }
 
     /// A time such as `5s`, within bounds; all in nanoseconds.

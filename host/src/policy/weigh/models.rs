@@ -27,7 +27,7 @@ impl Scale<'_> {
         for row in &layers.tenant_rows {
             for at in &row.gives.model {
                 let ModelUse { route: name, tokens_max } = &at.value;
-                // The parser has seen to it that there is such a route.
+                // One that the file does not have gives nothing: `policy check` tells of it.
                 let rules = layers.policy.rules().models.iter().find(|known| known.value.name == *name);
                 let Some(rules) = rules.map(|known| &known.value) else { continue };
                 let route = routes.entry(name.clone()).or_insert_with(|| {
