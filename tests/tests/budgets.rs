@@ -147,7 +147,7 @@ fn usage_is_a_command_for_people_spreadsheets_and_programs() {
             String::from_utf8(output.stdout).unwrap()
         };
         let budgets = usage(&["--budgets"]).await;
-        for part in ["calls_per_day", "the tenant", "8", "model_cost_per_day", "0.5 USD", "policy line 2"] {
+        for part in ["calls_per_day", "the tenant", "8", "model_cost_per_day", "0.50 USD", "policy line 2"] {
             assert!(budgets.contains(part), "{part}: {budgets}");
         }
         let json: Value = serde_json::from_str(&usage(&["--budgets", "--json"]).await).unwrap();

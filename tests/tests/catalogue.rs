@@ -33,7 +33,9 @@ async fn stand() -> &'static Stand {
                      model = [\"summarise\"]\nprompt = [\"summarise\"]\n\
                      kv = [{{ bucket = \"notes\", access = \"read-write\" }}]\n\
                      files = [{{ volume = \"work\", mount = \"/work\", access = \"read-write\" }}]\n\
-                     call = [\"catalogue/team\"]\n"
+                     call = [\"catalogue/team\"]\n\
+                     [[model]]\nname = \"summarise\"\nchoices = [{{ provider = \"none\", model = \"none\" }}]\n\
+                     [prompts]\nsummarise = \"{{sentences}} {{text}}\"\n"
                 ))
                 .await;
             Stand { server, tenant }

@@ -81,6 +81,37 @@ fn flow_a_note_and_an_answer_together_close_the_way_to_models() {
 }
 
 #[test]
+fn flow_what_calls_of_one_call_read_closes_the_way_to_models_for_each_other() {
+    run(async {
+        let world = World::new("flow-tree").await;
+        world.stage.server.publish(&["relay"]).await;
+        let relay = |grants: &str| {
+            let of = |tool: &str| format!("{{ tool = \"catalogue/{tool}\", grants = \"{grants}\" }}");
+            let calls = [of("notes"), of("models")].join(", ");
+            format!("[[grant]]\ntools = [\"catalogue/relay\"]\ncall = [{calls}]\n{FLOW}{ROUTES}")
+        };
+        let texts = [script(json!({})), script(json!({}))];
+        let note = json!({"tool": "catalogue/notes.get", "arguments": {"id": world.note}});
+        let ask = |text: &str| {
+            let arguments = json!({"route": "openai", "text": text, "max_tokens": 20});
+            json!({"tool": "catalogue/models.chat", "arguments": arguments})
+        };
+        let seen = |text: &str| world.stage.provider.seen(&text.replace('"', "\\\"")).len();
+        world.tenant.policy(&relay("own")).await;
+        let calls = json!({"calls": [note, ask(&texts[0]), ask(&texts[1])]});
+        let came = world.tenant.agent.call("catalogue/relay.each", calls).await.json();
+        let said = |nth: usize| came[nth]["answer"][0]["text"].as_str().unwrap_or_default().to_owned();
+        assert_eq!((said(1).as_str(), seen(&texts[0])), ("small says hello.", 1), "{came}");
+        assert_eq!((said(2).as_str(), seen(&texts[1])), ("Denied: model: a rule of flow is against it", 0), "{came}");
+        // With what its caller holds, and nothing of its own, it has no route at all.
+        world.tenant.policy(&relay("caller")).await;
+        let came = world.tenant.agent.call("catalogue/relay.one", ask(&texts[1])).await.json();
+        assert_eq!(came["answer"][0]["text"], "Denied: model: no model grant for the route", "{came}");
+        assert_eq!(seen(&texts[1]), 0);
+    });
+}
+
+#[test]
 fn flow_without_the_note_or_with_a_trusted_provider_models_answer_on() {
     run(async {
         let world = World::new("flow-without").await;

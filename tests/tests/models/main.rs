@@ -90,6 +90,7 @@ models = [{chat}]
 [[grant]]
 tools = ["*", "catalogue/*"]
 kv = true
+call = true
 model = true
 prompt = true
 "#

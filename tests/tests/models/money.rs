@@ -1,9 +1,45 @@
 //! What a call may spend: never more, whatever it asks for, and each time that it gets less the record says why.
 
-use cofferdam_tests::run;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use cofferdam::Code;
+use cofferdam_tests::{far_from_midnight, run};
 use serde_json::json;
 
 use super::*;
+
+/// What was spent, by the record alone: what calls really spent, and all that was reserved for those that a crash
+/// interrupted. At no entry is that, with what is reserved for others, more than `most`.
+fn fold(log: &[Value], most: u64) -> u64 {
+    let (mut spent, mut reserved) = (0, BTreeMap::<&str, u64>::new());
+    for entry in log {
+        let event = &entry["event"];
+        let call = event["call"].as_str().unwrap_or_default();
+        match entry["kind"].as_str().unwrap() {
+            "call.decided" => {
+                reserved.insert(call, event["reserved"]["amounts"]["model_cost"].as_u64().unwrap());
+            }
+            "call.ended" => {
+                let kept = reserved.remove(call).unwrap();
+                let used = event["model_cost"].as_u64().unwrap_or(0);
+                assert!(used <= kept, "{entry}");
+                spent += if event["outcome"] == "interrupted" { kept } else { used };
+            }
+            _ => {}
+        }
+        assert!(spent + reserved.values().sum::<u64>() <= most, "{spent} spent, {reserved:?} reserved: {entry}");
+    }
+    assert!(reserved.is_empty(), "calls are open: {reserved:?}");
+    spent
+}
+
+/// How the day's money stands.
+async fn standing(tenant: &Tenant) -> Value {
+    let usage = tenant.auditor.get("/v1/usage").await.ok();
+    let budgets = usage["budgets"].as_array().unwrap();
+    budgets.iter().find(|budget| budget["limit"] == "model_cost_per_day").unwrap().clone()
+}
 
 #[test]
 fn a_call_that_always_asks_for_the_strongest_stays_inside_its_money_with_each_downgrade_explained() {
@@ -51,6 +87,7 @@ fn a_call_that_always_asks_for_the_strongest_stays_inside_its_money_with_each_do
 #[test]
 fn calls_that_always_ask_for_the_strongest_stay_inside_the_days_money_with_each_downgrade_explained() {
     run(async {
+        far_from_midnight().await;
         let stage = stage().await;
         let budget = "[limits]\nmodel_cost = \"0.05 USD\"\n[budget]\nmodel_cost_per_day = \"0.2 USD\"\n";
         let tenant = stage.tenant("day", budget).await;
@@ -96,5 +133,89 @@ fn limits_of_a_call_hold_to_the_last_token_and_the_last_request() {
         tenant.policy(&granted).await;
         let told = call(&tenant, "chat", json!({"route": "openai", "text": "x", "max_tokens": 400})).await.json();
         assert!(told[0]["text"].as_str().unwrap().contains("and 300 are left"), "{told}");
+    });
+}
+
+#[test]
+fn calls_at_once_have_no_more_of_the_days_money_than_there_is() {
+    run(async {
+        far_from_midnight().await;
+        let stage = stage().await;
+        let budget = "[limits]\nmodel_cost = \"0.02 USD\"\n[budget]\nmodel_cost_per_day = \"0.1 USD\"\n";
+        let tenant = stage.tenant("at-once", budget).await;
+        // Each is under way for a while, and could spend a fifth.
+        let calls: Vec<_> = (0..24)
+            .map(|_| {
+                let tenant = tenant.clone();
+                let ask = json!({"route": "openai", "text": script(json!({"a": ["late"]})), "max_tokens": 50});
+                tokio::spawn(async move { call(&tenant, "chat", ask).await })
+            })
+            .collect();
+        let (mut answered, mut refused) = (0, 0);
+        for call in calls {
+            let answer = call.await.unwrap();
+            match answer.status {
+                200 => answered += 1,
+                _ => {
+                    refused += 1;
+                    assert_eq!(answer.problem(Code::BudgetExceeded)["facts"]["limit"], "model_cost_per_day");
+                }
+            }
+        }
+        assert!(answered >= 5 && refused > 0, "{answered} answered, {refused} refused");
+        let spent = fold(&tenant.log(0).await, 100_000_000);
+        assert_eq!(spent, answered * 2_400);
+        let standing = standing(&tenant).await;
+        assert_eq!((&standing["used"], &standing["reserved"]), (&json!(spent), &json!(0)), "{standing}");
+    });
+}
+
+#[test]
+fn after_kill_9_what_was_spent_is_the_fold_of_the_record_and_within_the_days_money() {
+    run(async {
+        far_from_midnight().await;
+        let (folder, provider) = (TempDir::new().unwrap(), Provider::start().await);
+        let options = || Options {
+            data: Some(folder.path().to_owned()),
+            ceiling: Some(platform(&provider)),
+            ..Options::default()
+        };
+        let mut server = Server::start(options()).await;
+        set_key(&server, "provider-key", KEY).await;
+        server.publish(&["models"]).await;
+        let mut tenant = server.tenant("crash").await;
+        let budget = "[limits]\nmodel_cost = \"0.01 USD\"\n[budget]\nmodel_cost_per_day = \"0.2 USD\"\n";
+        tenant.policy(&format!("{budget}{ROUTES}")).await;
+        let mut interrupted = 0;
+        for round in 0..4 {
+            let load: Vec<_> = (0..6)
+                .map(|_| {
+                    let tenant = tenant.clone();
+                    let ask = json!({"route": "openai", "text": script(json!({"a": ["late"]})), "max_tokens": 50});
+                    tokio::spawn(async move {
+                        let request = || tenant.agent.calling("catalogue/models.chat", &ask);
+                        while let Ok(answer) = tenant.agent.try_send(request()).await {
+                            if answer.code() == Some(Code::BudgetExceeded) {
+                                tokio::time::sleep(Duration::from_millis(20)).await;
+                            }
+                        }
+                    })
+                })
+                .collect();
+            tokio::time::sleep(Duration::from_millis(700 + 90 * round)).await;
+            server.kill();
+            for worker in load {
+                worker.await.unwrap();
+            }
+            server = Server::start(options()).await;
+            tenant = tenant.at(server.platform.base());
+            let log = tenant.log(0).await;
+            let spent = fold(&log, 200_000_000);
+            let standing = standing(&tenant).await;
+            assert_eq!((&standing["used"], &standing["reserved"]), (&json!(spent), &json!(0)), "{standing}");
+            interrupted = log.iter().filter(|entry| entry["event"]["outcome"] == "interrupted").count();
+        }
+        // They were asking when it was killed, and nobody knows what that cost.
+        assert!(interrupted > 0);
     });
 }

@@ -24,6 +24,9 @@ struct Said {
     config: Option<&'static str>,
     /// Patterns, and whether what they name holds its own.
     call: Vec<(&'static str, bool)>,
+    /// Routes, and tokens; of a ceiling, the providers that stand beside them in [`ROUTES`].
+    model: Vec<(&'static str, Option<u64>)>,
+    prompt: Vec<&'static str>,
 }
 
 /// One of the files.
@@ -41,10 +44,31 @@ const HOSTS: [&str; 4] = ["*", "x.test", "*.x.test", "y.test"];
 const METHODS: [&str; 3] = ["*", "GET", "POST"];
 const PATHS: [&str; 3] = ["/*", "/p/*", "/p/q"];
 const LIMITS: [&str; 3] = ["fuel", "memory_bytes", "kv_operations"];
+const PROMPTS: [&str; 2] = ["x", "y"];
+
+/// Routes of every tenant here: which provider a ceiling names in its place, and those that it chooses from.
+const ROUTES: [(&str, &str, &[&str]); 2] = [("r", "p", &["p", "q"]), ("s", "q", &["q"])];
+
+/// What every ceiling says of providers.
+const PROVIDERS: &str = "[[provider]]\nname = \"p\"\nprotocol = \"openai\"\nurl = \"https://p.test/v1\"\n\
+    models = [{ name = \"m\", input_price = \"1 USD\", output_price = \"1 USD\", context_tokens = 1_000 }]\n\
+    [[provider]]\nname = \"q\"\nprotocol = \"anthropic\"\nurl = \"https://q.test/v1\"\n\
+    models = [{ name = \"m\", input_price = \"1 USD\", output_price = \"1 USD\", context_tokens = 1_000 }]\n";
+
+/// And every tenant of routes and prompts.
+fn routes() -> String {
+    let choice = |provider: &&str| format!("{{ provider = {provider:?}, model = \"m\" }}");
+    let route = |(name, _, choices): &(&str, &str, &[&str])| {
+        let choices: Vec<String> = choices.iter().map(choice).collect();
+        format!("[[model]]\nname = {name:?}\nchoices = [{}]\n", choices.join(", "))
+    };
+    ROUTES.iter().map(route).collect::<String>() + "[prompts]\nx = \"\"\ny = \"\"\n"
+}
 
 /// What everyone may do everything by.
 const ALL: &str = "[limits]\nfuel = 1_000_000_000_000\nkv_operations = 2_000_000\n[[grant]]\ntools = [\"*\", \"catalogue/*\"]\nkv = true\n\
-                   files = true\nhttp = true\nclock = true\nrandom = true\nlog = true\nconfig = true\ncall = true\n";
+                   files = true\nhttp = true\nclock = true\nrandom = true\nlog = true\nconfig = true\ncall = true\n\
+                   model = true\nprompt = true\n";
 
 /// Requests that tell all rules of these tests apart.
 pub(super) fn requests() -> impl Iterator<Item = (HttpTarget, &'static str, &'static str, &'static str)> {
@@ -74,8 +98,10 @@ pub(super) fn rules() -> impl Strategy<Value = Rules> {
         prop::option::of(prop::sample::select(vec![LogLevel::Trace, LogLevel::Info, LogLevel::Critical])),
         prop::option::of(prop::sample::select(vec!["one", "two"])),
         prop::collection::vec((prop::sample::select(&PATTERNS[..]), any::<bool>()), 0..3),
+        prop::collection::vec((prop::sample::select(vec!["r", "s"]), prop::option::of(1..20u64)), 0..3),
+        prop::collection::vec(prop::sample::select(&PROMPTS[..]), 0..2),
     );
-    let said = said.prop_map(|(tools, kv, files, http, clock, random, log, config, call)| Said {
+    let said = said.prop_map(|(tools, kv, files, http, clock, random, log, config, call, model, prompt)| Said {
         tools,
         kv,
         files,
@@ -85,6 +111,8 @@ pub(super) fn rules() -> impl Strategy<Value = Rules> {
         log,
         config,
         call,
+        model,
+        prompt,
     });
     let limits = prop::collection::btree_map(prop::sample::select(&LIMITS[..]), 1 << 16..1u64 << 20, 0..3);
     // Mostly callable: a package that is not says nothing of what it would hold.
@@ -120,7 +148,7 @@ impl Rules {
         for said in &self.grants {
             text += &said.text(is_ceiling);
         }
-        text
+        text + &if is_ceiling { PROVIDERS.to_owned() } else { routes() }
     }
 
     fn lets(&self, package: &str) -> bool {
@@ -179,6 +207,20 @@ impl Said {
             };
             lines.push(format!("call = [{}]", self.call.iter().map(rule).collect::<Vec<_>>().join(", ")));
         }
+        if !self.model.is_empty() {
+            let route = |(route, tokens): &(&str, Option<u64>)| {
+                let tokens = tokens.map(|tokens| format!(", tokens_max = {tokens}")).unwrap_or_default();
+                if is_ceiling { format!("{:?}", provider(route)) } else { format!("{{ route = {route:?}{tokens} }}") }
+            };
+            lines.push(format!("model = [{}]", self.model.iter().map(route).collect::<Vec<_>>().join(", ")));
+        }
+        if !self.prompt.is_empty() {
+            lines.push(if is_ceiling {
+                "prompt = true".to_owned()
+            } else {
+                format!("prompt = [{}]", quoted(&self.prompt))
+            });
+        }
         lines.join("\n") + "\n"
     }
 
@@ -189,6 +231,11 @@ impl Said {
                 && (*paths == path || paths.strip_suffix('*').is_some_and(|beginning| path.starts_with(beginning)))
         })
     }
+}
+
+/// What a ceiling names where a tenant names `route`.
+fn provider(route: &str) -> &'static str {
+    ROUTES.iter().find(|(name, ..)| *name == route).map(|(_, provider, _)| *provider).unwrap()
 }
 
 /// Whether what is held by `less` is held by `more` too.
@@ -215,7 +262,17 @@ pub(super) fn is_within(less: &Grants, more: &Grants) -> bool {
     };
     let lets =
         |grants: &Grants, target: &HttpTarget| grants.http.as_ref().is_some_and(|http| http.decide(target).is_ok());
-    less.kv.iter().all(kv)
+    let models = less.model.iter().flat_map(|grant| grant.routes.values()).all(|less| {
+        let more = more.model.as_ref().and_then(|grant| grant.routes.get(&less.name));
+        more.is_some_and(|more| {
+            let mut choices = less.choices.iter().zip(&more.choices);
+            less.tokens_max.unwrap_or(u64::MAX) <= more.tokens_max.unwrap_or(u64::MAX)
+                && choices.all(|(less, more)| less.offered.is_err() || more.offered.is_ok())
+        })
+    });
+    models
+        && less.prompt.keys().all(|name| more.prompt.contains_key(name))
+        && less.kv.iter().all(kv)
         && PACKAGES.iter().all(calls)
         && less.files.iter().all(files)
         && requests().all(|(target, ..)| !lets(less, &target) || lets(more, &target))
@@ -262,7 +319,7 @@ proptest! {
         optional: u16,
         package_nth in 0..3usize,
     ) {
-        let (low, all) = (ceiling(&top.text(true)), ceiling(ALL));
+        let (low, all) = (ceiling(&top.text(true)), ceiling(&format!("{ALL}{PROVIDERS}")));
         let tenant = policy(&tenant.text(false));
         let some = Needs { required: kinds_of(required), optional: kinds_of(optional) };
         let every = Needs { required: BTreeSet::new(), optional: kinds_of(u16::MAX) };
@@ -339,6 +396,24 @@ proptest! {
         let calls_something = declared(GrantKind::Call)
             && rules(&below).iter().any(|own| rules(&above).iter().any(|cap| overlap(own, cap)));
 
+        let named = |all: &[&Said], wanted: &str| -> Vec<Option<u64>> {
+            all.iter().flat_map(|said| &said.model).filter(|(name, _)| *name == wanted).map(|(_, tokens)| *tokens).collect()
+        };
+        let speaks = declared(GrantKind::Model) && above.iter().any(|said| !said.model.is_empty());
+        let models: BTreeMap<String, (Option<u64>, Vec<bool>)> = ROUTES
+            .iter()
+            .filter(|(route, ..)| speaks && !named(&below, route).is_empty())
+            .map(|(route, _, choices)| {
+                let lets = |provider: &&str| {
+                    ROUTES.iter().any(|(name, other, _)| other == provider && !named(&above, name).is_empty())
+                };
+                let tokens = named(&below, route).into_iter().flatten().min();
+                ((*route).to_owned(), (tokens, choices.iter().map(lets).collect()))
+            })
+            .collect();
+        let prompts = declared(GrantKind::Prompt) && above.iter().any(|said| !said.prompt.is_empty());
+        let prompts: BTreeSet<&str> = below.iter().flat_map(|said| &said.prompt).copied().filter(|_| prompts).collect();
+
         let missing = needs.required.iter().any(|kind| match kind {
             GrantKind::Http => !http.contains(&true),
             GrantKind::Kv => kv.is_empty(),
@@ -348,8 +423,8 @@ proptest! {
             GrantKind::Log => log.is_none(),
             GrantKind::Config => config.is_empty(),
             GrantKind::Call => !calls_something,
-            // Nothing in this world speaks of them.
-            GrantKind::Model | GrantKind::Prompt => true,
+            GrantKind::Model => models.is_empty(),
+            GrantKind::Prompt => prompts.is_empty(),
         });
         prop_assert_eq!(explanation.allowed, callable && !missing, "{}", explanation);
         let Decision::Allowed(held) = decide(&ceiling, &policy, &subject) else {
@@ -373,6 +448,13 @@ proptest! {
             call.decide(&super::package(name)).ok().map(|passing| passing == Passing::Own)
         };
         prop_assert_eq!(PACKAGES.iter().map(passing).collect::<Vec<_>>(), calls);
+        let route = |route: &crate::policy::model::ModelRoute| {
+            let offered: Vec<bool> = route.choices.iter().map(|choice| choice.offered.is_ok()).collect();
+            (route.name.clone(), (route.tokens_max, offered))
+        };
+        let held_models = held.grants.model.iter().flat_map(|grant| grant.routes.values()).map(route);
+        prop_assert_eq!(held_models.collect::<BTreeMap<_, _>>(), models);
+        prop_assert_eq!(held.grants.prompt.keys().map(String::as_str).collect::<BTreeSet<_>>(), prompts);
 
         let (default, most) = (CallLimits::default(), CallLimits::ceiling());
         let in_force = |name, default: u64, most: u64| {

@@ -16,7 +16,7 @@ private_buckets = ["notes"]
 
 [[flow]]
 when = ["private", "untrusted"]
-deny = ["http"]
+deny = ["http", "model"]
 "#;
 
 fn gate(session: &Arc<Session>) -> Arc<Gate> {
@@ -38,6 +38,10 @@ fn page() -> CapabilityUse {
     CapabilityUse::Http { host, method, path, port: 443, scheme: Scheme::Https }
 }
 
+fn model() -> CapabilityUse {
+    CapabilityUse::Model { provider: "anybody".to_owned(), route: "answers".to_owned() }
+}
+
 #[derive(Debug, Clone)]
 enum Act {
     /// Reads a private note.
@@ -50,6 +54,8 @@ enum Act {
     Piece,
     /// Reads what comes back of a request that is under way.
     Answer,
+    /// Asks a model, so often until one answers, and reads that.
+    Model(u8),
     /// Calls a tool that does these, tells it all that it holds, and is told all that it held.
     Call(Vec<Act>),
 }
@@ -88,6 +94,19 @@ impl Agent {
                     held = held.and(Self::act(&below(session, Some(Arc::clone(gate))), session, acts, held, out)?);
                     continue;
                 }
+                Act::Model(attempts) => {
+                    // Rules are asked before each: what one session touches another call of it may have touched meanwhile.
+                    let went = (0..*attempts).take_while(|_| gate.ask(&model()).is_ok()).count();
+                    if went > 0 && held == Labels::ALL {
+                        return Err(format!("{act:?} went out with {held:?}"));
+                    }
+                    out.fetch_add(went as u64, Ordering::Relaxed);
+                    if went > 0 {
+                        gate.answered(&model());
+                        held = held.with(Label::Untrusted);
+                    }
+                    continue;
+                }
                 Act::Answer if is_under_way => {
                     gate.answered(&page());
                     held = held.with(Label::Untrusted);
@@ -112,7 +131,14 @@ impl Agent {
 }
 
 fn acts() -> impl Strategy<Value = Vec<Vec<Act>>> {
-    let act = prop_oneof![Just(Act::Note), Just(Act::Page), Just(Act::Send), Just(Act::Piece), Just(Act::Answer)];
+    let act = prop_oneof![
+        Just(Act::Note),
+        Just(Act::Page),
+        Just(Act::Send),
+        Just(Act::Piece),
+        Just(Act::Answer),
+        (1..4u8).prop_map(Act::Model),
+    ];
     let act = act.prop_recursive(3, 12, 4, |act| prop::collection::vec(act, 0..4).prop_map(Act::Call));
     prop::collection::vec(prop::collection::vec(act, 0..6), 1..8)
 }
@@ -192,7 +218,8 @@ fn flow_what_a_call_below_reads_stays_with_its_caller_where_the_session_is_clear
 #[test]
 fn flow_calls_are_a_way_out_where_a_rule_says_so() {
     let session = Arc::new(Session::new());
-    let text = POLICY.replace("deny = [\"http\"]", "deny = [\"http\", \"call\"]\nexcept = [\"reply\"]");
+    let text = POLICY.replace("deny = [\"http\", \"model\"]", "deny = [\"http\", \"call\"]\nexcept = [\"reply\"]");
+    assert!(text.contains("except"));
     let of = |package: &str| {
         let flow = Policy::parse(&text).unwrap().flow(&package.parse().unwrap()).unwrap();
         Gate::new(flow, Arc::clone(&session), (CallId::new(), session.brought()), None)
@@ -218,4 +245,32 @@ fn flow_a_request_is_not_held_against_its_own_body_before_it_is_answered() {
     call.answered(&page());
     assert!(call.go_on(GrantKind::Http).is_err(), "what it sends from here on can be of the answer");
     assert!(call.ask(&page()).is_err());
+}
+
+#[test]
+fn flow_a_question_to_a_model_is_a_way_out_and_its_answer_is_somebody_elses() {
+    let session = Arc::new(Session::new());
+    let call = gate(&session);
+    call.pass(&note()).unwrap();
+    // A further attempt of the same request, and another call's request meanwhile.
+    for _ in 0..2 {
+        call.ask(&model()).unwrap();
+    }
+    gate(&session).ask(&model()).unwrap();
+    call.answered(&model());
+    for denied in [call.ask(&model()), gate(&session).ask(&model()), gate(&session).ask(&page())] {
+        let denied = denied.unwrap_err();
+        assert_eq!(denied.brought.iter().map(|brought| brought.label).collect::<Vec<_>>(), Label::ALL);
+    }
+    // What the tenant trusts brings nothing, and is a way out all the same.
+    let trusting = POLICY.replace("[labels]", "[labels]\ntrusted_providers = [\"anybody\"]");
+    let (session, flow) = (Arc::new(Session::new()), Policy::parse(&trusting).unwrap());
+    let flow = flow.flow(&"tool".parse().unwrap()).unwrap();
+    let call = Gate::new(flow, Arc::clone(&session), (CallId::new(), session.brought()), None);
+    call.pass(&note()).unwrap();
+    call.ask(&model()).unwrap();
+    call.answered(&model());
+    call.ask(&model()).unwrap();
+    call.pass(&page()).unwrap();
+    assert!(call.ask(&model()).is_err());
 }
