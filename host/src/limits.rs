@@ -56,6 +56,8 @@ pub struct CallLimits {
     pub kv_value_bytes: u64,
     /// Files and folders open at once.
     pub files_open: u64,
+    /// Bytes written to volumes, all together.
+    pub files_written_bytes: u64,
     /// Requests to models.
     #[serde(default)]
     pub model_requests: u64,
@@ -65,8 +67,6 @@ pub struct CallLimits {
     /// What they cost.
     #[serde(default)]
     pub model_cost: Money,
-    /// Bytes written to volumes, all together.
-    pub files_written_bytes: u64,
     /// Calls of other tools, those that these make included.
     pub child_calls: u64,
     /// Levels of calls below the call.
@@ -100,10 +100,10 @@ impl Default for CallLimits {
             kv_key_bytes: 512,
             kv_value_bytes: 1 << 20,
             files_open: 64,
+            files_written_bytes: 64 << 20,
             model_requests: 16,
             model_tokens: 100_000,
             model_cost: Money::dollars(1),
-            files_written_bytes: 64 << 20,
             child_calls: 64,
             child_depth: 4,
             child_parallel: 8,
@@ -137,10 +137,10 @@ impl CallLimits {
             kv_key_bytes: 2 << 10,
             kv_value_bytes: 16 << 20,
             files_open: 1_000,
+            files_written_bytes: 4 << 30,
             model_requests: 256,
             model_tokens: 10_000_000,
             model_cost: Money::dollars(100),
-            files_written_bytes: 4 << 30,
             child_calls: 10_000,
             child_depth: 8,
             child_parallel: 64,
@@ -175,10 +175,10 @@ impl CallLimits {
             kv_key_bytes,
             kv_value_bytes,
             files_open,
+            files_written_bytes,
             model_requests,
             model_tokens,
             model_cost,
-            files_written_bytes,
             child_calls,
             child_depth,
             child_parallel,

@@ -141,14 +141,14 @@ limits! {
         "the capability", "the interface's error";
     files_open: Count, 0, ANY, "Files and folders open at once.",
         "the capability", "`quota`";
+    files_written_bytes: Bytes, 0, ANY, "Bytes written to volumes, all writes together.",
+        "the capability", "`quota`";
     model_requests: Count, 0, ANY, "Requests to models.",
         "the capability", "`budget-exceeded` of the interface";
     model_tokens: Count, 0, ANY, "Tokens of requests to models and their answers, all together.",
         "the capability, which reserves the most that a request can come to", "`budget-exceeded` of the interface";
     model_cost: Money, 0, ANY, "What requests to models cost, all together.",
         "the capability, which reserves the most that a request can come to", "`budget-exceeded` of the interface";
-    files_written_bytes: Bytes, 0, ANY, "Bytes written to volumes, all writes together.",
-        "the capability", "`quota`";
     child_calls: Count, 0, ANY, "Calls of other tools, those that these make included.",
         "the capability", "the interface's error, `limit-exceeded`";
     child_depth: Count, 0, DEPTH_MAX, "Levels of calls below the call.",

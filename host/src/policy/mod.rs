@@ -134,6 +134,18 @@ impl Policy {
         &self.0.text
     }
 
+    /// The same, with the routes to models and the prompts of `other` beside its own: for grants that are written apart
+    /// from what they name.
+    #[must_use]
+    pub fn beside(&self, other: &Self) -> Self {
+        let mut rules = self.rules().clone();
+        rules.models.extend(other.rules().models.iter().cloned());
+        for (name, prompt) in &other.rules().prompts {
+            rules.prompts.entry(name.clone()).or_insert_with(|| Arc::clone(prompt));
+        }
+        Self(Read::new(self.text(), rules))
+    }
+
     /// Whose signatures on the tenant's own packages are known, and whether they need one.
     pub fn trust(&self) -> &Trust {
         &self.rules().trust

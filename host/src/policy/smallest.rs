@@ -15,11 +15,14 @@ const ENTRIES_MAX: usize = 100;
 const METHODS_MAX: usize = 16;
 /// Paths of one rule.
 const PATHS_MAX: usize = 100;
+/// What is granted so that calls start, by its name.
+const UNUSED: &str = "unused";
 
 /// Lines for a policy, and what they leave out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Smallest {
-    /// One or more `[[grant]]`, TOML; empty where nothing has to be granted.
+    /// One or more `[[grant]]`, TOML; empty where nothing has to be granted. Routes to models and prompts are the policy's
+    /// own; what stands for one that is required and not used comes with the text.
     pub text: String,
     /// Kinds that the package requires and did not use: granted so that calls start, and of no use for anything.
     pub formal: Vec<GrantKind>,
@@ -146,7 +149,6 @@ impl Writer<'_> {
 
     /// Grants the least of a kind that a call does not start without, where nothing of it was used.
     fn require(&mut self, kind: GrantKind) {
-        const UNUSED: &str = "unused";
         let missing = match kind {
             GrantKind::Http => self.requests.is_empty(),
             GrantKind::Kv => self.buckets.is_empty(),
@@ -215,6 +217,13 @@ impl Writer<'_> {
                 let padding = if settings.is_empty() { "" } else { " " };
                 let _ = writeln!(text, "config = {{{padding}{}{padding}}}", settings.join(", "));
             }
+        }
+        if self.done.formal.contains(&GrantKind::Model) {
+            let choice = format!("{{ provider = \"{UNUSED}\", model = \"{UNUSED}\" }}");
+            let _ = writeln!(text, "\n[[model]]\nname = \"{UNUSED}\"\nchoices = [{choice}]");
+        }
+        if self.done.formal.contains(&GrantKind::Prompt) {
+            let _ = writeln!(text, "\n[prompts]\n{UNUSED} = \"\"");
         }
         self.done.text = text;
         self.done
@@ -386,9 +395,17 @@ mod tests {
         log = true\nconfig = true\ncall = true\nmodel = true\nprompt = true\nhttp = [{ host = \"*\", methods = [\"*\"] }, \
         { host = \"*\", scheme = \"http\", port = 8080, methods = [\"*\"] }]\n";
 
+    const NAMED: &str = "[[model]]\nname = \"answers\"\nchoices = [{ provider = \"acme\", model = \"small\" }]\n\
+        [prompts]\nshort = \"In a word: {text}\"\n";
+
+    fn model(route: &str) -> CapabilityUse {
+        CapabilityUse::Model { provider: "acme".into(), route: route.into() }
+    }
+
     /// Why not, of every use that a policy with this text would not grant.
     fn refused(text: &str, uses: &[CapabilityUse], required: &BTreeSet<GrantKind>) -> Vec<String> {
         let policy = Policy::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let policy = policy.beside(&Policy::parse(NAMED).unwrap());
         let ceiling = Ceiling::parse(OPEN).unwrap();
         let needs = Needs { required: required.clone(), optional: GrantKind::ALL.into_iter().collect() };
         let (package, limits) = (package(), LimitsPatch::default());
@@ -411,6 +428,8 @@ mod tests {
             CapabilityUse::Clock { shows: Clock::Coarse },
             CapabilityUse::Random {},
             CapabilityUse::Log { level: LogLevel::Warn },
+            model("answers"),
+            CapabilityUse::Prompt { name: "short".into() },
         ];
         let written = smallest(&package(), &uses, &BTreeSet::new(), None);
         expect![[r#"
@@ -429,6 +448,8 @@ mod tests {
             clock = "coarse"
             random = "secure"
             log = "warn"
+            model = ["answers"]
+            prompt = ["short"]
         "#]]
         .assert_eq(&written.text);
         assert_eq!(refused(&written.text, &uses, &BTreeSet::new()), [""; 0]);
@@ -445,6 +466,8 @@ mod tests {
             CapabilityUse::Clock { shows: Clock::Real },
             CapabilityUse::Log { level: LogLevel::Info },
             CapabilityUse::Config { key: "x".into() },
+            model("others"),
+            CapabilityUse::Prompt { name: "long".into() },
         ] {
             assert_eq!(refused(&written.text, std::slice::from_ref(&more), &BTreeSet::new()).len(), 1, "{more}");
         }

@@ -179,7 +179,8 @@ impl Seen {
         let written = Policy::parse(&text)
             .map_err(|error| Error::internal(format_args!("a suggestion for {package} is no policy: {error}")))?;
         let mut notes = self.notes(&smallest, versions);
-        notes.extend(self.withheld(caller, package, versions, &written));
+        // It names routes to models and prompts that the policy in force has.
+        notes.extend(self.withheld(caller, package, versions, &written.beside(&caller.tenant.policy)));
         let elsewhere = caller.tenant.policy.rows_of(package);
         if !elsewhere.is_empty() {
             let rows = named(elsewhere);

@@ -28,7 +28,9 @@ const TOOLS_MAX: usize = 20;
 /// Answers about uses that are remembered.
 const ANSWERS_MAX: usize = 50_000;
 
-/// What a policy, or access rules, would change, if they were in force. Nothing was changed.
+/// What a policy, or access rules, would change, if they were in force. Nothing was changed. Which model a call's requests
+/// would go to is not told: what a call asks follows from what it was answered before, and what it has left from what that
+/// cost; that it could no longer use a route to models is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Trial {
     /// Of the text that was tried.
