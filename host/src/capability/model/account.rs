@@ -139,3 +139,71 @@ impl Hold {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(tokens_max: Option<u64>) -> ModelRoute {
+        ModelRoute { name: "answers".to_owned(), choices: Vec::new(), falls_back: true, tokens_max }
+    }
+
+    fn account(tokens: u64, cost: u64) -> Arc<Account> {
+        let cost = Money::billionths(cost);
+        let limits = CallLimits { model_requests: 2, model_tokens: tokens, model_cost: cost, ..CallLimits::default() };
+        Arc::new(Account::new(&limits, WHOLE_PPM))
+    }
+
+    fn charge(tokens: u64, cost: u64) -> Charge {
+        Charge { tokens, cost: Money::billionths(cost) }
+    }
+
+    #[test]
+    fn what_is_reserved_is_given_back_but_for_what_was_used_and_what_was_given_up() {
+        let (account, route) = (account(1_000, 100), route(None));
+        let hold = account.reserve(&route, charge(600, 60)).unwrap();
+        assert!(account.reserve(&route, charge(500, 1)).is_none() && account.reserve(&route, charge(1, 50)).is_none());
+        assert_eq!(account.left(&route).budget_left_ppm, 400_000);
+        hold.settle(charge(10, 1));
+        assert_eq!(account.left(&route).tokens, 990);
+        // A provider that says more than was reserved is not believed here either.
+        account.reserve(&route, charge(90, 9)).unwrap().settle(charge(u64::MAX, u64::MAX));
+        drop(account.reserve(&route, charge(400, 40)).unwrap());
+        let left = account.left(&route);
+        assert_eq!((left.tokens, left.cost), (500, Money::billionths(50)));
+        account.request().unwrap();
+        account.request().unwrap();
+        assert!(
+            matches!(account.request(), Err(ModelFault::Budget(why)) if why.contains("limits.model_requests is 2"))
+        );
+    }
+
+    #[test]
+    fn a_route_is_bounded_for_itself_and_the_call_all_the_same() {
+        let (account, narrow, wide) = (account(1_000, 100), route(Some(300)), route(None));
+        let wide = ModelRoute { name: "others".to_owned(), ..wide };
+        assert!(account.reserve(&narrow, charge(301, 0)).is_none());
+        account.reserve(&narrow, charge(300, 0)).unwrap().settle(charge(100, 0));
+        assert_eq!((account.left(&narrow).tokens, account.left(&wide).tokens), (200, 900));
+        account.reserve(&wide, charge(850, 0)).unwrap().settle(charge(850, 0));
+        assert_eq!(account.left(&narrow).tokens, 50);
+        assert!(
+            account.bounds(&narrow).starts_with("tokens_max of the route's grant is 300, limits.model_tokens is 1,000")
+        );
+    }
+
+    #[test]
+    fn requests_at_once_have_no_more_together_than_there_is() {
+        let (account, route) = (account(1_000, 1_000), route(None));
+        let taken: u64 = std::thread::scope(|scope| {
+            let take = || {
+                let held: Vec<Hold> = (0..100).filter_map(|_| account.reserve(&route, charge(7, 9))).collect();
+                held.len() as u64
+            };
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(take)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        // What is dropped stays charged.
+        assert_eq!((taken, account.left(&route).cost), (111, Money::billionths(1)));
+    }
+}

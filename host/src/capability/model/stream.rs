@@ -1,5 +1,8 @@
 //! An answer as it comes: events of a response, read by the provider's protocol into parts that all protocols share.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::fmt;
 

@@ -2,7 +2,7 @@
 
 use super::Warnings;
 use crate::policy::problem::nearest;
-use crate::policy::{Ceiling, Policy};
+use crate::policy::{Ceiling, GrantKind, Policy};
 
 /// Looks over what a policy says of models.
 pub(super) fn check(warnings: &mut Warnings, policy: &Policy, ceiling: &Ceiling) {
@@ -16,6 +16,14 @@ pub(super) fn check(warnings: &mut Warnings, policy: &Policy, ceiling: &Ceiling)
         for at in row.gives.prompt.iter().filter(|at| !rules.prompts.contains_key(&at.value)) {
             let known = rules.prompts.keys().map(String::as_str);
             warnings.add(at.line, key("prompt"), missing("prompt", &at.value, known));
+        }
+    }
+    let asks = rules.grants.all.iter().any(|row| !row.gives.model.is_empty());
+    if asks && !rules.flow.rows.iter().any(|row| row.deny.contains(&GrantKind::Model)) {
+        for row in rules.flow.rows.iter().filter(|row| row.deny.contains(&GrantKind::Http)) {
+            let message =
+                "what a tool asks a model leaves the host as a request does: \"model\" is not denied".to_owned();
+            warnings.add(row.line, format!("flow[{}].deny", row.number), message);
         }
     }
     let providers = &ceiling.rules().host.providers;

@@ -220,6 +220,17 @@ fn what_does_nothing_is_warned_of_and_what_changes_is_told() {
         warnings("[[flow]]\nwhen = [\"private\"]\ndeny = [\"http\"]"),
         ["line 1: flow[1].when: [labels] calls nothing private, so no session ever meets this"]
     );
+    let asks = "[[grant]]\ntools = [\"a\"]\nmodel = [\"x\"]\n[[model]]\nname = \"x\"\n\
+                choices = [{ provider = \"p\", model = \"m\" }]\n[labels]\nprivate_buckets = [\"b\"]\n";
+    let left_open = |deny: &str| {
+        let all = warnings(&format!("{asks}[[flow]]\nwhen = [\"private\"]\ndeny = {deny}\n"));
+        all.into_iter().filter(|warning| warning.contains("flow[1]")).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        left_open("[\"http\"]"),
+        ["line 9: flow[1].deny: what a tool asks a model leaves the host as a request does: \"model\" is not denied"]
+    );
+    assert_eq!(left_open("[\"http\", \"model\"]"), [""; 0]);
     assert_eq!(warnings(FLOW), ["line 2: labels.trusted_providers: the platform has no model provider \"inhouse\""]);
 
     let (without, with) = (Policy::default(), Policy::parse(FLOW).unwrap());
