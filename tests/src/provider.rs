@@ -109,6 +109,7 @@ async fn fault(action: &str) -> Option<Response> {
     match action.split(':').collect::<Vec<_>>()[..] {
         ["status", code] => Some((status(code), "what was asked, said again").into_response()),
         ["retry-after", seconds, code] => Some((status(code), [(header::RETRY_AFTER, seconds)]).into_response()),
+        ["redirect", path] => Some((StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, path)]).into_response()),
         ["slow"] => {
             tokio::time::sleep(Duration::from_secs(60)).await;
             Some(StatusCode::OK.into_response())

@@ -63,6 +63,11 @@ fn what_does_not_pass_goes_to_the_next_choice_or_is_told() {
             // 12 tokens at 10 and 3 at 30 for a million; and what a provider may have worked on is paid for.
             assert_eq!(entry["cost"] == 210_000, is_free, "{entry}");
         }
+        // Nobody is asked whom the platform does not name, be it by a provider's word.
+        let text = script(json!({"a": ["redirect:/b/v1/chat/completions"]}));
+        let (told, _) = ask(&tenant, "chat", "one", &text, 50).await;
+        assert!(told["text"].as_str().unwrap().contains("it answered with status 307"), "{told}");
+        assert_eq!(stage.provider.seen(&text.replace('"', "\\\"")).len(), 1);
         let (told, entry) = ask(&tenant, "chat", "one", &script(json!({"a": ["status:401"]})), 50).await;
         let text = told["text"].as_str().unwrap();
         assert!(

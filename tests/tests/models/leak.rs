@@ -42,6 +42,12 @@ fn leak_a_prompt_is_in_no_log_no_record_no_error_and_no_request_of_another_tenan
         for seen in stage.provider.seen("what did acme say?") {
             assert!(!seen.body.contains(CANARY) && !format!("{:?}", seen.headers).contains(CANARY), "{seen:?}");
         }
+        // Each provider has its own key, and no other's.
+        for seen in stage.provider.seen("") {
+            let headers = format!("{:?}", seen.headers);
+            assert!(headers.contains(KEY) == seen.path.starts_with("/a/"), "{seen:?}");
+            assert!(headers.contains(OTHER_KEY) == seen.path.starts_with("/c/"), "{seen:?}");
+        }
         // The record of both, the platform's, and the host's own log at its most talkative. What a guest calls a route
         // is its own word, and is in its own record.
         for tenant in [&acme, &globex] {
