@@ -66,9 +66,9 @@ pub enum ToolChoice {
     Automatic,
     /// Not at all.
     None,
-    /// In any case.
+    /// In any case; there has to be one.
     Required,
-    /// For this one.
+    /// For this one, which has to be among those of the request.
     Named(String),
 }
 
