@@ -9,6 +9,7 @@ mod files;
 mod host;
 mod http;
 mod kv;
+mod models;
 mod requests;
 mod size;
 mod stand;
@@ -50,6 +51,9 @@ limits! {
     kv_operations: kv::operations,
     kv_key_bytes: kv::key_bytes,
     kv_value_bytes: kv::value_bytes,
+    model_requests: models::requests,
+    model_tokens: models::tokens,
+    model_cost: models::cost,
     files_open: files::open,
     files_written_bytes: files::written,
     child_calls: children::calls,

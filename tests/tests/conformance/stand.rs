@@ -18,16 +18,23 @@ pub(crate) struct Stand {
 impl Stand {
     /// With no grants.
     pub(crate) async fn new(stem: &str) -> Self {
-        let server = shared().await;
-        let tenant = server.tenant(stem).await;
-        let bystander = server.tenant("bystander").await;
-        Self { server, tenant, bystander, grants: String::new() }
+        Self::at(shared().await, stem, "").await
     }
 
     /// With what `grants` say of the tools of all packages.
     pub(crate) async fn granting(stem: &str, grants: &str) -> Self {
-        let grants = format!("[[grant]]\ntools = [\"*\", \"catalogue/*\"]\n{grants}\n");
-        Self { grants, ..Self::new(stem).await }
+        Self::at(shared().await, stem, grants).await
+    }
+
+    /// At a host that has `noop` in its catalogue.
+    pub(crate) async fn at(server: &'static Server, stem: &str, grants: &str) -> Self {
+        let tenant = server.tenant(stem).await;
+        let bystander = server.tenant("bystander").await;
+        let grants = match grants {
+            "" => String::new(),
+            grants => format!("[[grant]]\ntools = [\"*\", \"catalogue/*\"]\n{grants}\n"),
+        };
+        Self { server, tenant, bystander, grants }
     }
 
     /// Puts limits in force, one a line.

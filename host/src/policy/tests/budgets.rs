@@ -34,7 +34,7 @@ principals = ["ci"]
     expect![[r#"
         line 2: budget.fuel_per_week: there is no such key; did you mean "fuel_per_day"?
         line 3: budget.model_cost_per_day: a text belongs here, not a whole number
-        line 4: budget.model_cost_per_hour: "25 EUR": an amount of money is written as "0.25 USD", with nine digits at most behind the point
+        line 4: budget.model_cost_per_hour: "25 EUR" is no sum of money: write one as "25 USD" or "0.05 USD"
         line 5: budget.http_bytes_per_day: "lots" is no size: write one as "64MiB" or 65536
         line 6: budget.concurrent_calls: it is less than 1, the least that it can be
         line 7: budget.rate: "rate" is called "calls_per_second"

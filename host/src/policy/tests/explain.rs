@@ -63,10 +63,10 @@ fn an_explanation_names_lines_of_both_files() {
           kv_key_bytes         512 bytes          default
           kv_value_bytes       1 MiB              default
           files_open           64                 default
+          files_written_bytes  64 MiB             default
           model_requests       16                 default
           model_tokens         100,000            default
           model_cost           1.00 USD           default
-          files_written_bytes  64 MiB             default
           child_calls          64                 default
           child_depth          4                  default
           child_parallel       8                  default
@@ -127,10 +127,10 @@ fn a_denial_is_explained_with_what_would_help() {
           kv_key_bytes         512 bytes          default
           kv_value_bytes       1 MiB              default
           files_open           64                 default
+          files_written_bytes  64 MiB             default
           model_requests       16                 default
           model_tokens         100,000            default
           model_cost           1.00 USD           default
-          files_written_bytes  64 MiB             default
           child_calls          64                 default
           child_depth          4                  default
           child_parallel       8                  default

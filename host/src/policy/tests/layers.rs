@@ -448,7 +448,7 @@ proptest! {
             call.decide(&super::package(name)).ok().map(|passing| passing == Passing::Own)
         };
         prop_assert_eq!(PACKAGES.iter().map(passing).collect::<Vec<_>>(), calls);
-        let route = |route: &crate::policy::model::ModelRoute| {
+        let route = |route: &ModelRoute| {
             let offered: Vec<bool> = route.choices.iter().map(|choice| choice.offered.is_ok()).collect();
             (route.name.clone(), (route.tokens_max, offered))
         };

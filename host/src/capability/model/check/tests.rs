@@ -32,6 +32,7 @@ fn user(text: &str) -> Vec<Message> {
     vec![Message::User(text.to_owned())]
 }
 
+/// A request that a tool makes up to use up memory, or to say what nobody counts, is refused with what is wrong with it.
 #[test]
 fn hostile_requests_are_told_what_is_wrong_with_them() {
     assert_eq!(why(&asking(Vec::new())), "messages: there are 0, and 1 to 1000 may be");

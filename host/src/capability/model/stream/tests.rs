@@ -75,6 +75,7 @@ fn what_breaks_off_may_come_again_and_what_is_malformed_would_come_again() {
     }
 }
 
+/// Whatever a provider sends, the request fails alone: what is put together of it is bounded, in bytes and in number.
 #[test]
 fn hostile_events_are_bounded_and_end_nothing_but_the_request() {
     // What is put together before anything of it is given.
