@@ -159,6 +159,11 @@ impl Ready {
     pub(super) fn admitted(&self) -> Result<&Admitted> {
         admitted(&self.attempt.decision)
     }
+
+    /// The version that runs.
+    pub(super) fn version(&self) -> &Version {
+        &self.attempt.resolved.version.version
+    }
 }
 
 /// How much a call could bring about: what is derived of its tool, or what its caller declares where that is more.

@@ -9,13 +9,12 @@ mod nobody;
 
 pub use self::explain::AskedRoute;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use self::facts::{Choices, Health};
-use super::call::{Attempt, CallRequest, admitted};
+use super::call::{Attempt, CallRequest, Ready};
 use super::watch::Watcher;
 use super::{Failed, Refused, Reply, Router};
 use crate::access::Who;
@@ -25,8 +24,8 @@ use crate::error::{Code, Error, Result};
 use crate::id::{CallId, CallTarget, RouteName, SessionId, ToolName};
 use crate::labels::Brought;
 use crate::policy::route::{ChoiceKey, Fallback, Route, choose};
-use crate::routed::{DecidedChoice, DecidedRoute, RouteInputs, Verdict};
-use crate::snapshot::{CallDecision, Caller, Resolved};
+use crate::routed::DecidedRoute;
+use crate::snapshot::Caller;
 
 /// What came of a call of a route, beside its output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +52,7 @@ pub struct Attempted {
 /// A choice that takes a call, with all that it takes to run it.
 struct Taken {
     choice: ChoiceKey,
-    resolved: Resolved,
-    decided: Arc<CallDecision>,
+    ready: Ready,
     trial: Trial,
     reservation: Reservation,
 }
@@ -104,10 +102,11 @@ impl Router {
             self.weigh(&caller, &Who::from(&*caller.principal), &mut choices, &tried, &touched);
             let attempt = u32::try_from(attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
             let first = attempts.first().map(|attempt| attempt.call);
-            let (decided, taken) = self.decide_route(&caller, route, &inputs, &mut choices);
             let inputs = inputs.clone();
-            let decision = DecidedRoute { attempt, choices: decided, first, inputs, name: name.clone() };
-            let Some(Taken { choice, resolved, decided, trial, reservation }) = taken else {
+            let decision = DecidedRoute { attempt, choices: Vec::new(), first, inputs, name: name.clone() };
+            let decided = self.decide_route(&caller, route, decision, request, &mut choices).await;
+            let (decision, taken) = decided.map_err(|failed| told(failed, name, &attempts))?;
+            let Some(Taken { choice, ready, trial, reservation }) = taken else {
                 return Err(match failed {
                     Some(failed) => told(failed, name, &attempts),
                     None => {
@@ -116,11 +115,7 @@ impl Router {
                     }
                 });
             };
-            let (tool, version) = (resolved.name(), resolved.version.version.clone());
-            let asked = Attempt { resolved, decision: decided, route: Some(decision.clone()), lineage: None };
-            let ready = self.let_in(&caller, asked, request).await;
-            let ready = ready.map_err(|failed| told(failed, name, &attempts))?;
-            let call = ready.id;
+            let (call, tool, version) = (ready.id, ready.tool.clone(), ready.version().clone());
             let began = Instant::now();
             let result = self.run(&caller, ready, reservation, watcher.clone()).await;
             end(trial, &result, began.elapsed());
@@ -154,37 +149,42 @@ impl Router {
         }
     }
 
-    /// Decides, lets the call through the breaker of the choice that takes it, and reserves what it may use. Where another
-    /// call was quicker to be the one that shows whether a choice is well again, or to take what was left of a budget, that
-    /// is a new fact: it is decided anew.
-    fn decide_route(
+    /// Completes `decision` with the choices: decides, lets the call through the breaker of the choice that takes it and in
+    /// as a call of its tool, and reserves what it may use. Where another call was quicker to be the one that shows whether
+    /// a choice is well again, or to take what was left of a budget, that is a new fact: it is decided anew.
+    ///
+    /// # Errors
+    ///
+    /// Why the call is not let in, whatever tool takes it.
+    async fn decide_route(
         &self,
         caller: &Caller,
         route: &Route,
-        inputs: &RouteInputs,
+        mut decision: DecidedRoute,
+        request: &CallRequest,
         choices: &mut Choices,
-    ) -> (Vec<DecidedChoice>, Option<Taken>) {
+    ) -> Result<(DecidedRoute, Option<Taken>), Failed> {
         let (tenant, now) = (&caller.tenant.id, Instant::now());
         let mut health = Health::now(&self.0.breakers, tenant, route, now);
         loop {
-            let decided = choose(route, inputs, choices.facts(&health));
-            let Some(place) = decided.iter().position(|choice| choice.verdict == Verdict::Taken) else {
-                return (decided, None);
-            };
-            let (Some(choice), Some((resolved, by_rules))) = (route.choices.get(place), choices.callable(place)) else {
-                return (decided, None);
-            };
+            decision.choices = choose(route, &decision.inputs, choices.facts(&health));
+            let taken =
+                decision.taken().and_then(|place| Some((place, route.choices.get(place)?, choices.callable(place)?)));
+            let Some((place, choice, (resolved, by_rules))) = taken else { return Ok((decision, None)) };
             // Each turn closes one off: there are not more turns than choices.
             let key = facts::key(&route.name, choice);
             let Some(trial) = self.0.breakers.begin(tenant, &key, route.breaker, now) else {
                 health.close_off(place);
                 continue;
             };
-            let reserved = admitted(&by_rules).and_then(|admitted| self.reserve(caller, &resolved.package, admitted));
+            let attempt = Attempt { resolved, decision: by_rules, route: Some(decision.clone()), lineage: None };
+            let ready = self.let_in(caller, attempt, request).await?;
+            // Only now, as for a tool: a call that is refused for what it says uses up nothing of a rate.
+            let reserved = ready.admitted().and_then(|admitted| self.reserve(caller, &ready.tool.package, admitted));
             match reserved {
                 Ok(reservation) => {
                     let choice = choice.key();
-                    return (decided, Some(Taken { choice, resolved, decided: by_rules, trial, reservation }));
+                    return Ok((decision, Some(Taken { choice, ready, trial, reservation })));
                 }
                 Err(full) => {
                     trial.forget();

@@ -14,7 +14,7 @@ use cofferdam::audit::entry::Outcome;
 use cofferdam::control::Publication;
 use cofferdam::engine::EngineSettings;
 use cofferdam::host::{Host, HostSettings};
-use cofferdam::id::ToolRequest;
+use cofferdam::id::{CallTarget, ToolRequest};
 use cofferdam::identity::Scope;
 use cofferdam::policy::LimitsPatch;
 use cofferdam::router::{self, CallEvent, CallRequest, Failed};
@@ -157,5 +157,34 @@ async fn a_call_that_is_given_up_is_recorded_as_cancelled_with_what_it_used() {
     let Event::CallEnded(ended) = &entries[1].event else { panic!("{entries:?}") };
     assert_eq!(ended.outcome, Outcome::Failed(Code::Cancelled));
     assert!(ended.fuel > 0, "{ended:?}");
+    host.close(Duration::from_secs(10)).await.unwrap();
+}
+
+/// Whether a tool is called or a route: a call that is refused for what it says leaves its place to the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn arguments_that_do_not_fit_use_up_nothing_of_a_rate() {
+    let data = tempfile::tempdir().unwrap();
+    let (host, first) = Host::open(settings(data.path())).await.unwrap();
+    let platform = host.router.authenticate(first.unwrap().expose()).unwrap();
+    for (tenant, target) in [("acme", "greeter.greet"), ("globex", "routes/greet")] {
+        let (_, operator) = host.control.create_tenant(&platform, tenant.parse().unwrap()).await.unwrap();
+        let operator = host.router.authenticate(operator.text.expose()).unwrap();
+        let publisher = key(&host, &operator, "publisher", &[Scope::Publisher]).await;
+        publish(&host, &publisher, "greeter", guest::native()).await;
+        let policy = "[budget]\ncalls_per_second = 1\n
+            [[route]]\nname = \"greet\"\nchoices = [{ tool = \"greeter.greet\" }]\n";
+        host.control.set_policy(&operator, policy).await.unwrap();
+        let agent = key(&host, &operator, "agent", &[Scope::Agent]).await;
+        let target: CallTarget = target.parse().unwrap();
+        for _ in 0..3 {
+            let request = CallRequest::new(target.clone(), "[]");
+            let refused = host.router.call(&agent, request, None).await.unwrap_err();
+            assert_eq!((code(&refused), refused.call), (Code::InvalidArguments, None), "{target}");
+        }
+        // It runs, and breaks down as it always does.
+        let request = CallRequest::new(target.clone(), "{}");
+        let failed = host.router.call(&agent, request, None).await.unwrap_err();
+        assert_eq!(code(&failed), Code::ToolFailed, "{target}");
+    }
     host.close(Duration::from_secs(10)).await.unwrap();
 }
