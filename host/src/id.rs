@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 /// A text that is not an identifier of the kind asked for. The message names the kind, the rule and what was wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,8 +56,15 @@ macro_rules! textual {
     };
 }
 
+// Behind the macro, which they use.
+mod digest;
 mod session;
+mod tool;
+
+pub use self::digest::Digest;
+pub(crate) use self::digest::{hex, unhex};
 pub use self::session::SessionId;
+pub use self::tool::{CallTarget, Origin, PackageRef, ToolName, ToolRequest, VersionRequest};
 
 macro_rules! slug {
     ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal) => {
@@ -166,50 +172,6 @@ impl TenantId {
     }
 }
 
-/// The sha256 digest of a component's bytes (and of a policy's text), written `sha256:` and 64 hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Digest([u8; 32]);
-
-impl Digest {
-    /// The digest of `bytes`.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-
-    /// A digest computed elsewhere, as the bytes arrived.
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 32 bytes.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// 64 lower-case hex digits, without the prefix: for file names.
-    pub fn hex(&self) -> String {
-        hex(&self.0)
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", self.hex())
-    }
-}
-
-impl FromStr for Digest {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let invalid = || InvalidId::new("digest", text, "\"sha256:\" and 64 lower-case hex digits");
-        let digits = text.strip_prefix("sha256:").ok_or_else(invalid)?;
-        unhex(digits).map(Self).ok_or_else(invalid)
-    }
-}
-
-textual!(Digest);
-
 /// What the name of a bucket or a volume can be. It can become a folder's.
 pub(crate) const STORE_NAME_RULE: &str =
     "1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit";
@@ -220,30 +182,6 @@ pub(crate) fn is_store_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().next().is_some_and(plain)
         && text.bytes().all(|byte| plain(byte) || matches!(byte, b'-' | b'_'))
-}
-
-/// Lower-case hex of `bytes`.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).map(char::from).collect()
-}
-
-/// The 32 bytes that 64 lower-case hex digits stand for.
-pub(crate) fn unhex(digits: &str) -> Option<[u8; 32]> {
-    let digit = |b: u8| match b {
-        b'0'..=b'9' => Some(b - b'0'),
-        b'a'..=b'f' => Some(b - b'a' + 10),
-        _ => None,
-    };
-    let digits = digits.as_bytes();
-    if digits.len() != 64 {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(bytes)
 }
 
 macro_rules! uuid {
@@ -329,257 +267,5 @@ uuid!(
     ChangeId, "change id"
 );
 
-/// Where a package lives: in the platform's catalogue, or with the tenant that is asking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Origin {
-    /// Vetted and published by the platform team, written `catalogue/name`.
-    Catalogue,
-    /// The tenant's own, written `name`.
-    Own,
-}
-
-/// A package as a tenant names it: `catalogue/text`, or `notes` for one of its own.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PackageRef {
-    /// Whose it is.
-    pub origin: Origin,
-    /// Its name there.
-    pub name: PackageName,
-}
-
-impl fmt::Display for PackageRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.origin {
-            Origin::Catalogue => write!(f, "{CATALOGUE}/{}", self.name),
-            Origin::Own => write!(f, "{}", self.name),
-        }
-    }
-}
-
-impl FromStr for PackageRef {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let (origin, name) = match text.split_once('/') {
-            Some((CATALOGUE, name)) => (Origin::Catalogue, name),
-            Some(_) => return Err(InvalidId::new("package", text, "\"catalogue/name\", or \"name\" for your own")),
-            None => (Origin::Own, text),
-        };
-        Ok(Self { origin, name: name.parse()? })
-    }
-}
-
-textual!(PackageRef);
-
-/// A tool: one definition of a package. Written `catalogue/text.count`; a definition that bears its package's own name
-/// is written as the package alone (`catalogue/http-fetch`).
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ToolName {
-    /// The package that defines it.
-    pub package: PackageRef,
-    /// Its name within that package.
-    pub definition: DefinitionName,
-}
-
-impl ToolName {
-    /// The tool `definition` of `package`.
-    pub fn new(package: PackageRef, definition: DefinitionName) -> Self {
-        Self { package, definition }
-    }
-}
-
-impl fmt::Display for ToolName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.definition.as_str() == self.package.name.as_str() {
-            write!(f, "{}", self.package)
-        } else {
-            write!(f, "{}.{}", self.package, self.definition)
-        }
-    }
-}
-
-impl FromStr for ToolName {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let (package, definition) = match text.split_once('.') {
-            Some((package, definition)) => (package.parse::<PackageRef>()?, definition.parse()?),
-            None => {
-                let package = text.parse::<PackageRef>()?;
-                let definition = package.name.as_str().parse()?;
-                (package, definition)
-            }
-        };
-        Ok(Self { package, definition })
-    }
-}
-
-textual!(ToolName);
-
-/// A tool as a caller asks for it: a name, and optionally the version to hold to (`notes.add@1.2.0`, or `@1` for the
-/// newest promoted version that is compatible with 1).
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct ToolRequest {
-    /// The tool.
-    pub name: ToolName,
-    /// The versions that will do; absent: the promoted one.
-    pub version: Option<VersionRequest>,
-}
-
-/// Which versions will do.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub enum VersionRequest {
-    /// This one and no other.
-    Exact(semver::Version),
-    /// Anything compatible with this major version.
-    Major(u64),
-}
-
-impl fmt::Display for VersionRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exact(version) => write!(f, "{version}"),
-            Self::Major(major) => write!(f, "{major}"),
-        }
-    }
-}
-
-impl FromStr for VersionRequest {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        match text.parse::<u64>() {
-            Ok(major) => Ok(Self::Major(major)),
-            Err(_) => semver::Version::parse(text)
-                .map(Self::Exact)
-                .map_err(|_| InvalidId::new("version", text, "a version such as 1.4.0, or a major version such as 1")),
-        }
-    }
-}
-
-impl fmt::Display for ToolRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.version {
-            Some(version) => write!(f, "{}@{version}", self.name),
-            None => write!(f, "{}", self.name),
-        }
-    }
-}
-
-impl FromStr for ToolRequest {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        Ok(match text.split_once('@') {
-            Some((name, version)) => Self { name: name.parse()?, version: Some(version.parse()?) },
-            None => Self { name: text.parse()?, version: None },
-        })
-    }
-}
-
-textual!(ToolRequest);
-textual!(VersionRequest);
-
-/// What routes are called by: `routes/summarise`. No package can be named so, since only the catalogue's have a slash.
-const ROUTES: &str = "routes";
-
-/// What a call is of: a tool, or a route that chooses one.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub enum CallTarget {
-    /// This tool.
-    Tool(ToolRequest),
-    /// One of the tools that the route of this name chooses from.
-    Route(RouteName),
-}
-
-impl CallTarget {
-    /// The tool's name, where it is one.
-    pub fn tool(&self) -> Option<&ToolName> {
-        match self {
-            Self::Tool(tool) => Some(&tool.name),
-            Self::Route(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for CallTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tool(tool) => tool.fmt(f),
-            Self::Route(name) => write!(f, "{ROUTES}/{name}"),
-        }
-    }
-}
-
-impl FromStr for CallTarget {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        match text.strip_prefix(ROUTES).and_then(|rest| rest.strip_prefix('/')) {
-            Some(name) => name.parse().map(Self::Route),
-            None => text.parse().map(Self::Tool),
-        }
-    }
-}
-
-impl From<ToolRequest> for CallTarget {
-    fn from(tool: ToolRequest) -> Self {
-        Self::Tool(tool)
-    }
-}
-
-impl From<ToolName> for CallTarget {
-    fn from(name: ToolName) -> Self {
-        Self::Tool(ToolRequest { name, version: None })
-    }
-}
-
-textual!(CallTarget);
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tool_names_read_back_as_written() {
-        for text in ["notes.add", "catalogue/text.count", "catalogue/http-fetch", "calculate"] {
-            assert_eq!(text.parse::<ToolName>().unwrap().to_string(), text);
-        }
-        // The long spelling of a package's own definition is the same tool.
-        assert_eq!("notes.notes".parse::<ToolName>().unwrap(), "notes".parse().unwrap());
-        assert_eq!("notes.add@1".parse::<ToolRequest>().unwrap().to_string(), "notes.add@1");
-        assert_eq!("notes@1.2.0".parse::<ToolRequest>().unwrap().to_string(), "notes@1.2.0");
-    }
-
-    #[test]
-    fn a_route_is_told_from_a_tool_by_its_name() {
-        for (text, is_route) in [("routes/summarise", true), ("routes", false), ("notes.add@1", false)] {
-            let target: CallTarget = text.parse().unwrap();
-            assert_eq!((target.to_string().as_str(), matches!(target, CallTarget::Route(_))), (text, is_route));
-        }
-        for text in ["routes/", "routes/a@1", "routes/a.b", "routes/a/b", "routes//a", "Routes/a", "catalogue/routes/a"]
-        {
-            assert!(text.parse::<CallTarget>().is_err(), "{text:?}");
-        }
-    }
-
-    /// Refused; what was given does not come back whole.
-    #[test]
-    fn hostile_names_are_refused_and_the_error_stays_short() {
-        for text in ["", "a/b", "../x", "catalogue/", "A", "a..b", "a.b.c", "a@", "a@1.x", "a\u{0}", "a--b", "-a", "a-"]
-        {
-            assert!(text.parse::<ToolRequest>().is_err(), "{text:?}");
-        }
-        let error = "x".repeat(1 << 20).parse::<TenantId>().unwrap_err().to_string();
-        assert!(error.len() < 300, "{}", error.len());
-    }
-
-    #[test]
-    fn digests_have_one_spelling() {
-        let digest = Digest::of(b"x");
-        assert_eq!(digest.to_string().parse::<Digest>().unwrap(), digest);
-        assert!(digest.to_string().to_uppercase().parse::<Digest>().is_err());
-        assert!(CallId::new().to_string().to_uppercase().parse::<CallId>().is_err());
-    }
-}
+mod tests;
