@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use super::world::{Chance, World, policy, tool};
 use super::*;
 use crate::access::{Moment, Who};
-use crate::audit::entry::DecidedAccess;
+use crate::audit::entry::{DecidedAccess, DecidedLimits};
 use crate::identity::{Principal, Scope};
 use crate::snapshot::{Admitted, CallDecision, Laws};
+use crate::what_if::again::Again;
 
 fn key(name: &str, scopes: &[Scope]) -> Principal {
     Principal {
