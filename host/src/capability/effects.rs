@@ -3,148 +3,24 @@
 //! An effect is whatever somebody outside of the call could notice: a request, a read or a write of what outlives the
 //! call, a line that the agent is shown while the tool runs. None of it happens before the call's decision is durable.
 
+mod witness;
+
+pub use self::witness::{DeniedUse, Flow, FlowDenied, GuestEvent, ModelRequest, Witness};
+
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-
-use futures::future::BoxFuture;
 
 use super::uses::{UsedInCall, Uses};
 use crate::error::{Error, Result};
 use crate::labels::Brought;
 use crate::money::Money;
-use crate::policy::model::{ModelDecision, ModelFacts};
 use crate::policy::{Clock, GrantKind, LogLevel};
 use crate::uses::CapabilityUse;
 
 /// Denials of one call that are recorded; a guest that goes on trying is only counted. Bounds how much of the record
 /// one call can fill.
 pub const DENIALS_RECORDED_MAX: u64 = 64;
-
-/// Who keeps the record of a call, as its capabilities see it.
-pub trait Witness: Send + Sync {
-    /// Waits until the call's decision is durable. Asked again for each effect until it has said yes once.
-    fn decided(&self) -> BoxFuture<'_, Result<()>>;
-
-    /// A use was denied. Where nobody keeps a record of the call, nothing is done about it.
-    fn denied(&self, denied: DeniedUse) {
-        drop(denied);
-    }
-
-    /// A request to a model is over. Where nobody keeps a record of the call, nothing is done about it.
-    fn model_requested(&self, request: ModelRequest) {
-        drop(request);
-    }
-
-    /// The guest has something to show while it runs. Where nobody watches, nothing is done about it.
-    fn event(&self, event: GuestEvent) {
-        drop(event);
-    }
-}
-
-/// What the rules of flow say of a call's uses, by what its session has touched.
-pub trait Flow: Send + Sync {
-    /// That a use may happen. What it brings to the session it has brought once this returns, before anything of it happens.
-    ///
-    /// # Errors
-    ///
-    /// With the rule that is against it, and the calls that brought what it is about.
-    fn pass(&self, used: &CapabilityUse) -> Result<(), FlowDenied>;
-
-    /// That a use may begin whose answer comes later: it brings nothing before [`Flow::answered`].
-    ///
-    /// # Errors
-    ///
-    /// As for [`Flow::pass`].
-    fn ask(&self, used: &CapabilityUse) -> Result<(), FlowDenied>;
-
-    /// The answer of a use is about to be given to the guest: the session has what it brings once this returns.
-    fn answered(&self, used: &CapabilityUse);
-
-    /// That what is under way through `kind` may go on: what it sends from here on can be of what was read meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Flow::pass`].
-    fn go_on(&self, kind: GrantKind) -> Result<(), FlowDenied>;
-
-    /// The labels that the call itself brought, each by its first use.
-    fn brought(&self) -> Vec<Brought>;
-}
-
-/// Why the rules of flow are against a use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FlowDenied {
-    /// The rule.
-    pub rule: String,
-    /// What brought the labels that it is about.
-    pub brought: Vec<Brought>,
-}
-
-/// A use of a capability that was denied, for the record: names and rules, never the content of what the guest sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeniedUse {
-    /// The capability, as policy names it.
-    pub capability: &'static str,
-    /// What was asked for.
-    pub action: String,
-    /// The rule that decided.
-    pub rule: String,
-    /// The rule that came nearest to letting it through.
-    pub nearest: Option<String>,
-}
-
-/// A request to a model that is over, for the record: what was decided, what it came to, digests, and nothing of its
-/// text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModelRequest {
-    /// The route.
-    pub route: String,
-    /// What was decided on, the last time.
-    pub facts: ModelFacts,
-    /// The decision on that.
-    pub decision: ModelDecision,
-    /// How often a provider was asked.
-    pub attempts: u64,
-    /// How it ended: `ok`, `refused`, `failed`, or `cancelled`.
-    pub outcome: &'static str,
-    /// Tokens of the request, and of the answer.
-    pub tokens: [u64; 2],
-    /// What it cost.
-    pub cost: Money,
-    /// SHA-256 of the request: whoever keeps it keys it.
-    pub request: [u8; 32],
-    /// SHA-256 of the answer's text; absent where there is none.
-    pub answer: Option<[u8; 32]>,
-}
-
-/// What a guest shows while it runs.
-#[derive(Debug, Clone, PartialEq)]
-pub enum GuestEvent {
-    /// How far it is. Both numbers are finite.
-    Progress {
-        /// So much is done, in any unit.
-        done: f64,
-        /// Of so much, where it is known.
-        total: Option<f64>,
-        /// What is going on.
-        message: String,
-    },
-    /// A line that it logged or printed.
-    Log {
-        /// How severe.
-        level: LogLevel,
-        /// Where it comes from: the guest's own word, or `stdout` or `stderr`.
-        context: String,
-        /// The line, without its end.
-        message: String,
-    },
-    /// Everything that it logs from here on is dropped: the limit is reached.
-    LogCut {
-        /// The limit, in bytes.
-        bytes_max: u64,
-    },
-}
 
 /// What a call did to the world, counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -438,77 +314,4 @@ pub enum Stop {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use parking_lot::Mutex;
-
-    use super::*;
-    use crate::error::Code;
-
-    /// A witness for tests: remembers everything, and decides as often as it is told to fail.
-    #[derive(Debug, Default)]
-    pub(crate) struct Record {
-        pub(crate) asked: AtomicU64,
-        pub(crate) failures: AtomicU64,
-        pub(crate) denied: Mutex<Vec<DeniedUse>>,
-        pub(crate) events: Mutex<Vec<GuestEvent>>,
-        pub(crate) models: Mutex<Vec<ModelRequest>>,
-    }
-
-    impl Witness for Record {
-        fn decided(&self) -> BoxFuture<'_, Result<()>> {
-            self.asked.fetch_add(1, Ordering::Relaxed);
-            let failing = self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-            Box::pin(async move {
-                // Not at once: whoever does not wait for it is found out.
-                tokio::task::yield_now().await;
-                match failing {
-                    Ok(_) => Err(Error::new(Code::AuditUnavailable, "the record cannot be written")),
-                    Err(_) => Ok(()),
-                }
-            })
-        }
-
-        fn denied(&self, denied: DeniedUse) {
-            self.denied.lock().push(denied);
-        }
-
-        fn event(&self, event: GuestEvent) {
-            self.events.lock().push(event);
-        }
-
-        fn model_requested(&self, request: ModelRequest) {
-            self.models.lock().push(request);
-        }
-    }
-
-    /// A gate and what it witnesses.
-    pub(crate) fn recorded() -> (Arc<Record>, Arc<Effects>) {
-        let record = Arc::new(Record::default());
-        let effects = Arc::new(Effects::new(Arc::clone(&record) as Arc<dyn Witness>));
-        (record, effects)
-    }
-
-    #[tokio::test]
-    async fn the_witness_is_asked_until_it_has_said_yes_once() {
-        let (record, effects) = recorded();
-        record.failures.store(2, Ordering::Relaxed);
-        assert!(effects.before_effect().await.is_err());
-        assert!(!effects.is_decided());
-        assert!(effects.before_effect().await.is_err());
-        for _ in 0..10 {
-            effects.before_effect().await.unwrap();
-        }
-        assert_eq!(record.asked.load(Ordering::Relaxed), 3);
-    }
-
-    #[test]
-    fn a_guest_cannot_fill_the_record_with_denials() {
-        let (record, effects) = recorded();
-        let denied = DeniedUse { capability: "kv", action: "open x".into(), rule: "no kv grant".into(), nearest: None };
-        for _ in 0..DENIALS_RECORDED_MAX + 5 {
-            effects.deny(denied.clone());
-        }
-        assert_eq!(record.denied.lock().len() as u64, DENIALS_RECORDED_MAX);
-        assert_eq!(effects.usage().denials, DENIALS_RECORDED_MAX + 5);
-    }
-}
+pub(super) mod tests;
