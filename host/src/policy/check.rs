@@ -1,30 +1,23 @@
 //! What is lawful in a policy and does not do what it looks like: for whoever writes one, before it is in force.
 
 mod calls;
+mod cuts;
 mod models;
 mod routes;
+mod rows;
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::routes::nothing_chosen;
 
-use super::approval::ApprovalRules;
-use super::budget::{BudgetRules, Stated};
-use super::cache::{BYTES_CAP_DEFAULT, CacheRules};
 use super::flow::FlowRules;
 use super::grant::GrantKind;
-use super::http::{CredentialCap, EgressQuotas};
-use super::limits::{LIMITS, LimitsPatch};
-use super::parse::{LimitLines, duration_words, size_words};
 use super::pattern::Pattern;
-use super::plan::AdmissionRules;
-use super::rows::{At, AuditCap, AuditRules, CeilingGives, EgressRules, Quota, Row, Rows, Store, TenantGives, Tools};
+use super::rows::{At, CeilingGives, Row, Rows, TenantGives, Tools};
 use super::{Ceiling, Policy, words};
-use crate::amounts::{Amount, BUDGETS, Bound};
 use crate::id::{Origin, PackageRef, SecretName};
 use crate::labels::Label;
 use crate::limits::CallLimits;
@@ -175,30 +168,6 @@ impl Warnings {
         self.0.into_iter().map(told).collect()
     }
 
-    /// Limits that the ceiling cuts.
-    fn limits(&mut self, stated: &LimitsPatch, lines: &LimitLines, ceiling: &CallLimits) {
-        for (nth, limit) in LIMITS.iter().enumerate() {
-            let (Some(value), most) = (stated.0.get(&nth).copied(), (limit.get)(ceiling)) else { continue };
-            if value > most {
-                let message = format!("{} is cut to the ceiling's {}", limit.words(value), limit.words(most));
-                self.add(lines.get(&nth).copied().flatten(), format!("limits.{}", limit.name), message);
-            }
-        }
-    }
-
-    /// Quotas that the ceiling cuts.
-    fn egress(&mut self, stated: &EgressRules, cap: &EgressQuotas) {
-        for (((key, stated), (_, cap)), line) in stated.quotas.by_key().into_iter().zip(cap.by_key()).zip(stated.lines)
-        {
-            if let (Some(stated), Some(most)) = (stated, cap)
-                && stated > most
-            {
-                let message = format!("{} is cut to the ceiling's {}", words::count(stated), words::count(most));
-                self.add(line, format!("egress.{key}"), message);
-            }
-        }
-    }
-
     /// Rules of flow that no session ever meets, and labels that nothing asks for.
     fn flow(&mut self, flow: &FlowRules) {
         let labels = &flow.labels;
@@ -208,114 +177,6 @@ impl Warnings {
         for row in flow.rows.iter().filter(|row| row.when.has(Label::Private) && !labels.bring_private()) {
             let message = "[labels] calls nothing private, so no session ever meets this".to_owned();
             self.add(row.line, format!("flow[{}].when", row.number), message);
-        }
-    }
-
-    /// What nothing waits by, and times that the ceiling cuts.
-    fn approval(&mut self, asked: &ApprovalRules, cap: &ApprovalRules) {
-        let words = |time: Duration| duration_words(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-        if !asked.except.is_empty() && asked.from_risk.is_none() {
-            self.add(asked.line, "approval.except", "without from_risk no call waits for its risk".to_owned());
-        }
-        if let (Some(at), Some(most)) = (&asked.time, &cap.time)
-            && at.value > most.value
-        {
-            let message = format!("{} is cut to the ceiling's {}", words(at.value), words(most.value));
-            self.add(at.line, "approval.time", message);
-        }
-    }
-
-    /// What the ceiling cuts of the answers that are kept.
-    fn cache(&mut self, asked: &CacheRules, cap: &CacheRules) {
-        let words = |time: Duration| duration_words(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-        let none = asked.tools.is_empty();
-        if let Some(line) =
-            asked.time.as_ref().map(|at| at.line).or(asked.bytes_max.as_ref().map(|at| at.line)).filter(|_| none)
-        {
-            self.add(line, "cache", "it names no tools, so no answer is kept".to_owned());
-        }
-        if let (Some(at), Some(most)) = (&asked.time, &cap.time)
-            && at.value > most.value
-        {
-            let message = format!("{} is cut to the ceiling's {}", words(at.value), words(most.value));
-            self.add(at.line, "cache.time", message);
-        }
-        let most = cap.bytes_max.as_ref().map_or(BYTES_CAP_DEFAULT, |most| most.value);
-        if let Some(at) = asked.bytes_max.as_ref().filter(|at| at.value > most) {
-            let message = format!("{} is cut to the ceiling's {}", size_words(at.value), size_words(most));
-            self.add(at.line, "cache.bytes_max", message);
-        }
-    }
-
-    /// Priorities that the ceiling cuts.
-    fn admission(&mut self, stated: &AdmissionRules, cap: &AdmissionRules) {
-        if let (Some(at), Some(most)) = (&stated.priority_max, &cap.priority_max)
-            && at.value > most.value
-        {
-            self.add(at.line, "admission.priority_max", format!("it is cut to the ceiling's {}", word(most.value)));
-        }
-    }
-
-    /// Budgets that the ceiling cuts, that no call fits into, and rows that say nothing.
-    fn budgets(&mut self, stated: &BudgetRules, cap: &BudgetRules, limits: &CallLimits) {
-        for (nth, at) in &stated.all {
-            let Some(key) = BUDGETS.get(*nth) else { continue };
-            let words = |value| key.bound.unit().words(value);
-            if let Some(most) = cap.all.get(nth).map(|most| most.value).filter(|most| at.value > *most) {
-                let message = format!("{} is cut to the ceiling's {}", words(at.value), words(most));
-                self.add(at.line, format!("budget.{}", key.name), message);
-            }
-        }
-        if let (Some(at), Some(most)) = (&stated.concurrent_calls, &cap.concurrent_calls)
-            && at.value > most.value
-        {
-            let message = format!("{} is cut to the ceiling's {}", words::count(at.value), words::count(most.value));
-            self.add(at.line, "budget.concurrent_calls", message);
-        }
-        self.too_small("budget", &stated.all, limits);
-        for row in &stated.rows {
-            let key = format!("budget.for[{}]", row.number);
-            let names_nobody =
-                row.principals.as_ref().is_some_and(Vec::is_empty) || row.tools.as_ref().is_some_and(Vec::is_empty);
-            if row.stated.is_empty() || names_nobody {
-                self.add(row.line, &key, "it bounds nothing".to_owned());
-            }
-            self.too_small(&key, &row.stated, limits);
-        }
-    }
-
-    /// Budgets that are less than one call reserves.
-    fn too_small(&mut self, key: &str, stated: &Stated, limits: &CallLimits) {
-        for (nth, at) in stated {
-            let Some(budget) = BUDGETS.get(*nth) else { continue };
-            let needed = match budget.bound {
-                Bound::Per(Amount::Fuel, _) => limits.fuel,
-                Bound::Per(Amount::Calls, _) | Bound::CallsPerSecond => 1,
-                Bound::Per(..) => continue,
-            };
-            if at.value < needed {
-                let needed = budget.bound.unit().words(needed);
-                let message = format!("no call is let in: each reserves {needed}, as its limits say");
-                self.add(at.line, format!("{key}.{}", budget.name), message);
-            }
-        }
-    }
-
-    /// What is not kept, or not for so long.
-    fn audit(&mut self, asked: &AuditRules, cap: &AuditCap) {
-        let words = |time: Duration| duration_words(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-        match (&asked.payloads, cap.payloads) {
-            (Some(at), Some(Duration::ZERO)) => {
-                self.add(at.line, "audit.payloads", "the ceiling lets no payloads be kept".to_owned());
-            }
-            (Some(at), Some(most)) if at.value > most => {
-                let message = format!("{} is cut to the ceiling's {}", words(at.value), words(most));
-                self.add(at.line, "audit.payloads", message);
-            }
-            _ => {}
-        }
-        if let Some(at) = asked.record.as_ref().filter(|_| !cap.record) {
-            self.add(at.line, "audit.record", "the ceiling lets no host answers be kept".to_owned());
         }
     }
 
@@ -352,115 +213,6 @@ impl Warnings {
             if !called {
                 self.add_for(pattern, row.line, &key, "by [tools], nothing can be called that is named by".to_owned());
             }
-        }
-    }
-
-    /// What of a grant the ceiling takes away.
-    fn row(&mut self, row: &Row<TenantGives>, covers: &Covers<'_>) {
-        let gives = GrantKind::ALL.iter().any(|kind| row.gives.speaks_of(*kind).is_some());
-        if row.tools.is_empty() || !gives {
-            self.add(row.line, format!("grant[{}]", row.number), "it gives nothing".to_owned());
-        }
-        for pattern in &row.tools {
-            if self.is_full() {
-                return;
-            }
-            let ceiling_rows = covers.rows(pattern);
-            for kind in GrantKind::ALL {
-                let Some(line) = row.gives.speaks_of(kind) else { continue };
-                if !ceiling_rows.iter().any(|row| row.gives.speaks_of(kind).is_some()) {
-                    let key = format!("grant[{}].{kind}", row.number);
-                    self.add_for(pattern, line, key, format!("the ceiling gives no {kind} to"));
-                }
-            }
-            self.rules(row, &ceiling_rows, pattern, covers.ceiling.rules().host.credentials);
-            let storage = &covers.ceiling.rules().host;
-            let cap = |of: fn(&CeilingGives) -> Option<&At<Quota>>| {
-                ceiling_rows.iter().filter_map(|row| of(&row.gives)).map(|at| at.value).reduce(Quota::add)
-            };
-            let kv = cap(|gives| gives.kv.as_ref());
-            self.stores(row, GrantKind::Kv, &row.gives.kv, kv, storage.buckets_bytes_max);
-            let files = cap(|gives| gives.files.as_ref());
-            self.stores(row, GrantKind::Files, &row.gives.files, files, storage.volumes_bytes_max);
-            self.words(row, &ceiling_rows);
-            self.calls(row, &ceiling_rows, pattern);
-        }
-    }
-
-    /// Rules for requests that no rule of the ceiling meets.
-    fn rules(
-        &mut self,
-        row: &Row<TenantGives>,
-        ceiling_rows: &[&Row<CeilingGives>],
-        pattern: &Pattern,
-        credentials: CredentialCap,
-    ) {
-        let ceiling = || ceiling_rows.iter().flat_map(|row| &row.gives.http);
-        if ceiling().next().is_none() {
-            return;
-        }
-        for (nth, at) in row.gives.http.iter().enumerate() {
-            if self.is_full() {
-                return;
-            }
-            if !ceiling().any(|ceiling| ceiling.value.overlaps(&at.value)) {
-                let message = format!("the ceiling lets nothing through of {} for", at.value);
-                self.add_for(pattern, at.line, format!("grant[{}].http[{}]", row.number, nth + 1), message);
-            }
-            if at.value.credential().is_some() && !credentials.lets(at.value.scheme()) {
-                let key = format!("grant[{}].http[{}].credential", row.number, nth + 1);
-                self.add(
-                    at.line,
-                    key,
-                    format!("{}, so that it refuses its requests", CredentialCap::rule(at.value.scheme())),
-                );
-            }
-        }
-    }
-
-    /// Buckets or volumes that are cut.
-    fn stores(&mut self, row: &Row<TenantGives>, kind: GrantKind, stores: &[At<Store>], cap: Option<Quota>, all: u64) {
-        let Some(cap) = cap else { return };
-        for (nth, at) in stores.iter().enumerate() {
-            let key = format!("grant[{}].{kind}[{}]", row.number, nth + 1);
-            let quota = at.value.quota;
-            if quota.access.under(cap.access) < quota.access {
-                self.add(at.line, format!("{key}.access"), format!("it is cut to {}", cap.access.as_str()));
-            }
-            let most = cap.bytes_max.unwrap_or(u64::MAX).min(all);
-            if let Some(bytes) = quota.bytes_max.filter(|bytes| *bytes > most) {
-                let message = format!("{} is more than the ceiling's {}", size_words(bytes), size_words(most));
-                self.add(at.line, format!("{key}.bytes_max"), message);
-            }
-            if let (Some(items), Some(most)) = (quota.items_max, cap.items_max)
-                && items > most
-            {
-                let items_max = if kind == GrantKind::Kv { "keys_max" } else { "files_max" };
-                self.add(at.line, format!("{key}.{items_max}"), format!("{items} is cut to the ceiling's {most}"));
-            }
-        }
-    }
-
-    /// Clock, random and log that are cut.
-    fn words(&mut self, row: &Row<TenantGives>, ceiling_rows: &[&Row<CeilingGives>]) {
-        let clock = ceiling_rows.iter().filter_map(|row| row.gives.clock.as_ref()).map(|at| at.value).max();
-        let random = ceiling_rows.iter().filter_map(|row| row.gives.random.as_ref()).map(|at| at.value).max();
-        let log = ceiling_rows.iter().filter_map(|row| row.gives.log.as_ref()).map(|at| at.value).min();
-        let key = |key: &str| format!("grant[{}].{key}", row.number);
-        if let (Some(at), Some(most)) = (&row.gives.clock, clock)
-            && at.value > most
-        {
-            self.add(at.line, key("clock"), format!("it is cut to the ceiling's {}", word(most)));
-        }
-        if let (Some(at), Some(most)) = (&row.gives.random, random)
-            && at.value > most
-        {
-            self.add(at.line, key("random"), format!("it is cut to the ceiling's {}", word(most)));
-        }
-        if let (Some(at), Some(most)) = (&row.gives.log, log)
-            && at.value < most
-        {
-            self.add(at.line, key("log"), format!("it is cut to the ceiling's {}", word(most)));
         }
     }
 }
