@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use cofferdam_toolchain::Manifest;
 use reqwest::Method;
 use serde::Serialize;
 
@@ -12,20 +11,16 @@ use super::client::Client;
 use super::connection::Connection;
 use super::style::{CARE, GOOD, QUIET, STRONG, mark, paint, plain};
 use super::table::Table;
-use super::{Exit, Failure, Output, Result, arguments, build, files, words};
+use super::{Exit, Failure, Output, Result, files, words};
 use crate::access::Side;
 use crate::error::Error;
 use crate::http::wire;
-use crate::id::{CallTarget, PackageRef, PrincipalId};
-use crate::identity::Scope;
-use crate::policy::{
-    self as rules, Ceiling, Explanation, GrantKind, LimitsPatch, Needs, Subject, Use, check, check_ceiling, explain,
-};
-use crate::routed::Level;
+use crate::policy::{self as rules, Ceiling, GrantKind, check, check_ceiling};
 
 mod access;
 mod asked;
 mod diff;
+mod explain;
 mod span;
 mod suggest;
 mod trial;
@@ -83,7 +78,7 @@ enum Action {
         connection: Connection,
     },
     /// Say what a tool would be given, by which line, and what would have to change
-    Explain(Box<Explain>),
+    Explain(Box<explain::Explain>),
     /// Try a policy, or access rules, on recorded calls, before they are in force
     Try(trial::Try),
     /// Say what another policy would change: what each package gains and loses
@@ -108,45 +103,6 @@ enum Action {
     },
 }
 
-/// With a file: offline, by its rules. Without: by a host, under the policy in force.
-#[derive(Debug, Args)]
-struct Explain {
-    /// A policy to explain, offline; without it, the one in force at the host
-    file: Option<PathBuf>,
-    /// The platform's ceiling that it stands under [default: the built-in one]
-    #[arg(long, value_name = "FILE", requires = "file")]
-    ceiling: Option<PathBuf>,
-    /// With a file: the package, as the tenant names it [default: that of the manifest]
-    #[arg(long, value_name = "PACKAGE", requires = "file", required_unless_present_any = ["manifest", "tool"])]
-    package: Option<PackageRef>,
-    /// With a file: the folder whose cofferdam.toml says what the package declares [default: it may use every kind]
-    #[arg(long, value_name = "DIR", requires = "file")]
-    manifest: Option<PathBuf>,
-    /// Without a file: the tool, or the route
-    #[arg(long, value_name = "TOOL", conflicts_with = "file", required_unless_present = "file")]
-    tool: Option<CallTarget>,
-    /// Without a file: for this principal of the tenant
-    #[arg(long, value_name = "ID", conflicts_with = "file")]
-    principal: Option<PrincipalId>,
-    /// Without a file: for any key of the tenant with this scope, such as agent
-    #[arg(long, value_name = "SCOPE", conflicts_with_all = ["file", "principal"])]
-    scope: Option<Scope>,
-    /// A use to decide upon: 'GET https://…', kv:BUCKET, files:/PATH (with :write to write), clock, random, log, config, or JSON
-    #[arg(long = "use", value_name = "USE", value_parser = asked::read)]
-    asked: Option<Use>,
-    /// Of a route: the call's arguments as one JSON object, which decide by their size; @FILE reads them from a file
-    #[arg(long = "args", value_name = "JSON", conflicts_with = "file")]
-    arguments: Option<String>,
-    /// Of a route: how much the call is declared to bring about: low, medium or high
-    #[arg(long, value_name = "LEVEL", conflicts_with = "file")]
-    risk: Option<Level>,
-    /// Of a route: how hard it is declared to be: low, medium or high
-    #[arg(long, value_name = "LEVEL", conflicts_with = "file")]
-    complexity: Option<Level>,
-    #[command(flatten)]
-    connection: Connection,
-}
-
 impl Policy {
     pub(super) fn run(self, output: Output) -> Result<Exit> {
         match self.action {
@@ -156,12 +112,7 @@ impl Policy {
                 let asked = ToCheck::sort(file, access, ceiling)?;
                 output.show(&asked.check(client.as_ref())?, Checked::shown)?;
             }
-            Action::Explain(command) => {
-                let explanation = command.explain()?;
-                output.show(&explanation, |explanation| plain(&explanation.to_string()).into_owned())?;
-                let denied = !explanation.allowed || explanation.asked.is_some_and(|answer| !answer.allowed);
-                return Ok(if denied { Exit::Denied } else { Exit::Ok });
-            }
+            Action::Explain(command) => return command.run(output),
             Action::Try(command) => return command.run(output),
             Action::Diff(command) => return command.run(output),
             Action::Suggest(command) => return command.run(output),
@@ -284,49 +235,6 @@ fn check_offline(file: Option<&Path>, ceiling_file: Option<&Path>) -> Result<wir
     Ok(wire::PolicyChecked { digest, warnings, tools: Vec::new(), tools_left_out: 0 })
 }
 
-impl Explain {
-    fn explain(self) -> Result<Explanation> {
-        let Some(file) = &self.file else {
-            let Some(tool) = self.tool else { return Err(Error::internal("clap").into()) };
-            let arguments = self.arguments.as_deref().map(arguments::object).transpose()?;
-            let Self { principal, scope, asked, risk, complexity, .. } = self;
-            let request = wire::ExplainRequest { tool, principal, scope, asked, arguments, risk, complexity };
-            return Client::new(&self.connection)?.post(&["v1", "explain"], &request);
-        };
-        let (ceiling, policy) = (ceiling(self.ceiling.as_deref())?, policy(file)?);
-        let Declared { package, needs, limits } = Declared::read(self.package, self.manifest.as_deref())?;
-        let subject = Subject { package: &package, needs: &needs, limits: &limits };
-        Ok(explain(&ceiling, &policy, &subject, self.asked.as_ref()))
-    }
-}
-
-/// A package, by what it declares.
-struct Declared {
-    package: PackageRef,
-    needs: Needs,
-    limits: LimitsPatch,
-}
-
-impl Declared {
-    fn read(package: Option<PackageRef>, folder: Option<&Path>) -> Result<Self> {
-        // What its imports imply is not known here: as if it were everything.
-        let every = || Needs { optional: GrantKind::ALL.into_iter().collect(), ..Needs::default() };
-        let Some(folder) = folder else {
-            let package = package.ok_or_else(|| Failure::usage("there is no package", "name one with --package"))?;
-            return Ok(Self { package, needs: every(), limits: LimitsPatch::default() });
-        };
-        let manifest = Manifest::read(folder)
-            .map_err(|error| Failure::invalid(format!("{error:#}"), "correct the manifest"))?
-            .ok_or_else(|| Error::not_found("manifest", folder.join(cofferdam_toolchain::MANIFEST).display()))?;
-        let package = match package {
-            Some(package) => package,
-            None => manifest.package.name.parse().map_err(Error::from)?,
-        };
-        let needs = manifest.needs.as_ref().map(build::needs).transpose()?.unwrap_or_else(every);
-        Ok(Self { package, needs, limits: build::limits(&manifest.limits)? })
-    }
-}
-
 /// A valid policy: what is probably not meant, and what packages would be given.
 fn shown(checked: &wire::PolicyChecked) -> String {
     let mut text = String::new();
@@ -357,97 +265,4 @@ fn shown(checked: &wire::PolicyChecked) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use expect_test::expect;
-
-    use super::*;
-
-    fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
-        let path = folder.join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-
-    #[test]
-    fn a_policy_is_checked_under_its_ceiling() {
-        let folder = tempfile::tempdir().unwrap();
-        let policy = written(folder.path(), "policy.toml", "[limits]\nfuel = 5_000_000\n");
-        let ceiling = written(folder.path(), "ceiling.toml", "[limits]\nfuel = 1_000_000\n");
-        assert!(check_offline(Some(&policy), None).unwrap().warnings.is_empty());
-        let text = shown(&check_offline(Some(&policy), Some(&ceiling)).unwrap());
-        assert!(text.contains("warning:") && text.contains("limits.fuel"), "{text}");
-        let wrong = written(folder.path(), "wrong.toml", "[limits]\nfeul = 1\n");
-        let failure = check_offline(Some(&wrong), None).unwrap_err();
-        assert_eq!(failure.exit(), Exit::Invalid);
-        let said = failure.said().unwrap();
-        assert!(said.facts["file"].as_str().unwrap().ends_with("wrong.toml") && said.detail.contains("fuel"));
-    }
-
-    #[test]
-    fn access_rules_are_checked_beside_a_policy_or_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let policy = written(folder.path(), "policy.toml", "");
-        let rules = "forbid (principal, action == Action::\"call\", resource) when { resource.risk == \"high\" };";
-        let good = written(folder.path(), "access.cedar", rules);
-        let both = ToCheck::sort(Some(policy.clone()), Some(good.clone()), None).unwrap().check(None).unwrap();
-        assert!(both.policy.is_some() && both.access.is_some());
-        let text: String = anstream::adapter::strip_str(&both.shown()).collect();
-        assert!(text.contains("the policy is valid") && text.contains("the access rules are valid"), "{text}");
-        let json = serde_json::to_value(&both).unwrap();
-        assert!(json["digest"].is_string() && json["access"]["digest"].is_string(), "{json}");
-        // By its ending, and without a host.
-        let alone = ToCheck::sort(Some(good.clone()), None, None).unwrap().check(None).unwrap();
-        assert!(alone.policy.is_none() && alone.access.is_some());
-        ToCheck::sort(Some(good.clone()), Some(good), None).unwrap_err();
-        // Against the schema: there is no such attribute.
-        let wrong = written(folder.path(), "wrong.cedar", &rules.replace("risk", "rsk"));
-        let failure = ToCheck::sort(Some(policy), Some(wrong), None).unwrap().check(None).unwrap_err();
-        assert_eq!(failure.exit(), Exit::Invalid);
-        assert!(failure.said().unwrap().detail.contains("rsk"), "{:?}", failure.said());
-    }
-
-    #[test]
-    fn a_package_is_explained_by_its_manifest() {
-        let folder = tempfile::tempdir().unwrap();
-        let manifest = "[package]\nname = \"notes\"\nversion = \"1.0.0\"\n[needs]\nrequired = [\"kv\"]\n";
-        written(folder.path(), "cofferdam.toml", manifest);
-        let explain = |text: &str, asked: Option<&str>| {
-            let file = written(folder.path(), "policy.toml", text);
-            let asked = asked.map(|asked| asked::read(asked).unwrap());
-            Explain {
-                file: Some(file),
-                ceiling: None,
-                package: None,
-                manifest: Some(folder.path().to_owned()),
-                tool: None,
-                principal: None,
-                scope: None,
-                asked,
-                arguments: None,
-                risk: None,
-                complexity: None,
-                connection: Connection::to("http://127.0.0.1:1".parse().unwrap(), wire::Secret::new("x")),
-            }
-            .explain()
-            .unwrap()
-        };
-        let denied = explain("", None);
-        assert!(!denied.allowed && denied.remedy.is_some());
-        let granted = "[[grant]]\ntools = [\"notes\"]\nkv = [{ bucket = \"notes\", access = \"read-only\" }]\n";
-        assert!(explain(granted, Some("kv:notes")).asked.unwrap().allowed);
-        assert!(!explain(granted, Some("kv:notes:write")).asked.unwrap().allowed);
-    }
-
-    #[test]
-    fn what_is_valid_is_said_so() {
-        let digest = crate::id::Digest::of(b"x");
-        let text = shown(&wire::PolicyChecked { digest, warnings: Vec::new(), tools: Vec::new(), tools_left_out: 0 });
-        let text: String = anstream::adapter::strip_str(&text).collect();
-        let cut = shown(&wire::PolicyChecked { digest, warnings: Vec::new(), tools: Vec::new(), tools_left_out: 3 });
-        assert!(cut.contains("no time for 3 further packages"), "{cut}");
-        expect![[r#"
-            ✓ the policy is valid sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881
-        "#]]
-        .assert_eq(&text);
-    }
-}
+mod tests;
