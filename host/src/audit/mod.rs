@@ -21,6 +21,7 @@ mod retire;
 mod room;
 mod segment;
 mod spare;
+mod state;
 mod verify;
 mod writer;
 

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use super::entry::Entry;
 use super::format::{GROUP_HEADER_BYTES, Position, SegmentHeader, Tip};
-use super::journal::{Effect, Recovered, Settings};
+use super::journal::{Recovered, Settings};
 use super::segment::{self, Groups, Segment, Step, corrupt, unreadable};
 use super::spare;
+use super::state::Effect;
 use super::writer::Writer;
 use crate::error::{Code, Error, Result};
 

@@ -11,8 +11,9 @@ use std::time::Duration;
 use parking_lot::MutexGuard;
 
 use super::format::{RECORD_BYTES_MAX, SegmentHeader};
-use super::journal::{Settings, Shared, unavailable};
+use super::journal::Settings;
 use super::segment;
+use super::state::{Shared, unavailable};
 use crate::error::{Error, Result};
 
 /// From one vain try to the next.

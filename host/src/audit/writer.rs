@@ -16,9 +16,10 @@ use super::format::{
     CHANGES_MAX, GROUP_BYTES_MAX, GROUP_HEADER_BYTES, GroupHeader, OpenCall, Position, RECORD_HEAD, Record, Salt,
     SegmentHeader, Tip,
 };
-use super::journal::{Batch, Effect, SYNC_DELAY, Shared};
+use super::journal::SYNC_DELAY;
 use super::segment;
 use super::spare::{self, Spare};
+use super::state::{Batch, Effect, Shared};
 use crate::error::{Error, Result};
 use crate::id::{CallId, ChangeId};
 
