@@ -1,127 +1,35 @@
 //! One call from request to reply: resolve, decide, validate, admit, load, record, run, record, reply.
 
+mod output;
+mod told;
+
+pub use self::told::{CallEvent, CallRequest, CallUsage, Failed, Reply};
+
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use semver::Version;
 
 use super::approval::Ask;
-use super::checks::{Checks, Effort, Unchecked};
-use super::children::{Begun, CallTree, Lineage, OfCall};
+use super::checks::{Checks, Unchecked};
+use super::children::{Begun, Lineage, OfCall};
 use super::flow::{self, Gate, NotThrough};
 use super::payload::Keeper;
 use super::record::{Below, Held, Record, Room};
-use super::route::Routed;
-use super::stand_in::StandIn;
 use super::watch::Watcher;
 use super::{Refused, Router, arguments, digest};
 use crate::admission::Asked;
 use crate::admission::budget::Reservation;
 use crate::approvals::Claim;
 use crate::audit::entry::{CallDecided, DecidedAccess, Outcome};
-use crate::capability::effects::{EffectUsage, Flow, GuestEvent};
+use crate::capability::effects::Flow;
 use crate::capability::model::ModelSetting;
-use crate::engine::output::{Content, ToolOutput};
-use crate::engine::{Class, Run, Usage};
-use crate::error::{Code, Error, Result};
-use crate::id::{ApprovalId, CallId, CallTarget, Digest, SessionId, TenantId, ToolName};
+use crate::engine::{Class, Run};
+use crate::error::{Error, Result};
+use crate::id::{ApprovalId, CallId, CallTarget, SessionId, ToolName};
 use crate::policy::{self, Clock, Holding, Priority};
 use crate::routed::{DecidedRoute, Declared, Level};
-use crate::snapshot::{Admitted, CallDecision, Caller, Resolved, ToolDefinition};
-
-/// What a caller asks for.
-#[derive(Debug, Clone)]
-pub struct CallRequest {
-    /// The tool, and possibly its version; or a route.
-    pub tool: CallTarget,
-    /// The arguments: the text of a JSON object.
-    pub arguments: String,
-    /// The session that it belongs to; without one it stands alone.
-    pub session: Option<SessionId>,
-    /// How important it is, where it says so; policy bounds it.
-    pub priority: Option<Priority>,
-    /// What the caller says of it.
-    pub declared: Declared,
-    /// The approval that somebody gave it, where it waited for one.
-    pub approval: Option<ApprovalId>,
-}
-
-impl CallRequest {
-    /// A call of which nothing is declared.
-    pub fn new(tool: impl Into<CallTarget>, arguments: impl Into<String>) -> Self {
-        let (tool, arguments) = (tool.into(), arguments.into());
-        Self { tool, arguments, session: None, priority: None, declared: Declared::default(), approval: None }
-    }
-}
-
-/// What a call came to.
-#[derive(Debug)]
-pub struct Reply {
-    /// Its id.
-    pub call: CallId,
-    /// The tool that ran.
-    pub tool: ToolName,
-    /// The version that ran.
-    pub version: Version,
-    /// The component that ran.
-    pub component: Digest,
-    /// The tool's answer. Every [`Content::Json`] is well-formed JSON.
-    pub output: ToolOutput,
-    /// What it used.
-    pub usage: CallUsage,
-    /// How a route came to it, where it is the call of one.
-    pub route: Option<Box<Routed>>,
-    /// The calls that it made.
-    pub tree: CallTree,
-    /// What the answer is, where an earlier call gave it, because there was no room for this one.
-    pub stand_in: Option<StandIn>,
-}
-
-/// What a call used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CallUsage {
-    /// Of the engine.
-    pub engine: Usage,
-    /// Of the world.
-    pub effects: EffectUsage,
-    /// Calls that it made, those that these made included.
-    pub child_calls: u64,
-    /// Units of fuel that those used.
-    pub child_fuel: u64,
-}
-
-/// A call that gave no output.
-#[derive(Debug)]
-pub struct Failed {
-    /// Its id, where it got as far as being decided upon.
-    pub call: Option<CallId>,
-    /// Why.
-    pub error: Error,
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Self { call: None, error }
-    }
-}
-
-/// What somebody who watches a call sees before its end.
-#[derive(Debug, Clone, PartialEq)]
-pub enum CallEvent {
-    /// It was decided upon, and that is in the record.
-    Decided {
-        /// The call.
-        call: CallId,
-        /// The tool that runs.
-        tool: ToolName,
-        /// Its version.
-        version: Version,
-        /// Its component.
-        component: Digest,
-    },
-    /// The guest shows something.
-    Guest(GuestEvent),
-}
+use crate::snapshot::{Admitted, CallDecision, Caller, Resolved};
 
 /// A tool that is about to be called, and what was decided of that.
 pub(super) struct Attempt {
@@ -413,26 +321,6 @@ impl Router {
         Asked { tenant: tenant.clone(), tool: tool.clone(), priority, plan }
     }
 
-    /// The output, if it is what the tool said that it would be.
-    pub(super) async fn checked_output(
-        &self,
-        tenant: &TenantId,
-        tool: &Arc<ToolDefinition>,
-        output: ToolOutput,
-    ) -> Result<ToolOutput> {
-        let json = output.content.iter().map(|content| if let Content::Json(json) = content { json.len() } else { 0 });
-        let bytes = json.sum();
-        match Checks::on_the_spot(bytes, |effort| output_as_described(tool, &output, effort)) {
-            Ok(()) => Ok(output),
-            Err(Unchecked::Fault(error)) => Err(error),
-            Err(Unchecked::TooLarge) => {
-                let tool = Arc::clone(tool);
-                let check = move |effort| output_as_described(&tool, &output, effort).map(|()| output);
-                self.0.checks.apart(tenant, check).await
-            }
-        }
-    }
-
     #[expect(clippy::too_many_arguments, reason = "an entry has as many members")]
     fn decided(
         &self,
@@ -488,37 +376,4 @@ pub(super) fn access_of(caller: &Caller, decision: &CallDecision, by: &[String])
 fn now_in_microseconds() -> SystemTime {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UNIX_EPOCH + std::time::Duration::new(now.as_secs(), now.subsec_micros() * 1_000)
-}
-
-/// The output, if it is what the tool said that it would be.
-fn output_as_described(tool: &ToolDefinition, output: &ToolOutput, effort: Effort) -> Result<(), Unchecked> {
-    let broken = |what: String| {
-        Error::new(Code::ToolFailed, format!("the tool's answer is not what it describes: {what}"))
-            .next("tell the tool's author")
-    };
-    if effort == Effort::Small && !tool.has_answer() {
-        return Err(Unchecked::TooLarge);
-    }
-    let schema = tool.answer()?.filter(|_| !output.is_error);
-    let mut found = schema.is_none();
-    for content in &output.content {
-        let Content::Json(json) = content else { continue };
-        match schema.filter(|_| !found) {
-            // Parsed whole: parsing to nothing would let through what nests too deep for whoever reads it.
-            None => serde_json::from_str::<serde_json::Value>(json)
-                .map(drop)
-                .map_err(|error| broken(format!("its JSON is not well-formed: {error}")))?,
-            Some(schema) => {
-                let value = serde_json::from_str(json)
-                    .map_err(|error| broken(format!("its JSON is not well-formed: {error}")))?;
-                if !schema.can_check(&value, effort.visits_max()) {
-                    let say = |visits_max| broken(format!("checking it takes more than {visits_max} steps"));
-                    return Err(effort.spent(say));
-                }
-                schema.validate(&value).map_err(|error| broken(arguments::words(&error)))?;
-                found = true;
-            }
-        }
-    }
-    if found { Ok(()) } else { Err(broken("it has an output schema and gave no JSON".to_owned()).into()) }
 }
