@@ -101,6 +101,36 @@ fn notes() {
     });
 }
 
+/// Whoever asks for parts gets each tool once, also where one is gone that it went on behind.
+#[test]
+fn tools_are_listed_in_parts() {
+    run(async {
+        let agent = &stand().await.tenant.agent;
+        let names = async |query: &str| -> (Vec<String>, Value) {
+            let listed = agent.get(&format!("/v1/tools{query}")).await.ok();
+            let tools = listed["tools"].as_array().unwrap().iter();
+            (tools.map(|tool| tool["name"].as_str().unwrap().to_owned()).collect(), listed["next"].clone())
+        };
+        let (all, next) = names("").await;
+        assert!(all.len() > 14 && next.is_null(), "{all:?}");
+        let (mut parts, mut after) = (Vec::new(), String::new());
+        loop {
+            let (part, next) = names(&format!("?limit=7{after}")).await;
+            assert!(part.len() <= 7, "{part:?}");
+            parts.extend(part);
+            let Some(next) = next.as_str() else { break };
+            assert_eq!(Some(next), parts.last().map(String::as_str));
+            after = format!("&after={next}");
+        }
+        assert_eq!(parts, all);
+        let (behind, _) = names("?after=catalogue/notes.b").await;
+        assert_eq!(behind.first().map(String::as_str), Some("catalogue/notes.get"));
+        for wrong in ["limit=0", "limit=10001", "after=../x", "from=1"] {
+            agent.get(&format!("/v1/tools?{wrong}")).await.problem(Code::InvalidRequest);
+        }
+    });
+}
+
 /// Every team does the whole task, and goes on where a worker fails; what that costs is as its page says.
 #[test]
 fn team() {

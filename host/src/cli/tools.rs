@@ -9,7 +9,7 @@ use super::style::{CARE, QUIET, STRONG, one_line, paint, plain};
 use super::table::Table;
 use super::{Exit, Output, Result};
 use crate::http::wire;
-use crate::id::CallTarget;
+use crate::id::{CallTarget, ToolName};
 
 /// A description's length in a listing, in characters.
 const SHOWN: usize = 72;
@@ -20,10 +20,17 @@ const SHOWN: usize = 72;
 Examples:
   cofferdam tools
   cofferdam tools catalogue/text.count
+  cofferdam tools --limit 100 --after catalogue/text.count
   cofferdam tools --json | jq -r '.tools[].name'")]
 pub(super) struct Tools {
     /// Show this one, with its arguments
     tool: Option<CallTarget>,
+    /// List only those behind this one
+    #[arg(long, value_name = "TOOL", conflicts_with = "tool")]
+    after: Option<ToolName>,
+    /// List so many at most [default: all]
+    #[arg(long, value_name = "N", conflicts_with = "tool")]
+    limit: Option<u32>,
     #[command(flatten)]
     connection: Connection,
 }
@@ -33,7 +40,16 @@ impl Tools {
         let client = Client::new(&self.connection)?;
         match &self.tool {
             Some(name) => output.show(&one(&client, name)?, detail)?,
-            None => output.show(&client.get::<wire::Tools>(&["v1", "tools"], &[])?, listing)?,
+            None => {
+                let mut query = Vec::new();
+                query.extend(self.after.as_ref().map(|after| ("after", after.to_string())));
+                query.extend(self.limit.map(|limit| ("limit", limit.to_string())));
+                let tools: wire::Tools = client.get(&["v1", "tools"], &query)?;
+                output.show(&tools, listing)?;
+                if let Some(next) = &tools.next {
+                    output.note(format_args!("there are more: --after {next}"));
+                }
+            }
         }
         Ok(Exit::Ok)
     }
@@ -169,7 +185,7 @@ mod tests {
               skip  array of string  optional
         "#]]
         .assert_eq(&text);
-        let text = listing(&wire::Tools { tools: vec![tool()] });
+        let text = listing(&wire::Tools { tools: vec![tool()], next: None });
         let text: String = anstream::adapter::strip_str(&text).collect();
         expect![[r#"
             TOOL                  VERSION  RISK                           DESCRIPTION

@@ -5,22 +5,37 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 
 use super::door::Door;
-use super::request::Named;
+use super::request::{Asked, Named};
 use super::wire;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::id::CallTarget;
 use crate::policy::Risk;
-use crate::router::ListedTool;
+use crate::router::{ListedTool, ListedTools, Part};
 use crate::snapshot::Caller;
+
+/// Tools that can be asked for in one part.
+const TOOLS_MAX: u32 = 10_000;
 
 /// Lists the tools that this key may call.
 ///
 /// Scopes: any; a key without the scope agent may call none.
-#[utoipa::path(get, path = "/v1/tools", tag = "tools",
+#[utoipa::path(get, path = "/v1/tools", tag = "tools", params(wire::ToolsQuery),
     responses((status = 200, description = "The catalogue's tools, then the tenant's own, by name; then routes.", body = wire::Tools)))]
-pub(super) async fn list(State(door): State<Door>, caller: Caller) -> Result<Response> {
-    let spell = |tools: Vec<ListedTool>| Json(wire::Tools { tools: tools.into_iter().map(Into::into).collect() });
-    door.router.list(&caller, move |tools| spell(tools).into_response()).await
+pub(super) async fn list(
+    State(door): State<Door>,
+    caller: Caller,
+    Asked(query): Asked<wire::ToolsQuery>,
+) -> Result<Response> {
+    if query.limit.is_some_and(|limit| !(1..=TOOLS_MAX).contains(&limit)) {
+        return Err(Error::new(Code::InvalidRequest, format!("limit is from 1 to {TOOLS_MAX}"))
+            .next("ask for fewer and go on from next, or give no limit")
+            .fact("limit", "limit")
+            .fact("maximum", TOOLS_MAX));
+    }
+    let part = Part { after: query.after, limit: query.limit.map(|limit| limit as usize) };
+    let spell =
+        |ListedTools { tools, next }| Json(wire::Tools { tools: tools.into_iter().map(Into::into).collect(), next });
+    door.router.list(&caller, part, move |listed| spell(listed).into_response()).await
 }
 
 /// Shows a tool that this key may call.

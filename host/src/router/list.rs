@@ -28,14 +28,38 @@ pub struct ListedTool {
     pub deprecated: Option<String>,
 }
 
+/// Which part of a listing.
+#[derive(Debug, Clone, Default)]
+pub struct Part {
+    /// Tools behind this one, whether or not there still is such a tool; absent: from the first on.
+    pub after: Option<ToolName>,
+    /// Tools at most; absent: all.
+    pub limit: Option<usize>,
+}
+
+/// A part of a listing.
+#[derive(Debug, Clone)]
+pub struct ListedTools {
+    /// The tools; with the last of them the routes, whatever the limit.
+    pub tools: Vec<ListedTool>,
+    /// What to go on behind, where there are more.
+    pub next: Option<ToolName>,
+}
+
 impl Router {
     /// The tools that `caller` may call, by name: the catalogue's, then the tenant's own, then routes in the order of
     /// the policy. Nothing for a key that may not call.
-    pub fn tools(&self, caller: &Caller) -> Vec<ListedTool> {
-        let admitted = caller.tools().into_iter();
-        let tools =
-            admitted.filter_map(|(resolved, decision)| Some(listed(&resolved, decision.outcome.as_ref().ok()?)));
-        tools.chain(self.listed_routes(caller)).collect()
+    pub fn tools(&self, caller: &Caller, part: &Part) -> ListedTools {
+        let most = part.limit.unwrap_or(usize::MAX);
+        // One more says whether there are more.
+        let mut admitted = caller.tools(part.after.as_ref(), most.saturating_add(1));
+        let more = admitted.len() > most;
+        admitted.truncate(most);
+        let next = admitted.last().filter(|_| more).map(|(resolved, _)| resolved.name());
+        let tools = admitted.iter();
+        let tools = tools.filter_map(|(resolved, decision)| Some(listed(resolved, decision.outcome.as_ref().ok()?)));
+        let routes = if more { Vec::new() } else { self.listed_routes(caller) };
+        ListedTools { tools: tools.chain(routes).collect(), next }
     }
 
     /// What `show` makes of them, not on a thread that serves: there can be thousands.
@@ -46,10 +70,11 @@ impl Router {
     pub async fn list<T: Send + 'static>(
         &self,
         caller: &Caller,
-        show: impl FnOnce(Vec<ListedTool>) -> T + Send + 'static,
+        part: Part,
+        show: impl FnOnce(ListedTools) -> T + Send + 'static,
     ) -> Result<T> {
         let (this, asking) = (self.clone(), caller.clone());
-        self.0.desk.work(&caller.tenant.id, move || show(this.tools(&asking))).await
+        self.0.desk.work(&caller.tenant.id, move || show(this.tools(&asking, &part))).await
     }
 
     /// One tool or route that `caller` may call.

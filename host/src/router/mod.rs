@@ -31,7 +31,7 @@ use tokio_util::task::TaskTracker;
 pub use self::asked::AskedFor;
 pub use self::call::{CallEvent, CallRequest, CallUsage, Failed, Reply};
 pub use self::children::{CallNode, CallTree};
-pub use self::list::ListedTool;
+pub use self::list::{ListedTool, ListedTools, Part};
 pub use self::payload::{host_calls, output_from_bytes};
 pub use self::replay::{Past, ReplayRequest, Replayed};
 pub use self::route::{AskedRoute, Attempted, Routed};

@@ -85,18 +85,27 @@ impl Caller {
         self.tenant.policy.route(name)
     }
 
-    /// Every tool that a call would be let in to, in order of name: the catalogue's, then the tenant's own. Asks for each of
-    /// them, which takes a while where there are thousands.
-    pub fn tools(&self) -> Vec<(Resolved, Arc<CallDecision>)> {
+    /// Every tool that a call would be let in to, in order of name: the catalogue's, then the tenant's own; of those behind
+    /// `after` the first `most`. Asks for each of them, which takes a while where there are thousands.
+    pub fn tools(&self, after: Option<&ToolName>, most: usize) -> Vec<(Resolved, Arc<CallDecision>)> {
         let moment = self.moment();
         let mut tools = Vec::new();
         for origin in [Origin::Catalogue, Origin::Own] {
             for (name, package) in self.platform.packages(&self.tenant, origin) {
                 let reference = PackageRef { origin, name: name.clone() };
+                if after.is_some_and(|after| reference < after.package) {
+                    continue;
+                }
                 let Some(version) = package.version(None::<&VersionRequest>) else { continue };
                 for tool in version.tools.values() {
+                    if tools.len() >= most {
+                        return tools;
+                    }
                     let (version, tool) = (Arc::clone(version), Arc::clone(tool));
                     let resolved = Resolved { package: reference.clone(), version, tool };
+                    if after.is_some_and(|after| resolved.name() <= *after) {
+                        continue;
+                    }
                     let decision = self.decide_at(&resolved, moment, false);
                     if decision.outcome.is_ok() {
                         tools.push((resolved, decision));

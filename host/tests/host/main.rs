@@ -17,7 +17,7 @@ use cofferdam::host::{Host, HostSettings};
 use cofferdam::id::{CallTarget, ToolRequest};
 use cofferdam::identity::Scope;
 use cofferdam::policy::LimitsPatch;
-use cofferdam::router::{self, CallEvent, CallRequest, Failed};
+use cofferdam::router::{self, CallEvent, CallRequest, Failed, Part};
 use cofferdam::snapshot::Caller;
 
 fn settings(data: &Path) -> HostSettings {
@@ -53,6 +53,12 @@ fn call(tool: &str) -> CallRequest {
     CallRequest::new(tool.parse::<ToolRequest>().unwrap(), "{}")
 }
 
+/// All that a key may call.
+fn names(host: &Host, caller: &Caller) -> Vec<String> {
+    let listed = host.router.tools(caller, &Part::default());
+    listed.tools.iter().map(|tool| tool.name.to_string()).collect()
+}
+
 fn code(failed: &Failed) -> Code {
     failed.error.code()
 }
@@ -72,8 +78,7 @@ async fn a_call_is_let_in_run_and_recorded_and_outlives_a_restart() {
     publish(&host, &platform, "vetted", guest::native()).await;
     let agent = key(&host, &operator, "agent", &[Scope::Agent, Scope::Auditor]).await;
 
-    let names: Vec<_> = host.router.tools(&agent).iter().map(|tool| tool.name.to_string()).collect();
-    assert_eq!(names, ["catalogue/vetted.greet", "greeter.greet"]);
+    assert_eq!(names(&host, &agent), ["catalogue/vetted.greet", "greeter.greet"]);
 
     // It describes itself well and breaks down when it is called.
     let failed = host.router.call(&agent, call("greeter.greet"), None).await.unwrap_err();
@@ -108,8 +113,7 @@ async fn a_call_is_let_in_run_and_recorded_and_outlives_a_restart() {
     let (host, first) = Host::open(settings(data.path())).await.unwrap();
     assert!(first.is_none(), "the platform's key is shown once");
     let again = host.router.authenticate(agent_key.text.expose()).unwrap();
-    let names: Vec<_> = host.router.tools(&again).iter().map(|tool| tool.name.to_string()).collect();
-    assert_eq!(names, ["catalogue/vetted.greet"]);
+    assert_eq!(names(&host, &again), ["catalogue/vetted.greet"]);
     host.close(Duration::from_secs(10)).await.unwrap();
 }
 

@@ -3,16 +3,32 @@
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::id::{CallTarget, ToolName};
 pub use crate::policy::RiskLevel;
 
+/// Which tools.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ToolsQuery {
+    /// Only tools behind this one in the order of the list; absent: from the first on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<ToolName>,
+    /// Tools at most, from 1 to 10000; absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
 /// What the principal may call now, all of it and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Tools {
-    /// By name.
+    /// By name. Routes come with the last of the tools, whatever the limit.
     pub tools: Vec<Tool>,
+    /// `after` of the next part, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<ToolName>,
 }
 
 /// A tool that may be called.
