@@ -155,30 +155,9 @@ async fn close_open_calls(audit: &Audit, open: &[OpenCall]) -> Result<()> {
         return Ok(());
     }
     for call in open {
-        let ended = CallEnded {
-            call: call.call,
-            child_calls: 0,
-            child_fuel: 0,
-            duration_us: elapsed_us(call.decided),
-            files_bytes_written: 0,
-            fuel: 0,
-            http_received_bytes: 0,
-            http_requests: 0,
-            http_sent_bytes: 0,
-            kv_operations: 0,
-            // Of a call in a session that is told as both.
-            labels: None,
-            memory_bytes: 0,
-            model_cost: 0,
-            model_input_tokens: 0,
-            model_output_tokens: 0,
-            model_requests: 0,
-            outcome: Outcome::Failed(Code::Interrupted),
-            result: None,
-            result_bytes: 0,
-            uses: None,
-            uses_left_out: 0,
-        };
+        // Nobody knows what it brought to its session: that is told as if it had brought both labels.
+        let outcome = Outcome::Failed(Code::Interrupted);
+        let ended = CallEnded { duration_us: elapsed_us(call.decided), ..CallEnded::of(call.call, outcome) };
         audit.append(&call.tenant, call.principal, &ended.into())?;
     }
     let interrupted = open.len() as u64;

@@ -105,27 +105,11 @@ fn make(world: &World, chance: &mut Chance) -> (Made, Vec<Event>) {
 
 fn ended(call: CallId, uses: Vec<CapabilityUse>) -> CallEnded {
     CallEnded {
-        call,
-        child_calls: 0,
-        child_fuel: 0,
         duration_us: 1_200_000,
-        files_bytes_written: 0,
         fuel: 120_000_000,
-        http_received_bytes: 0,
-        http_requests: 0,
-        http_sent_bytes: 0,
-        kv_operations: 0,
-        labels: None,
         memory_bytes: 1 << 20,
-        model_cost: 0,
-        model_input_tokens: 0,
-        model_output_tokens: 0,
-        model_requests: 0,
-        outcome: Outcome::Ok,
-        result: None,
-        result_bytes: 0,
         uses: Some(uses),
-        uses_left_out: 0,
+        ..CallEnded::of(call, Outcome::Ok)
     }
 }
 

@@ -103,27 +103,14 @@ pub(crate) fn decided(call: CallId) -> Event {
 
 pub(crate) fn ended(call: CallId) -> Event {
     CallEnded {
-        call,
-        child_calls: 0,
-        child_fuel: 0,
         duration_us: 310,
-        files_bytes_written: 0,
         fuel: 12_000,
-        http_received_bytes: 0,
-        http_requests: 0,
-        http_sent_bytes: 0,
         kv_operations: 1,
-        labels: None,
         memory_bytes: 1 << 20,
-        model_cost: 0,
-        model_input_tokens: 0,
-        model_output_tokens: 0,
-        model_requests: 0,
-        outcome: Outcome::Ok,
         result: Some(Mac::from_bytes([9; 32])),
         result_bytes: 44,
         uses: Some(vec![CapabilityUse::Kv { access: Touch::Read, bucket: "notes".to_owned() }]),
-        uses_left_out: 0,
+        ..CallEnded::of(call, Outcome::Ok)
     }
     .into()
 }

@@ -86,27 +86,13 @@ mod tests {
 
     fn ended() -> CallEnded {
         CallEnded {
-            call: CallId::new(),
-            child_calls: 0,
-            child_fuel: 0,
             duration_us: 310,
-            files_bytes_written: 0,
             fuel: 12_000,
-            http_received_bytes: 0,
-            http_requests: 0,
-            http_sent_bytes: 0,
             kv_operations: 1,
-            labels: None,
             memory_bytes: 1 << 20,
-            model_cost: 0,
-            model_input_tokens: 0,
-            model_output_tokens: 0,
-            model_requests: 0,
-            outcome: Outcome::Ok,
             result: Some(Mac::from_bytes([9; 32])),
             result_bytes: 44,
-            uses: None,
-            uses_left_out: 0,
+            ..CallEnded::of(CallId::new(), Outcome::Ok)
         }
     }
 

@@ -353,6 +353,35 @@ pub struct DecidedAccess {
     pub weekday: String,
 }
 
+impl CallEnded {
+    /// Of a call of which nothing is known but how it ended, as of one that used nothing.
+    pub const fn of(call: CallId, outcome: Outcome) -> Self {
+        Self {
+            call,
+            child_calls: 0,
+            child_fuel: 0,
+            duration_us: 0,
+            files_bytes_written: 0,
+            fuel: 0,
+            http_received_bytes: 0,
+            http_requests: 0,
+            http_sent_bytes: 0,
+            kv_operations: 0,
+            labels: None,
+            memory_bytes: 0,
+            model_cost: 0,
+            model_input_tokens: 0,
+            model_output_tokens: 0,
+            model_requests: 0,
+            outcome,
+            result: None,
+            result_bytes: 0,
+            uses: None,
+            uses_left_out: 0,
+        }
+    }
+}
+
 /// What was reserved for a call in its tenant's budgets: what it is charged where a crash interrupts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reserved {
