@@ -95,7 +95,7 @@ fn keys_that_there_are_not() {
     policy_is(
         "[limits]\nzzz = 1",
         &expect![
-            "line 2: limits.zzz: there is no such key; [limits] knows fuel, deadline, memory_bytes, table_elements, instances, resources, hostcall_bytes, random_bytes, arguments_bytes, result_bytes, log_bytes, progress_reports, http_requests, http_sent_bytes, http_received_bytes, http_header_bytes, http_timeout, kv_operations, kv_key_bytes, kv_value_bytes, files_open, model_requests, model_tokens, model_cost, files_written_bytes, child_calls, child_depth, child_parallel"
+            "line 2: limits.zzz: there is no such key; [limits] knows fuel, deadline, memory_bytes, table_elements, instances, resources, hostcall_bytes, random_bytes, arguments_bytes, result_bytes, log_bytes, progress_reports, http_requests, http_sent_bytes, http_received_bytes, http_header_bytes, http_timeout, kv_operations, kv_key_bytes, kv_value_bytes, files_open, files_written_bytes, model_requests, model_tokens, model_cost, child_calls, child_depth, child_parallel"
         ],
     );
     policy_is("[limits]\ntimeout = \"5s\"", &expect![[r#"line 2: limits.timeout: "timeout" is called "deadline""#]]);
