@@ -4,7 +4,11 @@
 use std::io::IsTerminal as _;
 
 use clap::{Args, ValueEnum};
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::{Failure, Result};
 use crate::error::Error;
@@ -39,10 +43,19 @@ impl LogOptions {
             )
         })?;
         let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
+        let of_guests = filter_fn(|metadata| !repeats_guests(metadata));
         let started = match self.log_format {
-            LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),
-            LogFormat::Json => log.json().flatten_event(true).try_init(),
+            LogFormat::Text => {
+                log.with_ansi(std::io::stderr().is_terminal()).with_target(false).finish().with(of_guests).try_init()
+            }
+            LogFormat::Json => log.json().flatten_event(true).finish().with(of_guests).try_init(),
         };
         Ok(started.map_err(Error::internal)?)
     }
+}
+
+/// Whether it could hold what a guest passed to the host: the bindings of WASI trace each host call with its texts, such as
+/// URLs and paths. No filter asks for that.
+fn repeats_guests(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("wasmtime") && *metadata.level() > Level::INFO
 }
