@@ -100,6 +100,8 @@ pub enum Health {
     Open,
     /// It waits for how the one that it let through ends.
     Probing,
+    /// Of a choice with a share it waits for how some calls end: as many are under way as would open it if all of them failed.
+    Unproven,
 }
 
 /// Whether the key may call a choice's tool at all.

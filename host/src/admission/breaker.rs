@@ -40,6 +40,8 @@ struct Inner {
     state: State,
     /// Grows with each change of the state: a call that began under another one says nothing of this.
     epoch: u64,
+    /// Calls that began in this epoch and have not ended.
+    under_way: u32,
 }
 
 #[derive(Debug)]
@@ -73,12 +75,22 @@ impl Breakers {
         self.find(tenant, key).map_or(Health::Closed, |breaker| breaker.health(now))
     }
 
-    /// Lets a call through; nothing where it does not. Between [`Breakers::health`] and this another call can have been
-    /// the one.
-    pub fn begin(&self, tenant: &TenantId, key: &BreakerKey, settings: BreakerSettings, now: Instant) -> Option<Trial> {
+    /// Lets a call through. Between [`Breakers::health`] and this another call can have been the one. With `few`, no more are
+    /// under way at once than would open it if they all failed: so as many fail as that takes, and none beside them.
+    ///
+    /// # Errors
+    ///
+    /// What it says, where it does not let it through.
+    pub fn begin(
+        &self,
+        tenant: &TenantId,
+        key: &BreakerKey,
+        (settings, few): (BreakerSettings, bool),
+        now: Instant,
+    ) -> Result<Trial, Health> {
         let breaker = self.find(tenant, key).unwrap_or_else(|| self.add(tenant, key));
-        let (epoch, is_probe) = breaker.0.lock().begin(now)?;
-        Some(Trial { breaker, settings, began: now, epoch, is_probe, ended: false })
+        let (epoch, is_probe) = breaker.0.lock().begin(&settings, few, now)?;
+        Ok(Trial { breaker, settings, began: now, epoch, is_probe, ended: false })
     }
 
     fn find(&self, tenant: &TenantId, key: &BreakerKey) -> Option<Arc<Breaker>> {
@@ -110,26 +122,43 @@ impl Breaker {
 }
 
 impl Inner {
-    /// The epoch that a call begins in and whether it is the one to see by; nothing where it may not begin.
-    fn begin(&mut self, now: Instant) -> Option<(u64, bool)> {
-        match &mut self.state {
-            State::Closed(_) => Some((self.epoch, false)),
-            State::Open { until } if now < *until => None,
+    /// The epoch that a call begins in and whether it is the one to see by; or what it says where it may not begin.
+    fn begin(&mut self, settings: &BreakerSettings, few: bool, now: Instant) -> Result<(u64, bool), Health> {
+        let is_probe = match &mut self.state {
+            State::Closed(window) if few => {
+                window.turn(settings, now);
+                if self.under_way >= window.failures_left(settings) {
+                    return Err(Health::Unproven);
+                }
+                false
+            }
+            State::Closed(_) => false,
+            State::Open { until } if now < *until => return Err(Health::Open),
             State::Open { .. } => {
                 self.change(State::HalfOpen { probing: true });
-                Some((self.epoch, true))
+                true
             }
-            State::HalfOpen { probing: true } => None,
+            State::HalfOpen { probing: true } => return Err(Health::Probing),
             State::HalfOpen { probing } => {
                 *probing = true;
-                Some((self.epoch, true))
+                true
             }
-        }
+        };
+        self.under_way += 1;
+        Ok((self.epoch, is_probe))
     }
 
     fn change(&mut self, state: State) {
         self.state = state;
         self.epoch += 1;
+        self.under_way = 0;
+    }
+
+    /// A call of this epoch is not under way any more; false of one that began in another.
+    fn ended(&mut self, epoch: u64) -> bool {
+        let is_own = self.epoch == epoch;
+        self.under_way = self.under_way.saturating_sub(u32::from(is_own));
+        is_own
     }
 }
 
@@ -149,7 +178,7 @@ impl Trial {
     /// Lets another call be the one that shows whether it is well again, where this one was to be that.
     fn make_room(&self) {
         let mut inner = self.breaker.0.lock();
-        if self.is_probe && inner.epoch == self.epoch {
+        if inner.ended(self.epoch) && self.is_probe {
             inner.state = State::HalfOpen { probing: false };
         }
     }
@@ -157,7 +186,7 @@ impl Trial {
     fn count(&self, failed: bool, took: Duration, now: Instant) {
         let slow = took >= self.settings.slow;
         let mut inner = self.breaker.0.lock();
-        if inner.epoch != self.epoch {
+        if !inner.ended(self.epoch) {
             return;
         }
         let opens = match &mut inner.state {
@@ -210,6 +239,15 @@ struct Slot {
 
 impl Window {
     fn add(&mut self, failed: bool, slow: bool, settings: &BreakerSettings, now: Instant) {
+        self.turn(settings, now);
+        let slot = &mut self.slots[0];
+        slot.calls = slot.calls.saturating_add(1);
+        slot.failed = slot.failed.saturating_add(u32::from(failed));
+        slot.slow = slot.slow.saturating_add(u32::from(slow));
+    }
+
+    /// Forgets what is behind the window.
+    fn turn(&mut self, settings: &BreakerSettings, now: Instant) {
         let width = settings.window / SLOTS;
         match &mut self.since {
             Some((began, known)) if *known == width => {
@@ -226,15 +264,30 @@ impl Window {
             // The first call, or the first under another policy.
             _ => *self = Self { since: Some((now, width)), ..Self::default() },
         }
-        let slot = &mut self.slots[0];
-        slot.calls = slot.calls.saturating_add(1);
-        slot.failed = slot.failed.saturating_add(u32::from(failed));
-        slot.slow = slot.slow.saturating_add(u32::from(slow));
+    }
+
+    fn sum(&self, of: fn(&Slot) -> u32) -> u64 {
+        self.slots.iter().map(|slot| u64::from(of(slot))).sum()
+    }
+
+    /// How many calls have to fail, one after the other, until it opens: one at least.
+    fn failures_left(&self, settings: &BreakerSettings) -> u32 {
+        let (calls, failed) = (self.sum(|slot| slot.calls), self.sum(|slot| slot.failed));
+        let (rate, whole) = (u64::from(settings.failure_rate_ppm), u64::from(WHOLE_PPM));
+        // With so many more the rate is that of all of them.
+        let short = (calls * rate).saturating_sub(failed * whole);
+        let by_rate = match whole.saturating_sub(rate) {
+            0 if short > 0 => u64::MAX,
+            0 => 0,
+            rest => short.div_ceil(rest),
+        };
+        let by_calls = u64::from(settings.calls_min).saturating_sub(calls);
+        u32::try_from(by_rate.max(by_calls).max(1)).unwrap_or(u32::MAX)
     }
 
     fn opens(&self, settings: &BreakerSettings) -> bool {
-        let sum = |of: fn(&Slot) -> u32| self.slots.iter().map(|slot| u64::from(of(slot))).sum::<u64>();
-        let (calls, failed, slow) = (sum(|slot| slot.calls), sum(|slot| slot.failed), sum(|slot| slot.slow));
+        let parts: [fn(&Slot) -> u32; 3] = [|slot| slot.calls, |slot| slot.failed, |slot| slot.slow];
+        let [calls, failed, slow] = parts.map(|part| self.sum(part));
         let reaches = |part: u64, rate_ppm: u32| part * u64::from(WHOLE_PPM) >= calls * u64::from(rate_ppm);
         calls >= u64::from(settings.calls_min)
             && (reaches(failed, settings.failure_rate_ppm) || reaches(slow, settings.slow_rate_ppm))

@@ -173,9 +173,14 @@ impl Router {
             let Some((place, choice, (resolved, by_rules))) = taken else { return Ok((decision, None)) };
             // Each turn closes one off: there are not more turns than choices.
             let key = facts::key(&route.name, choice);
-            let Some(trial) = self.0.breakers.begin(tenant, &key, route.breaker, now) else {
-                health.close_off(place);
-                continue;
+            // Where its failures are the caller's to see, one that is tried out on some keys has no more than it takes to know.
+            let few = choice.conditions.share_ppm.is_some() && route.fallback == Fallback::None;
+            let trial = match self.0.breakers.begin(tenant, &key, (route.breaker, few), now) {
+                Ok(trial) => trial,
+                Err(said) => {
+                    health.close_off(place, said);
+                    continue;
+                }
             };
             let attempt = Attempt { resolved, decision: by_rules, route: Some(decision.clone()), lineage: None };
             let ready = self.let_in(caller, attempt, request).await?;

@@ -39,7 +39,11 @@ impl Stand {
     }
 
     fn begin(&self) -> Option<Trial> {
-        self.breakers.begin(&self.tenant, &key("a"), settings(), self.now)
+        self.breakers.begin(&self.tenant, &key("a"), (settings(), false), self.now).ok()
+    }
+
+    fn begin_few(&self, settings: BreakerSettings) -> Result<Trial, Health> {
+        self.breakers.begin(&self.tenant, &key("a"), (settings, true), self.now)
     }
 
     fn ran(&self, failed: bool, took: Duration) {
@@ -79,6 +83,67 @@ fn slow_calls_open_it_too() {
     let stand = Stand::new();
     (0..4).for_each(|_| stand.ran(false, SECOND));
     assert_eq!(stand.health(), Health::Open);
+}
+
+/// However many come at once, and whatever ended well before: as many fail as open it.
+#[test]
+fn where_few_are_let_through_no_more_fail_than_it_takes_to_open() {
+    for (rate, well) in [(500_000, 0), (500_000, 1), (500_000, 3), (500_000, 10), (250_000, 10), (900_000, 2)] {
+        let (stand, settings) = (Stand::new(), BreakerSettings { failure_rate_ppm: rate, ..settings() });
+        for _ in 0..well {
+            stand.begin_few(settings).unwrap().end(false, Duration::ZERO, stand.now);
+        }
+        let (mut failed, mut under_way) = (0, Vec::new());
+        loop {
+            let said = loop {
+                match stand.begin_few(settings) {
+                    Ok(trial) => under_way.push(trial),
+                    Err(said) => break said,
+                }
+            };
+            if said == Health::Open {
+                break;
+            }
+            assert_eq!(said, Health::Unproven);
+            let trial: Trial = under_way.remove(under_way.len() / 2);
+            trial.end(true, Duration::ZERO, stand.now);
+            failed += 1;
+        }
+        // One after the other it would have been as many.
+        let alone = Stand::new();
+        (0..well).for_each(|_| alone.begin_few(settings).unwrap().end(false, Duration::ZERO, alone.now));
+        let mut expected = 0;
+        while let Ok(trial) = alone.begin_few(settings) {
+            trial.end(true, Duration::ZERO, alone.now);
+            expected += 1;
+        }
+        assert_eq!((failed, under_way.len()), (expected, 0), "{rate} after {well}");
+    }
+}
+
+#[test]
+fn those_that_leave_or_say_nothing_make_room_for_others_and_what_ends_well_for_more() {
+    let mut stand = Stand::new();
+    let four: Vec<Trial> = (0..4).map(|_| stand.begin_few(settings()).unwrap()).collect();
+    assert_eq!(stand.begin_few(settings()).unwrap_err(), Health::Unproven);
+    // Whoever is not bound is let through all the same, and asking says nothing of it.
+    assert_eq!((stand.health(), stand.begin().map(Trial::forget)), (Health::Closed, Some(())));
+    let mut four = four.into_iter();
+    drop(four.next());
+    four.next().unwrap().forget();
+    let two = [stand.begin_few(settings()).unwrap(), stand.begin_few(settings()).unwrap()];
+    assert_eq!(stand.begin_few(settings()).unwrap_err(), Health::Unproven);
+    four.chain(two).for_each(|trial| trial.end(false, Duration::ZERO, stand.now));
+    // After four that ended well, four more have to fail; when those are forgotten, too.
+    let many: Vec<Trial> = (0..4).map(|_| stand.begin_few(settings()).unwrap()).collect();
+    assert_eq!(stand.begin_few(settings()).unwrap_err(), Health::Unproven);
+    many.into_iter().for_each(|trial| trial.end(false, Duration::ZERO, stand.now));
+    let eight: Vec<Trial> = (0..8).map(|_| stand.begin_few(settings()).unwrap()).collect();
+    assert_eq!(stand.begin_few(settings()).unwrap_err(), Health::Unproven);
+    drop(eight);
+    stand.now += 11 * SECOND;
+    let four: Vec<Trial> = (0..4).map(|_| stand.begin_few(settings()).unwrap()).collect();
+    assert_eq!((four.len(), stand.begin_few(settings()).unwrap_err()), (4, Health::Unproven));
 }
 
 #[test]
@@ -156,7 +221,7 @@ fn hostile_names_without_end_are_forgotten() {
     let crowd: TenantId = "crowd".parse().unwrap();
     for nth in 0..3 * BREAKERS_MAX {
         let key = key(&format!("a{nth}"));
-        drop(stand.breakers.begin(&crowd, &key, settings(), stand.now).unwrap());
+        drop(stand.breakers.begin(&crowd, &key, (settings(), false), stand.now).unwrap());
     }
     assert!(stand.breakers.0.read()[&crowd].len() <= BREAKERS_MAX);
     assert_eq!(stand.health(), Health::Open);

@@ -56,6 +56,7 @@ fn rejection(choice: &Choice, inputs: &RouteInputs, facts: &ChoiceFacts, share_s
         Health::Closed | Health::HalfOpen => None,
         Health::Open => Some("its breaker is open".to_owned()),
         Health::Probing => Some("its breaker waits for how a call ends".to_owned()),
+        Health::Unproven => Some("as many of its calls are under way as would open its breaker".to_owned()),
     };
     let input = || {
         let (bytes, max) = (inputs.input_bytes, conditions.max_input_bytes?);

@@ -134,10 +134,10 @@ impl Health {
         Self(route.choices.iter().map(health).collect())
     }
 
-    /// Another call is the one that is let through.
-    pub(super) fn close_off(&mut self, place: usize) {
+    /// Other calls were let through instead: what its breaker says now.
+    pub(super) fn close_off(&mut self, place: usize, said: routed::Health) {
         if let Some(health) = self.0.get_mut(place) {
-            *health = routed::Health::Probing;
+            *health = said;
         }
     }
 }

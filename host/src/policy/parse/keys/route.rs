@@ -99,7 +99,9 @@ pub(in crate::policy) static BREAKER: Section = Section {
     doc: "Each choice has a breaker of its own, for this route alone: a tool that fails here can still be called by its name. \
           What counts as failed is what `fallback` is for, but for a host without room; that a tool says that its work \
           failed does not count, since callers can bring that about. A breaker that is open lets no call through; then one, \
-          and how that ends decides. Counted in memory: with the host they begin anew.",
+          and how that ends decides. With `fallback = \"none\"` a choice with a `share` has no more calls under way at once \
+          than would open its breaker if all of them failed; further ones go to the next choice, so that nobody sees more \
+          failures of it than that takes. Counted in memory: with the host they begin anew.",
     keys: Keys::These(&[
         key(
             "failure_rate",
