@@ -27,6 +27,8 @@ pub struct Handmade {
     pub start: Option<String>,
     /// Further fields of the module.
     pub more: String,
+    /// What it says of itself, as it lies in memory: read-only, destructive, idempotent, a byte each. By default nothing.
+    pub hints: u32,
 }
 
 /// Where the list of definitions is in memory.
@@ -44,6 +46,7 @@ impl Default for Handmade {
             call: format!("(i32.const {ANSWER})"),
             start: None,
             more: String::new(),
+            hints: 0,
         }
     }
 }
@@ -52,6 +55,26 @@ impl Handmade {
     /// The same but for what `call` does before it answers.
     pub fn calling(work: &str) -> Self {
         Self { call: format!("{work} (i32.const {ANSWER})"), ..Self::default() }
+    }
+
+    /// One that answers every call with `text`, of 4,000 bytes at most, and says of itself that it only reads and can be
+    /// asked again.
+    ///
+    /// # Panics
+    ///
+    /// When the text is too long.
+    pub fn saying(text: &str) -> Self {
+        const CONTENT: u32 = ANSWER + 32;
+        const TEXT: u32 = 4096;
+        assert!(text.len() <= 4_000, "{} bytes", text.len());
+        let length = u32::try_from(text.len()).unwrap();
+        let data = |at: u32, words: &[u32]| {
+            format!("(data (i32.const {at}) \"{}\")", escaped(words.iter().flat_map(|word| word.to_le_bytes())))
+        };
+        // Of the result the success, with a list of one content and no error; and that content, a text.
+        let (answer, content) = (data(ANSWER, &[0, CONTENT, 1, 0]), data(CONTENT, &[0, TEXT, length]));
+        let text = format!("(data (i32.const {TEXT}) \"{}\")", escaped(text.bytes()));
+        Self { more: answer + &content + &text, hints: 0x0001_0001, ..Self::default() }
     }
 
     /// One of many that are alike: only their descriptions differ.
@@ -88,7 +111,7 @@ impl Handmade {
         words.extend([0, 0, 0]);
         words.extend(description);
         words.extend(schema);
-        words.extend([0, 0, 0, 0]);
+        words.extend([0, 0, 0, self.hints]);
         let record = escaped(words.iter().flat_map(|word| word.to_le_bytes()));
         let pages = 1 + (TEXTS as usize + texts.len()) / (64 << 10);
         let texts = escaped(texts.bytes());

@@ -16,6 +16,8 @@ use axum::routing::post;
 use futures::{Stream, StreamExt as _, stream};
 use serde_json::{Value, json};
 
+use crate::wire::Wire;
+
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub struct Requested {
@@ -32,6 +34,8 @@ pub struct Requested {
 pub struct Provider {
     /// Where it listens.
     pub address: SocketAddr,
+    /// What comes in over its connections.
+    pub wire: Wire,
     inner: Arc<Inner>,
 }
 
@@ -64,9 +68,10 @@ impl Provider {
             .route("/{provider}/v1/messages", post(messages))
             .with_state(Arc::clone(&inner));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let (address, wire) = (listener.local_addr().unwrap(), Wire::default());
+        let listener = wire.tap(listener);
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { address, inner }
+        Self { address, wire, inner }
     }
 
     /// Requests so far whose body holds `text`.
@@ -162,9 +167,16 @@ fn counts(action: &str) -> (Value, Value) {
     }
 }
 
+/// What the script has to say, read backwards: an answer that is in no part of the request.
+fn backwards(text: &str) -> String {
+    let script: Value = serde_json::from_str(text).unwrap_or_default();
+    script["say"].as_str().unwrap_or_default().chars().rev().collect()
+}
+
 fn words(scene: &Scene) -> Vec<String> {
     match scene.action.as_str() {
         "echo" => vec![scene.text.clone()],
+        "backwards" => vec![backwards(&scene.text)],
         "huge" => vec!["word ".repeat(1_000)],
         _ if scene.has_tool_result => vec!["It was ".to_owned(), "looked up.".to_owned()],
         _ => vec![format!("{} says ", scene.model), "hello.".to_owned()],

@@ -104,7 +104,7 @@ impl Secure {
             .iter()
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
-        let seen = Seen { method: parts.method.to_string(), path: path.clone(), body_bytes: body.len(), headers };
+        let seen = Seen::new(parts.method.to_string(), path.clone(), headers, &body);
         let said = said(&seen, &body);
         let mut fields = HeaderMap::new();
         for (name, value) in seen.headers.iter().chain([&("target".to_owned(), path.clone())]) {

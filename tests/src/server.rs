@@ -1,5 +1,6 @@
 //! A host as it is run: the command itself, on ports and in a data folder of its own.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -53,7 +54,8 @@ pub struct Options {
     pub ceiling: Option<String>,
     /// What starts it: a program and its arguments, behind which the host's own command line is put.
     pub within: Vec<String>,
-    /// Where it logs everything that it can log; absent: errors alone, to where the tests do.
+    /// Where it logs everything that it can log, and what else it says once it is there; absent: errors alone, to where the
+    /// tests do.
     pub log: Option<PathBuf>,
 }
 
@@ -89,19 +91,30 @@ impl Server {
         std::fs::write(data.join("platform.toml"), ceiling).unwrap();
         let mut command = command(&options.within, &data, &options.arguments);
         command.arg("--egress-roots").arg(&secure.roots);
-        if let Some(log) = options.log {
-            command.stderr(std::fs::File::create(log).unwrap()).env("COFFERDAM_LOG", "trace");
+        let log = options.log.map(|log| File::options().create(true).append(true).open(log).unwrap());
+        if let Some(log) = &log {
+            command.stderr(log.try_clone().unwrap()).env("COFFERDAM_LOG", "trace");
         }
         let child = command.spawn().unwrap();
         let guardian = Guardian::of(&child, own.then_some(&data));
-        Self::attend(child, guardian, data, upstream).await
+        Self::attend(child, guardian, data, upstream, log).await
     }
 
     /// Reads from its standard output where it listens and, at the first start, the platform's key.
-    async fn attend(mut child: Child, guardian: Guardian, data: PathBuf, upstream: Upstream) -> Self {
-        let output = child.stdout.take().unwrap();
-        let told = tokio::task::spawn_blocking(move || Told::read(output)).await.unwrap();
-        let Told { listen, health, key } = told;
+    async fn attend(
+        mut child: Child,
+        guardian: Guardian,
+        data: PathBuf,
+        upstream: Upstream,
+        log: Option<File>,
+    ) -> Self {
+        let mut output = child.stdout.take().unwrap();
+        let told = tokio::task::spawn_blocking(move || (Told::read(&mut output), output));
+        let (Told { listen, health, key }, mut rest) = told.await.unwrap();
+        if let Some(mut log) = log {
+            // It ends with the host.
+            std::thread::spawn(move || std::io::copy(&mut rest, &mut log));
+        }
         let client = Client::new(&listen);
         let platform = key.map_or(client.clone(), |key| client.with_key(&key));
         let server = Self { data, platform, health, upstream, child, guardian: Some(guardian) };
@@ -113,6 +126,24 @@ impl Server {
     pub async fn is_ready(&self) -> bool {
         let health = Client::new(&self.health);
         health.try_send(health.request("GET", "/readyz")).await.is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// Has it say something in its log, and waits until `log` has that: what is looked for there could be found.
+    ///
+    /// # Panics
+    ///
+    /// When it does not say it.
+    pub async fn says_so_in(&self, log: &Path) {
+        let file = self.data.join("platform.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        // Changes nothing: what was in force stays in force.
+        std::fs::write(&file, format!("{text}\nno ceiling at all\n")).unwrap();
+        eventually("a word in the host's log", async || {
+            let log = std::fs::read(log).unwrap();
+            memchr::memmem::find(&log, b"cannot be taken over").map(drop)
+        })
+        .await;
+        std::fs::write(file, text).unwrap();
     }
 
     /// Kills it at once, with no chance to put anything in order.
