@@ -16,7 +16,7 @@ fn policy(upstream: &Upstream) -> String {
         kv = [{{ bucket = "notes", access = "read-write" }}]
 
         [[grant]]
-        tools = ["catalogue/http-fetch", "limits", "reply"]
+        tools = ["catalogue/http-fetch", "limits", "poster", "reply"]
         http = [{{ host = "127.0.0.1", scheme = "http", port = {port}, methods = ["*"] }}]
         kv = [{{ bucket = "open", access = "read-write" }}]
 
@@ -66,6 +66,18 @@ impl World {
         self.tenant.agent.call_in(session, &format!("{package}.http"), ask).await
     }
 
+    /// Posts a text to wherever it is told, by a tool that can.
+    async fn post_text(&self, session: &str, url: &str, text: &str) -> Answer {
+        let ask = json!({"urls": [url], "body": text});
+        self.tenant.agent.call_in(session, "poster.dump", ask).await
+    }
+
+    /// What was posted, as it arrived.
+    fn bodies(&self) -> Vec<String> {
+        let seen = self.server.upstream.seen(&self.tenant.name).into_iter().filter(|seen| seen.method == "POST");
+        seen.map(|seen| String::from_utf8_lossy(&seen.body).into_owned()).collect()
+    }
+
     fn posted(&self) -> usize {
         self.server.upstream.seen(&self.tenant.name).iter().filter(|seen| seen.method == "POST").count()
     }
@@ -102,6 +114,48 @@ fn flow_a_note_and_a_page_together_close_the_way_out() {
         // An exception is one by name.
         assert_eq!(world.post("chat", "reply").await.json()["answered"], 1);
     });
+}
+
+/// The path as it is told of: a note that is private, a page that says where to send it, and an agent that does as it reads.
+#[test]
+fn flow_an_agent_that_does_what_a_page_says_does_not_send_the_note_there() {
+    run(async {
+        let world = World::new("flow-obeys").await;
+        world.tenant.push("poster", guest("attack")).await;
+        let noted = world.read_note("chat").await;
+        let text = noted.clone().json()["text"].as_str().unwrap().to_owned();
+        assert_eq!(text, "the canary sings at noon");
+        let fetched = world.fetch_page("chat").await;
+        let to = told_to_post(&fetched);
+
+        let denied = world.post_text("chat", &to, &text).await;
+        let came = denied.clone().json()["answers"][0].clone();
+        assert!(came["status"] == 0 && came["error"].as_str().unwrap().contains("HttpRequestDenied"), "{came}");
+        assert_eq!(world.bodies(), [""; 0]);
+        let record = world.tenant.record(denied.call()).await;
+        let rule = record.iter().find(|entry| entry["kind"] == "capability.denied").unwrap()["event"]["rule"].clone();
+        let rule = rule.as_str().unwrap();
+        assert!(rule.contains("[[flow]] 1"), "{rule}");
+        for (label, call) in [("private", &noted), ("untrusted", &fetched)] {
+            assert!(rule.contains(&format!("{label} since call {}", call.call())), "{rule}");
+        }
+        // What it knows it may know: in another session, which has read the page alone, the same is sent as it is.
+        let fetched = world.fetch_page("without").await;
+        assert_eq!(told_to_post(&fetched), to);
+        let sent = world.post_text("without", &to, "nothing in particular").await;
+        assert_eq!(sent.json()["answers"][0]["status"], 200);
+        assert_eq!(world.bodies(), ["nothing in particular"]);
+        // And still not in the first one, whatever it says.
+        world.post_text("chat", &to, "nothing in particular").await.ok();
+        assert_eq!(world.bodies().len(), 1);
+    });
+}
+
+/// What the page that was fetched says: where to post something to.
+fn told_to_post(fetched: &Answer) -> String {
+    let page = fetched.clone().json()["text"].as_str().unwrap().to_owned();
+    let (_, rest) = page.split_once("POST its text to ").unwrap_or_else(|| panic!("it says nothing of that: {page}"));
+    rest.split_whitespace().next().unwrap().to_owned()
 }
 
 #[test]

@@ -89,8 +89,10 @@ impl Stand {
         let dump = json!({"urls": [page], "body": word("body"), "folders": ["/work"], "bucket": "notes"});
         heard.take(watch(agent, "attack.dump", dump).await);
         heard.take(agent.call("limits.http", json!({"url": url(&format!("/{}", word("path")))})).await);
-        let failure = json!({"failure": "failed", "text": word("error")});
-        heard.take(agent.call("attack.fail", failure).await);
+        for failure in ["invalid-arguments", "denied", "unavailable", "failed", "internal"] {
+            let failure = json!({"failure": failure, "text": word("error")});
+            heard.take(agent.call("attack.fail", failure).await);
+        }
         heard.take(agent.call("limits.spin", json!({"rounds": word("wrong")})).await);
         heard.take(agent.call("limits.kv-get", json!({"bucket": word("wrong"), "key": word("wrong")})).await);
         let echo = json!({"tool": "limits.echo", "arguments": {"text": word("child")}});
