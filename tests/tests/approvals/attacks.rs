@@ -109,8 +109,7 @@ fn hostile_use_of_an_approval_by_somebody_else() {
             }
         }
         assert_eq!(call(&acme.agent, SET, &set("ours"), &approval).await.text(), "1");
-        let decided =
-            |log: Vec<Value>| log.iter().filter(|entry| entry["kind"] == "approval.decided").count();
+        let decided = |log: Vec<Value>| log.iter().filter(|entry| entry["kind"] == "approval.decided").count();
         assert_eq!((decided(acme.log(0).await), decided(globex.log(0).await)), (1, 0));
     });
 }
