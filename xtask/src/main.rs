@@ -13,6 +13,7 @@ mod fuzz;
 mod guests;
 mod interop;
 mod lint;
+mod programs;
 mod shell;
 mod test;
 mod toolchain;

@@ -1,12 +1,12 @@
 //! Licences, sources and known defects of what is depended on, by cargo-deny.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use cofferdam_toolchain::{cache_folder, undisturbed};
 
 use crate::guests::{PROGRAMS, TOOLS};
+use crate::programs::{self, Build};
 use crate::shell::{cargo, root, run, tell};
 
 const VERSION: &str = "0.20.2";
@@ -14,7 +14,7 @@ const VERSION: &str = "0.20.2";
 /// Checks all workspaces against `deny.toml`. The database of advisories is on GitHub: where that cannot be reached, the
 /// rest is checked and it is said what was not.
 pub(super) fn check() -> Result<()> {
-    let deny = install()?;
+    let deny = programs::folder("cargo-deny", VERSION, Build::Quick)?;
     let checked = |workspace: &str, what: &[&str]| {
         let manifest = root().join(workspace).join("Cargo.toml");
         let mut command = cargo();
@@ -37,22 +37,6 @@ pub(super) fn check() -> Result<()> {
         return Ok(());
     }
     [".", TOOLS, PROGRAMS].into_iter().try_for_each(|workspace| checked(workspace, &["--disable-fetch", "advisories"]))
-}
-
-/// The folder of the program; builds it into the cache where it is missing.
-fn install() -> Result<PathBuf> {
-    let folder = cache_folder()?.join(format!("cargo-deny-{VERSION}"));
-    let programs = folder.join("bin");
-    if !programs.join("cargo-deny").is_file() {
-        tell(&format!("installing cargo-deny {VERSION} into {}, once", folder.display()));
-        let mut install = undisturbed("cargo");
-        // It runs for seconds; optimising it would take minutes.
-        install.args(["install", "--locked", "--debug", "--root"]).arg(&folder);
-        // Away from the repository, whose settings are not meant for it.
-        install.current_dir(std::env::temp_dir());
-        run(install.arg(format!("cargo-deny@{VERSION}"))).context("cargo-deny cannot be installed")?;
-    }
-    Ok(programs)
 }
 
 fn path_with(folder: &Path) -> Result<OsString> {

@@ -9,6 +9,7 @@ mod inside;
 mod load;
 mod machine;
 mod noisy;
+mod oha;
 mod open;
 mod overload;
 mod plot;
@@ -30,6 +31,8 @@ struct Options {
     names: Vec<String>,
     quick: bool,
     json: Option<PathBuf>,
+    /// The generator of others.
+    oha: Option<PathBuf>,
 }
 
 impl Options {
@@ -54,11 +57,12 @@ fn main() -> ExitCode {
         bare::serve();
         return ExitCode::SUCCESS;
     }
-    let mut options = Options { names: Vec::new(), quick: false, json: None };
+    let mut options = Options { names: Vec::new(), quick: false, json: None, oha: None };
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--quick" => options.quick = true,
             "--json" => options.json = arguments.next().map(PathBuf::from),
+            "--oha" => options.oha = arguments.next().map(PathBuf::from),
             name if BENCHES.contains(&name) => options.names.push(name.to_owned()),
             other => {
                 eprintln!("there is no measurement {other:?}; there are: {}", BENCHES.join(", "));
@@ -66,6 +70,12 @@ fn main() -> ExitCode {
             }
         }
     }
+    let oha = options.oha.clone().filter(|_| options.wants("noisy"));
+    if options.wants("noisy") && oha.is_none() {
+        eprintln!("noisy needs --oha PROGRAM; `cargo xtask bench noisy` brings it");
+        return ExitCode::from(2);
+    }
+    machine::raise_files();
     // Clients are made without a default provider, so that only one is compiled.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut report = Report::default();
@@ -78,8 +88,8 @@ fn main() -> ExitCode {
     if options.wants("audit") {
         audit::measure(&options, &mut report);
     }
-    if options.wants("noisy") {
-        noisy::measure(&options, &mut report);
+    if let Some(oha) = oha {
+        noisy::measure(&options, oha, &mut report);
     }
     if options.wants("overload") {
         overload::measure(&options, &mut report);
@@ -94,5 +104,9 @@ fn main() -> ExitCode {
     if let Some(file) = &options.json {
         std::fs::write(file, report.to_json()).unwrap();
     }
-    ExitCode::SUCCESS
+    // A quick run is too short to be judged.
+    match options.quick || report.holds() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
 }

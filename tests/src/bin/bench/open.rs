@@ -1,5 +1,6 @@
 //! An open-loop generator: requests leave at their time, whether earlier ones were answered or not, and are measured from
-//! that time on. So a slow host does not get a slower load.
+//! that time on. So a slow host does not get a slower load. It opens as many connections as that takes, and sees what `oha`
+//! does not show: whether a refusal says when to come again, and why a call failed.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -32,14 +33,16 @@ pub(crate) struct Came {
     pub(crate) late: u64,
     /// Everything else: no answer, another failure.
     pub(crate) failed: u64,
-    /// How long it was.
+    /// How long requests left.
     pub(crate) duration: Duration,
+    /// How long answers came: what waits when the last request leaves takes time, too.
+    answering: Duration,
 }
 
 impl Came {
     /// Answers a second.
     pub(crate) fn rate(&self) -> f64 {
-        self.answered.len() as f64 / self.duration.as_secs_f64()
+        self.answered.len() as f64 / self.answering.max(self.duration).as_secs_f64()
     }
 
     /// Milliseconds that this share of the answers took at most.
@@ -68,8 +71,7 @@ impl Load {
         runtime.block_on(self.send())
     }
 
-    /// Sends it.
-    pub(crate) async fn send(&self) -> Came {
+    async fn send(&self) -> Came {
         let came = Came {
             sent: 0,
             answered: Histogram::new(3).unwrap(),
@@ -78,6 +80,7 @@ impl Load {
             late: 0,
             failed: 0,
             duration: self.duration,
+            answering: Duration::ZERO,
         };
         let (came, idle) = (Arc::new(Mutex::new(came)), Arc::new(Mutex::new(Vec::<Connection>::new())));
         let begin = tokio::time::Instant::now();
@@ -89,7 +92,11 @@ impl Load {
             let (this, came, idle) = (self.clone(), Arc::clone(&came), Arc::clone(&idle));
             tasks.spawn(async move {
                 let answer = this.one(&idle).await;
-                came.lock().unwrap().note(due.into_std(), answer);
+                let mut came = came.lock().unwrap();
+                if matches!(answer, Some((200, ..))) {
+                    came.answering = came.answering.max(begin.elapsed());
+                }
+                came.note(due.into_std(), answer);
             });
             while tasks.try_join_next().is_some() {}
         }
@@ -106,27 +113,35 @@ impl Load {
     }
 
     async fn one(&self, idle: &Mutex<Vec<Connection>>) -> Option<(u16, bool, Bytes)> {
-        let kept = idle.lock().unwrap().pop().filter(|connection| !connection.is_closed());
-        let mut connection = match kept {
-            Some(connection) => connection,
-            None => {
-                let stream = TcpStream::connect(self.server).await.ok()?;
-                stream.set_nodelay(true).ok()?;
-                let (sender, connection) = handshake(TokioIo::new(stream)).await.ok()?;
-                tokio::spawn(connection);
-                sender
-            }
-        };
-        connection.ready().await.ok()?;
+        let mut connection = self.connection(idle).await?;
         let request = Request::post("/v1/calls")
             .header("host", "localhost")
             .header("content-type", "application/json")
             .header("authorization", format!("Bearer {}", self.key));
         let answer = connection.send_request(request.body(Full::new(self.body.clone())).unwrap()).await.ok()?;
         let (status, retry) = (answer.status().as_u16(), answer.headers().contains_key("retry-after"));
+        let is_last = answer.headers().get("connection").is_some_and(|connection| connection == "close");
         let body = answer.into_body().collect().await.ok()?.to_bytes();
-        idle.lock().unwrap().push(connection);
+        if !is_last {
+            idle.lock().unwrap().push(connection);
+        }
         Some((status, retry, body))
+    }
+
+    /// One that is kept and was not closed meanwhile, or a new one.
+    async fn connection(&self, idle: &Mutex<Vec<Connection>>) -> Option<Connection> {
+        loop {
+            let Some(mut kept) = idle.lock().unwrap().pop() else { break };
+            if kept.ready().await.is_ok() {
+                return Some(kept);
+            }
+        }
+        let stream = TcpStream::connect(self.server).await.ok()?;
+        stream.set_nodelay(true).ok()?;
+        let (mut sender, connection) = handshake(TokioIo::new(stream)).await.ok()?;
+        tokio::spawn(connection);
+        sender.ready().await.ok()?;
+        Some(sender)
     }
 }
 

@@ -54,9 +54,12 @@ pub(crate) fn bars(name: &str, chart: &Bars) {
     area.present().unwrap();
 }
 
-/// The greatest of `values`, and a little more.
+/// What is above the data, of the height: room for the names of the lines, so that they hide none.
+const HEADROOM: f64 = 1.4;
+
+/// The greatest of `values`; something, where there is nothing.
 fn top(values: impl Iterator<Item = f64>) -> f64 {
-    values.fold(0.0, f64::max).max(1e-3) * 1.1
+    values.fold(0.0, f64::max).max(1e-3)
 }
 
 fn draw_lines(area: &Area<'_>, Lines { title, over, lines }: &Lines) {
@@ -67,7 +70,7 @@ fn draw_lines(area: &Area<'_>, Lines { title, over, lines }: &Lines) {
         .margin(10)
         .x_label_area_size(40)
         .y_label_area_size(60)
-        .build_cartesian_2d(0.0..right, 0.0..most)
+        .build_cartesian_2d(0.0..right * 1.05, 0.0..most * HEADROOM)
         .unwrap();
     chart.configure_mesh().x_desc(*over).light_line_style(WHITE).draw().unwrap();
     for ((name, points), colour) in lines.iter().zip(COLOURS) {
@@ -75,7 +78,8 @@ fn draw_lines(area: &Area<'_>, Lines { title, over, lines }: &Lines) {
         let series = chart.draw_series(line).unwrap();
         series.label(*name).legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(2)));
     }
-    chart.configure_series_labels().background_style(WHITE).border_style(BLACK).draw().unwrap();
+    let mut names = chart.configure_series_labels();
+    names.position(SeriesLabelPosition::UpperLeft).background_style(WHITE).border_style(BLACK).draw().unwrap();
 }
 
 fn draw_bars(area: &Area<'_>, Bars { title, kinds, bars }: &Bars) {
@@ -85,7 +89,7 @@ fn draw_bars(area: &Area<'_>, Bars { title, kinds, bars }: &Bars) {
         .margin(10)
         .x_label_area_size(30)
         .y_label_area_size(60)
-        .build_cartesian_2d(0.0..bars.len() as f64, 0.0..most)
+        .build_cartesian_2d(0.0..bars.len() as f64, 0.0..most * HEADROOM)
         .unwrap();
     chart.configure_mesh().disable_x_mesh().disable_x_axis().light_line_style(WHITE).draw().unwrap();
     for (nth, kind) in kinds.iter().enumerate() {
@@ -97,10 +101,11 @@ fn draw_bars(area: &Area<'_>, Bars { title, kinds, bars }: &Bars) {
         let series = chart.draw_series(bars.iter().enumerate().map(bar)).unwrap();
         series.label(*kind).legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled()));
     }
-    chart.configure_series_labels().background_style(WHITE).border_style(BLACK).draw().unwrap();
+    let mut names = chart.configure_series_labels();
+    names.position(SeriesLabelPosition::UpperLeft).background_style(WHITE).border_style(BLACK).draw().unwrap();
     // Below the axis, each below its own bars.
     for (at, (name, _)) in bars.iter().enumerate() {
-        let (x, y) = chart.backend_coord(&(at as f64 + 0.2, 0.0));
+        let (x, y) = chart.backend_coord(&(at as f64 + 0.15, 0.0));
         area.draw(&Text::new(*name, (x, y + 8), FONT)).unwrap();
     }
 }

@@ -45,6 +45,11 @@ impl Report {
         self.notes.push(note.into());
     }
 
+    /// Whether no target is missed.
+    pub(crate) fn holds(&self) -> bool {
+        self.rows.iter().all(|row| row.holds != Some(false))
+    }
+
     /// The rows, as an array.
     pub(crate) fn to_json(&self) -> String {
         serde_json::to_string_pretty(&self.rows).unwrap()
@@ -85,7 +90,7 @@ impl fmt::Display for Target {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+        let width = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
         for row in &self.rows {
             write!(f, "{:width$}  {:>12.2} {:<8}", row.name, row.value, row.unit)?;
             if let (Some(target), Some(holds)) = (&row.target, row.holds) {

@@ -1,15 +1,14 @@
 //! Four teams over one task: how long, how much fuel, what a worker that fails or hangs costs, and where each is saturated.
 //! The plots go into `docs/`, beside the page that says what they mean.
 
-mod plot;
-
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cofferdam_tests::{Client, Options as HostOptions, Server};
 use serde_json::{Value, json};
 
 use super::Options;
+use super::machine::unpin;
+use super::plot::{self, Line, Lines};
 use super::report::{Report, Target, median};
 
 /// The teams, as tools of the package.
@@ -23,10 +22,25 @@ const WORKER_MS: u64 = 400;
 const LOADS: [usize; 4] = [1, 2, 4, 8];
 /// The document that goes wrong.
 const TROUBLED: usize = 9;
+/// What shows it.
+const PLOT: &str = "teams.svg";
+
+/// What came of so many tasks at once.
+struct Point {
+    at_once: usize,
+    /// Whole tasks a second.
+    rate: f64,
+    /// Milliseconds of a task, the median.
+    ms: f64,
+    /// Tasks that came back with documents missing.
+    broken: usize,
+}
 
 /// Adds the rows of teams, and draws their plots.
 pub(crate) fn measure(options: &Options, report: &mut Report) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    // Workers of a team are to run at once, and whoever asks has next to nothing to do.
+    unpin(std::process::id());
     runtime.block_on(async {
         let server = Server::start(HostOptions::default()).await;
         server.push(&["team"]).await;
@@ -48,22 +62,42 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
             for (trouble, words) in [("failing", "a failing worker"), ("hanging", "a hanging worker")] {
                 let ill = alone(&tenant.agent, team, json!({ trouble: [TROUBLED] }), rounds.min(5)).await;
                 report.figure(&format!("{team} with {words}, latency, p50"), ill.ms, "ms");
-                report.figure(&format!("{team} with {words}, documents counted"), ill.counted as f64, "of 24");
+                let counted = format!("{team} with {words}, documents counted of {DOCUMENTS}");
+                report.figure(&counted, ill.counted as f64, "");
             }
             curves.push((team, saturated(&tenant.agent, team, options.duration() / 2).await));
         }
         for (team, curve) in &curves {
-            let best = curve.iter().map(|(_, rate, _)| *rate).fold(0.0, f64::max);
+            for Point { at_once, rate, ms, broken } in curve {
+                report.figure(&format!("{team}, {at_once} at once"), *rate, "tasks/s");
+                report.figure(&format!("{team}, {at_once} at once, latency, p50"), *ms, "ms");
+                report.figure(&format!("{team}, {at_once} at once, not whole"), *broken as f64, "tasks");
+            }
+            let best = curve.iter().map(|point| point.rate).fold(0.0, f64::max);
             report.figure(&format!("{team}, most tasks a second"), best, "tasks/s");
         }
         // A hanging worker costs its deadline, and not the team's.
         let most = Target::AtMost(f64::from(u32::try_from(WORKER_MS).unwrap()) * 2.0 + 500.0);
         let hung = alone(&tenant.agent, "supervisor", json!({"hanging": [TROUBLED]}), 1).await;
         report.target("supervisor with a hanging worker, against two deadlines of a worker", hung.ms, "ms", most, &[]);
-        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs");
-        plot::draw(&docs.join("teams.svg"), &curves);
-        report.note("docs/teams.svg shows how each team takes more tasks at once.");
+        // A quick run is no figure to be kept.
+        if !options.quick {
+            draw(&curves);
+            report.note(format!("{} shows how each team takes more tasks at once.", plot::file(PLOT).display()));
+        }
     });
+}
+
+/// Tasks a second and latency over tasks at once, a line for each team.
+fn draw(curves: &[(&'static str, Vec<Point>)]) {
+    let chart = |title, of: fn(&Point) -> f64| {
+        let line = |(team, curve): &(&'static str, Vec<Point>)| -> Line {
+            (*team, curve.iter().map(|point| (point.at_once as f64, of(point))).collect())
+        };
+        Lines { title, over: "tasks at once", lines: curves.iter().map(line).collect() }
+    };
+    let charts = [chart("tasks a second", |point| point.rate), chart("milliseconds of a task, p50", |point| point.ms)];
+    plot::lines(PLOT, &charts);
 }
 
 /// What one task came to.
@@ -104,21 +138,22 @@ async fn alone(agent: &Client, team: &str, trouble: Value, rounds: usize) -> Cam
     }
 }
 
-/// Tasks a second, and the median latency in milliseconds, for each number of tasks at once.
-async fn saturated(agent: &Client, team: &str, duration: Duration) -> Vec<(usize, f64, f64)> {
+/// For each number of tasks at once, what comes of them.
+async fn saturated(agent: &Client, team: &str, duration: Duration) -> Vec<Point> {
     let mut curve = Vec::new();
-    for load in LOADS {
+    for at_once in LOADS {
         let (began, end) = (Instant::now(), Instant::now() + duration);
-        let clients = (0..load).map(|_| async {
-            let mut latencies = Vec::new();
-            while latencies.is_empty() || Instant::now() < end {
-                latencies.push(alone(agent, team, json!({}), 1).await.ms);
+        let clients = (0..at_once).map(|_| async {
+            let mut tasks = Vec::new();
+            while tasks.is_empty() || Instant::now() < end {
+                tasks.push(alone(agent, team, json!({}), 1).await);
             }
-            latencies
+            tasks
         });
-        let latencies: Vec<f64> = futures::future::join_all(clients).await.concat();
-        let rate = latencies.len() as f64 / began.elapsed().as_secs_f64();
-        curve.push((load, rate, median(latencies)));
+        let tasks: Vec<Came> = futures::future::join_all(clients).await.into_iter().flatten().collect();
+        let broken = tasks.iter().filter(|task| task.counted < DOCUMENTS).count();
+        let rate = (tasks.len() - broken) as f64 / began.elapsed().as_secs_f64();
+        curve.push(Point { at_once, rate, ms: median(tasks.iter().map(|task| task.ms)), broken });
     }
     curve
 }
