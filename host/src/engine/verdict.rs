@@ -36,7 +36,8 @@ pub(super) fn broke_down(
     }
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
         return Error::new(Code::Overloaded, "the host has no room for another running call")
-            .next("try again in a moment");
+            .next("try again in a moment")
+            .fact("retry_after_ms", 1_000);
     }
     if matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
         return limit_exceeded("resources", limits.resources, "the call holds as many handles as it may");

@@ -54,6 +54,9 @@ const REPORT_BYTES_MAX: u64 = 2 << 20;
 /// How long a child may take to end once it has reported.
 const ENDING_MAX: Duration = Duration::from_secs(5);
 
+/// When to come again for whoever found no turn, in milliseconds: what is ahead compiles for seconds.
+pub(super) const RETRY_MS: u64 = 5_000;
+
 /// A component, inspected and compiled.
 #[derive(Debug)]
 pub(super) struct Compiled {
@@ -149,7 +152,9 @@ impl Compiler {
         let turn = tokio::time::timeout(self.settings.wait_max, turns.next(tenant)).await;
         let Ok(Some(turn)) = turn else {
             return Err(Failure::Host(
-                Error::new(Code::Overloaded, "too many components are being compiled").next("upload it again later"),
+                Error::new(Code::Overloaded, "too many components are being compiled")
+                    .next("try again later")
+                    .fact("retry_after_ms", RETRY_MS),
             ));
         };
         let job = Job { task, room: self.settings.room, component_bytes_max, parent: std::process::id() };

@@ -13,6 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use super::confine::RETRY_MS;
 use super::inspect::Rejection;
 use crate::error::{Code, Error, Result};
 use crate::id::{Digest, TenantId};
@@ -99,7 +100,10 @@ impl Staging {
     ) -> Result<Staged> {
         let full = |whose: &str, most: usize| {
             let what = format!("{most} uploads of {whose} are arriving, or waiting to be compiled, already");
-            Error::new(Code::Overloaded, what).next("try again in a few seconds").fact("maximum", most)
+            Error::new(Code::Overloaded, what)
+                .next("try again in a few seconds")
+                .fact("maximum", most)
+                .fact("retry_after_ms", RETRY_MS)
         };
         let (own, all) = (self.settings.tenant_uploads_max, self.settings.uploads_max);
         let own = self.tenants.of(tenant).try_acquire_owned().map_err(|_| full("the tenant's", own))?;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use cofferdam::access::{Action, Who};
 use cofferdam::id::CallTarget;
 use cofferdam::identity::Scope;
-use cofferdam::router::{AskedFor, AskedRoute, CallRequest};
+use cofferdam::router::{AskedFor, AskedRoute, CallRequest, Part};
 use cofferdam::snapshot::Caller;
 use cofferdam::{Code, Error};
 use cofferdam_tests::handmade::Handmade;
@@ -65,8 +65,14 @@ fn listing_explaining_and_calling_agree_under_generated_rules() {
             let key = control.create_key(&inside.caller(&all), name, scopes).await.unwrap();
             keys.push(key.text.expose().to_owned());
         }
-        let tools: Vec<String> =
-            inside.host.router.tools(&inside.caller(&all)).iter().map(|tool| tool.name.to_string()).collect();
+        let tools: Vec<String> = inside
+            .host
+            .router
+            .tools(&inside.caller(&all), &Part::default())
+            .tools
+            .iter()
+            .map(|tool| tool.name.to_string())
+            .collect();
         assert!(tools.len() > 10, "{tools:?}");
         let mut seen = BTreeSet::new();
         for seed in 0..60 {
@@ -77,8 +83,14 @@ fn listing_explaining_and_calling_agree_under_generated_rules() {
             control.set_access(&inside.caller(&all), &rules).await.unwrap();
             for key in &keys {
                 let caller = inside.caller(key);
-                let listed: BTreeSet<String> =
-                    inside.host.router.tools(&caller).iter().map(|tool| tool.name.to_string()).collect();
+                let listed: BTreeSet<String> = inside
+                    .host
+                    .router
+                    .tools(&caller, &Part::default())
+                    .tools
+                    .iter()
+                    .map(|tool| tool.name.to_string())
+                    .collect();
                 for tool in tools.iter().chain(&ROUTES.map(str::to_owned)) {
                     let request = CallRequest::new(tool.parse::<CallTarget>().unwrap(), NO_ARGUMENTS);
                     let called = inside.host.router.call(&caller, request, None).await;
@@ -177,7 +189,7 @@ fn hostile_no_generated_rules_let_a_key_do_what_its_scopes_do_not() {
             }
             applied += 1;
             let caller = inside.caller(&key);
-            assert!(inside.host.router.tools(&caller).is_empty());
+            assert!(inside.host.router.tools(&caller, &Part::default()).tools.is_empty());
             for action in Action::ALL.iter().filter(|action| !action.scopes().contains(&Scope::Auditor)) {
                 assert!(caller.may(*action).is_err(), "{action:?} {:?}", Who::from(&*caller.principal));
             }

@@ -9,6 +9,8 @@ use cofferdam::registry::inspect;
 use cofferdam_tests::handmade::{Handmade, Parts, nested, with_instances, with_length, with_modules, with_sections};
 use cofferdam_tests::{Inside, Tenant, eventually, run, shared};
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 async fn tenant() -> Tenant {
     shared().await.tenant("uploads").await
@@ -49,6 +51,35 @@ fn bytes_of_an_upload() {
         let upload = shared().await.data.join("upload");
         let is_empty = async || (std::fs::read_dir(&upload).unwrap().count() == 0).then_some(());
         eventually("a folder of uploads with nothing left in it", is_empty).await;
+    });
+}
+
+/// A tenant's places are taken by uploads that do not go on; who finds none left learns when to come again.
+#[test]
+fn uploads_at_once() {
+    run(async {
+        let tenant = tenant().await;
+        let key = tenant.publisher.key();
+        let head = format!(
+            "POST /v1/components HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\
+             content-type: application/wasm\r\ncontent-length: 1000\r\n\r\n"
+        );
+        let mut open = Vec::new();
+        for _ in 0..4 {
+            let mut stream = TcpStream::connect(tenant.publisher.base().trim_start_matches("http://")).await.unwrap();
+            stream.write_all(head.as_bytes()).await.unwrap();
+            open.push(stream);
+        }
+        let refused = eventually("an upload that finds no place", async || {
+            let answer = tenant.publisher.upload(Handmade::default().build()).await;
+            (answer.status >= 300).then_some(answer)
+        });
+        let refused = refused.await;
+        assert_eq!(refused.problem(Code::Overloaded)["facts"]["maximum"], 4);
+        assert_eq!(refused.headers["retry-after"], "5");
+        drop(open);
+        let admitted = async || (tenant.publisher.upload(Handmade::default().build()).await.status < 300).then_some(());
+        eventually("an upload that finds a place again", admitted).await;
     });
 }
 

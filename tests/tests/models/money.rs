@@ -1,8 +1,5 @@
 //! What a call may spend: never more, whatever it asks for, and each time that it gets less the record says why.
 
-use std::time::Duration;
-
-use cofferdam::Code;
 use cofferdam_tests::{far_from_midnight, run};
 use serde_json::json;
 

@@ -11,7 +11,7 @@ use crate::snapshot::ToolDefinition;
 
 impl Router {
     /// The output, if it is what the tool said that it would be.
-    pub(super) async fn checked_output(
+    pub(in crate::router) async fn checked_output(
         &self,
         tenant: &TenantId,
         tool: &Arc<ToolDefinition>,

@@ -1,5 +1,6 @@
 //! Requests and rules, each part of them damaged: what is read has one spelling, and a rule lets through what it says.
 
+use super::spellings::obliging;
 use super::*;
 use crate::tests::fuzz::{Target, gist};
 

@@ -6,7 +6,7 @@ use super::*;
 
 /// Where the most obliging of servers ends up: it decodes twice, takes parameters off segments, takes backslashes for
 /// slashes, merges slashes, and resolves dots.
-fn obliging(path: &str) -> String {
+pub(super) fn obliging(path: &str) -> String {
     let mut path = path.to_owned();
     for _ in 0..2 {
         let bytes = path.as_bytes();
