@@ -16,6 +16,8 @@ const FIRST: usize = 16;
 const LEAST: usize = 2;
 /// Answers that take so many times as long as usual are still in good time.
 const TOLERANCE: f64 = 1.5;
+/// Seconds without an answer that are long where nothing is known of how long they take.
+const LATE: f64 = 0.1;
 /// The part that is left when an answer does not come.
 const BACK_OFF: f64 = 0.7;
 /// How much of the way to a better limit one answer goes.
@@ -42,12 +44,13 @@ struct State {
     lowered: Option<Instant>,
 }
 
-/// The right to one request there.
+/// The right to one request there. Dropped before its answer began, the request was given up.
 #[derive(Debug)]
 pub struct Slot {
     place: Arc<Downstream>,
     permit: Option<OwnedSemaphorePermit>,
-    began: Instant,
+    /// When the request went out, as long as nothing is known of its answer.
+    sent: Option<Instant>,
 }
 
 impl Downstream {
@@ -67,7 +70,7 @@ impl Downstream {
     pub async fn enter(self: &Arc<Self>) -> Slot {
         // It is never closed; without a permit nothing would be counted, which is what a closed one is about.
         let permit = Arc::clone(&self.room).acquire_owned().await.ok();
-        Slot { place: Arc::clone(self), permit, began: Instant::now() }
+        Slot { place: Arc::clone(self), permit, sent: None }
     }
 }
 
@@ -92,9 +95,16 @@ impl State {
 }
 
 impl Slot {
+    /// The request goes out now. What it waited for before was not the place's doing.
+    pub fn sent(&mut self) {
+        self.sent = Some(Instant::now());
+    }
+
     /// The answer began. What still comes of it goes on in the slot.
-    pub fn answered(&self) {
-        self.answered_after(self.began.elapsed());
+    pub fn answered(&mut self) {
+        if let Some(sent) = self.sent.take() {
+            self.answered_after(sent.elapsed());
+        }
     }
 
     fn answered_after(&self, took: Duration) {
@@ -105,10 +115,31 @@ impl Slot {
     }
 
     /// None came, or one that says that it was too much.
-    pub fn failed(&self) {
+    pub fn failed(&mut self) {
+        if let Some(sent) = self.sent.take() {
+            self.lower(sent);
+        }
+    }
+
+    /// Nobody waits for it any more. It did not come where it would have by now; how long one waits for it is no fact about
+    /// the place, and whoever waits for hardly any time takes no turns from others by that.
+    pub fn given_up(&mut self) {
+        let Some(sent) = self.sent.take() else { return };
+        let is_late = self.place.state.lock().pace.is_late(sent.elapsed());
+        if is_late {
+            self.lower(sent);
+        }
+    }
+
+    /// What came of it says nothing of the place.
+    pub fn says_nothing(&mut self) {
+        self.sent = None;
+    }
+
+    fn lower(&self, sent: Instant) {
         let mut state = self.place.state.lock();
         // Those that were there together saw the same: once is enough for them.
-        if state.lowered.is_none_or(|lowered| self.began >= lowered) {
+        if state.lowered.is_none_or(|lowered| sent >= lowered) {
             state.lowered = Some(Instant::now());
             state.pace.failed();
             state.adjust(&self.place.room);
@@ -118,6 +149,8 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        // A call that is stopped at its deadline waits no longer: that is how most see a place that hangs.
+        self.given_up();
         let mut state = self.place.state.lock();
         if state.owed > 0
             && let Some(permit) = self.permit.take()
@@ -165,6 +198,11 @@ impl Pace {
         }
         let better = self.limit * slower + self.limit.sqrt();
         self.set(self.limit + (better - self.limit) * STEP);
+    }
+
+    /// Whether an answer that did not come until then takes longer than they do.
+    fn is_late(&self, waited: Duration) -> bool {
+        waited.as_secs_f64() > self.times.map_or(LATE, |(_, usually)| TOLERANCE * usually)
     }
 
     fn failed(&mut self) {

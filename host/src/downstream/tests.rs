@@ -51,6 +51,14 @@ fn a_place_that_can_do_so_many_is_not_sent_many_more() {
     assert!((8..=28).contains(&pace.limit()), "{}", pace.limit());
 }
 
+#[test]
+fn what_is_late_follows_from_what_is_usual() {
+    let mut pace = Pace::new(64);
+    assert!(!pace.is_late(ms(90)) && pace.is_late(ms(110)), "nothing is known");
+    busy(&mut pace, 10, |_| ms(400));
+    assert!(!pace.is_late(ms(500)) && pace.is_late(ms(700)));
+}
+
 /// Quick and slow answers of one place, as always: that is no reason for fewer.
 #[test]
 fn what_is_uneven_all_the_time_is_usual() {
@@ -64,13 +72,51 @@ fn what_is_uneven_all_the_time_is_usual() {
     assert!(least >= 32, "{least}");
 }
 
+/// A slot whose request went out so long ago.
+async fn sent_before(place: &Arc<Downstream>, before: Duration) -> Slot {
+    let mut slot = place.enter().await;
+    slot.sent = Instant::now().checked_sub(before);
+    assert!(slot.sent.is_some());
+    slot
+}
+
+/// Somebody without patience could else keep others from a place that is well.
+#[tokio::test]
+async fn what_is_given_up_counts_where_it_was_late() {
+    let given_up = async |before: Duration| {
+        let place = Arc::new(Downstream::new(16));
+        sent_before(&place, before).await.given_up();
+        place.limit()
+    };
+    assert_eq!((given_up(ms(1)).await, given_up(ms(500)).await), (16, 11));
+    // A call that is stopped while it waits drops all that it has.
+    let place = Arc::new(Downstream::new(16));
+    drop(sent_before(&place, ms(1)).await);
+    assert_eq!(place.limit(), 16);
+    drop(sent_before(&place, ms(500)).await);
+    assert_eq!(place.limit(), 11);
+    // It counts once, whoever else is told of it; and where the answer began, it has come.
+    let place = Arc::new(Downstream::new(16));
+    let mut slot = sent_before(&place, ms(500)).await;
+    slot.says_nothing();
+    drop(slot);
+    let mut slot = sent_before(&place, ms(500)).await;
+    slot.answered();
+    drop(slot);
+    // What has not gone out waits for something else.
+    drop(place.enter().await);
+    assert_eq!(place.limit(), 16);
+    assert_eq!(place.room.available_permits(), 16);
+}
+
 #[tokio::test]
 async fn hung_requests_leave_room_for_two_and_those_that_come_too_many_wait_their_turn() {
     let place = Arc::new(Downstream::new(64));
     for round in 0.. {
-        let slots = join_all((0..place.limit()).map(|_| place.enter())).await;
+        let mut slots = join_all((0..place.limit()).map(|_| place.enter())).await;
         let before = place.limit();
-        slots.iter().for_each(Slot::failed);
+        slots.iter_mut().for_each(Slot::sent);
+        slots.iter_mut().for_each(Slot::failed);
         // Those that hung together count once.
         assert!(place.limit() >= before / 2, "{before}");
         if place.limit() == LEAST {
@@ -107,6 +153,7 @@ async fn hung_requests_leave_room_for_two_and_those_that_come_too_many_wait_thei
 async fn a_limit_that_falls_holds_for_those_that_come() {
     let place = Arc::new(Downstream::new(16));
     let mut slots = join_all((0..16).map(|_| place.enter())).await;
+    slots[0].sent();
     slots[0].failed();
     assert_eq!(place.limit(), 11);
     for gone in 1..=5 {
@@ -122,6 +169,7 @@ async fn a_limit_that_falls_holds_for_those_that_come() {
 async fn a_limit_that_rises_counts_those_that_are_there() {
     let place = Arc::new(Downstream::new(16));
     let mut slots = join_all((0..16).map(|_| place.enter())).await;
+    slots[0].sent();
     slots[0].failed();
     for _ in 0..10 {
         slots[1].answered_after(ms(1));

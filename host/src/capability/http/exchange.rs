@@ -67,7 +67,7 @@ impl Exchange {
     async fn answer(
         self,
         mut request: Request<SentBody>,
-        slot: Slot,
+        mut slot: Slot,
         connected_by: Instant,
         end: Instant,
     ) -> Result<Response<ReceivedBody>, Fault> {
@@ -82,6 +82,7 @@ impl Exchange {
         let addresses = by(connected_by, Fault::DnsTimeout, self.addresses()).await;
         effects.settle_use(&self.used, !matches!(addresses, Err(Fault::AddressProhibited)));
         let addresses = addresses?;
+        slot.sent();
         let answer = async {
             let stream = self.connect(&addresses, connected_by).await?;
             let ready = by(connected_by, Fault::ConnectTimeout, Box::pin(self.speak(stream))).await?;
@@ -93,7 +94,7 @@ impl Exchange {
             by(self.within(end, self.patience.first_byte), Fault::ResponseTimeout, sending).await
         };
         let answer = answer.await;
-        learn(&slot, &answer);
+        learn(&mut slot, &answer);
         let (mut response, driver) = answer?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Err(Fault::Upgrade);
@@ -198,15 +199,17 @@ impl Exchange {
 }
 
 /// What an answer, or none, says about how much its host bears.
-fn learn(slot: &Slot, answer: &Result<(Response<Incoming>, Driver), Fault>) {
+fn learn(slot: &mut Slot, answer: &Result<(Response<Incoming>, Driver), Fault>) {
     match answer {
         Ok((response, _)) => match response.status() {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => slot.failed(),
             _ => slot.answered(),
         },
+        // How long that was can be the guest's word.
+        Err(Fault::ConnectTimeout | Fault::ResponseTimeout) => slot.given_up(),
         Err(fault) if fault.is_too_much() => slot.failed(),
         // The guest's doing, or the policy's.
-        Err(_) => {}
+        Err(_) => slot.says_nothing(),
     }
 }
 

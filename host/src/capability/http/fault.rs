@@ -151,17 +151,10 @@ impl Fault {
         }
     }
 
-    /// Whether the host that was asked does not keep up, or is not there: fewer requests are sent to it for a while.
+    /// Whether the host that was asked does not keep up, or is not there: fewer requests are sent to it for a while. Of what
+    /// did not come in time that depends on the time.
     pub(super) const fn is_too_much(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused
-                | Self::Unavailable
-                | Self::ConnectTimeout
-                | Self::Terminated
-                | Self::ResponseTimeout
-                | Self::Incomplete
-        )
+        matches!(self, Self::Refused | Self::Unavailable | Self::Terminated | Self::Incomplete)
     }
 
     /// Why an exchange failed whose heads may have `header_bytes_max` bytes.

@@ -71,9 +71,28 @@ async fn a_host_that_says_it_is_too_much_is_sent_fewer_and_one_that_answers_as_m
     drop(place.enter().await);
     assert_eq!(place.limit(), 2);
     for _ in 0..20 {
-        let (one, another) = tokio::join!(place.enter(), place.enter());
+        let (mut one, mut another) = tokio::join!(place.enter(), place.enter());
+        one.sent();
+        another.sent();
         one.answered();
         another.answered();
     }
     assert_eq!(place.limit(), 4);
+}
+
+/// How long a guest says that it waits makes no host a slow one; how long it did wait, also until its call's deadline, can.
+#[tokio::test]
+async fn what_a_guest_gives_up_at_once_says_nothing_and_what_it_waited_for_long_does() {
+    let ([hung, _well], world, [url, _]) = world([Answer::Stall(Vec::new()), Answer::ok(b"")]).await;
+    let hasty = Patience { first_byte: Some(Duration::from_millis(5)), ..Patience::default() };
+    for _ in 0..4 {
+        let fault = world.call().http.send(request("GET", &url), hasty).await.map(drop).unwrap_err();
+        assert!(matches!(fault, Fault::ResponseTimeout), "{fault:?}");
+    }
+    assert_eq!(limit(&world, "acme", &hung), 4);
+    // The call ends before the time of its request does.
+    let mut call = world.call();
+    let stopped = tokio::time::timeout(Duration::from_millis(200), call.get(&url)).await;
+    assert!(stopped.is_err(), "{stopped:?}");
+    assert_eq!(limit(&world, "acme", &hung), 2);
 }
