@@ -13,6 +13,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::engine::child_places;
 use crate::id::TenantId;
 
+/// Tenants of one level whose shares are kept although none of their calls is there.
+const IDLE_MAX: usize = 10_000;
+
 /// Places of every level.
 #[derive(Debug)]
 pub(in crate::router) struct ChildRoom {
@@ -61,6 +64,13 @@ impl ChildRoom {
 impl Level {
     fn share_of(&self, tenant: &TenantId) -> Arc<Semaphore> {
         let mut tenants = self.tenants.lock();
+        if let Some(share) = tenants.get(tenant) {
+            return Arc::clone(share);
+        }
+        if tenants.len() >= IDLE_MAX {
+            // Whoever waits for a share, or has of it, holds it too.
+            tenants.retain(|_, share| Arc::strong_count(share) > 1);
+        }
         Arc::clone(tenants.entry(tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(self.share))))
     }
 }
@@ -91,5 +101,23 @@ mod tests {
         assert!(room.enter(&"c".parse().unwrap(), 1).now_or_never().is_none(), "the level is full");
         held.clear();
         drop(room.enter(&a, 1).await);
+    }
+
+    #[tokio::test]
+    async fn tenants_whose_calls_are_gone_are_forgotten_and_no_others() {
+        let room = ChildRoom::new(16);
+        let held: TenantId = "held".parse().unwrap();
+        let mut passes = Vec::new();
+        for _ in 0..room.levels[0].share {
+            passes.push(room.enter(&held, 1).await);
+        }
+        for number in 0..IDLE_MAX {
+            drop(room.enter(&format!("t{number}").parse().unwrap(), 1).await);
+        }
+        assert!(room.levels[0].tenants.lock().len() <= IDLE_MAX);
+        // It has no second share by that.
+        assert!(room.enter(&held, 1).now_or_never().is_none());
+        passes.clear();
+        drop(room.enter(&held, 1).await);
     }
 }
