@@ -63,11 +63,13 @@ impl ApprovalBook {
     }
 
     fn used(&mut self, tenant: &TenantId, id: ApprovalId, call: CallId) {
-        let known = self.0.get_mut(tenant).and_then(|kept| kept.get_mut(&id));
-        if let Some(known) = known
-            && let State::Approved { by } = known.state
-        {
-            known.state = State::Used { by, call };
+        let Some(kept) = self.0.get_mut(tenant) else { return };
+        let Some(known) = kept.get_mut(&id) else { return };
+        match known.state {
+            State::Approved { by } => known.state = State::Used { by, call },
+            State::Used { .. } => {}
+            // A call went by it, so somebody gave it, in whatever order the entries came: it is used up.
+            State::Waiting | State::Denied { .. } => drop(kept.remove(&id)),
         }
     }
 

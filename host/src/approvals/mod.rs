@@ -233,6 +233,15 @@ impl Approvals {
         kept.values().find(is_given).map(|kept| kept.approval.id)
     }
 
+    /// Whether it is one of the key's for another call than this one.
+    pub fn is_for_another(&self, tenant: &TenantId, id: ApprovalId, wanted: &Wanted) -> bool {
+        let Some(of_tenant) = self.0.read().get(tenant).cloned() else { return false };
+        let kept = of_tenant.lock();
+        kept.get(&id)
+            .map(|kept| &kept.approval.wanted)
+            .is_some_and(|known| known.principal == wanted.principal && !known.is_same(wanted))
+    }
+
     /// One of a tenant's, with its arguments where they are known.
     pub fn get(&self, tenant: &TenantId, id: ApprovalId, now: SystemTime) -> Option<(Approval, Option<Arc<str>>)> {
         let of_tenant = self.0.read().get(tenant).cloned()?;

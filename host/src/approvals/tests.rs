@@ -1,7 +1,8 @@
 //! What an approval holds for, and what it does not; and that a start finds what there was.
 
 use super::*;
-use crate::audit::entry::{ApprovalAsked, ApprovalDecided, ApprovalEnd, ApprovalExpired, Entry, Event};
+use crate::audit::entry::{ApprovalAsked, ApprovalDecided, ApprovalEnd, ApprovalExpired, CallDecided, Entry, Event};
+use crate::audit::tests::samples;
 use crate::id::ChangeId;
 use crate::labels::Label;
 
@@ -125,6 +126,19 @@ fn what_was_given_to_the_same_call_is_found_without_its_name() {
     assert_eq!(given(&wanted, now()), None, "another call has it");
     claim.used(CallId::new());
     assert_eq!(given(&wanted, now()), None);
+}
+
+#[test]
+fn of_a_route_it_is_known_for_which_attempt_an_approval_is() {
+    let (approvals, wanted) = (Approvals::default(), wanted());
+    let id = ask(&approvals, &wanted).id;
+    let is_for_another = |wanted: &Wanted| approvals.is_for_another(&tenant(), id, wanted);
+    assert!(is_for_another(&Wanted { tool: "mail.remove".parse().unwrap(), ..wanted.clone() }));
+    // Where more is behind the same call now, it is not another.
+    assert!(!is_for_another(&wanted) && !is_for_another(&Wanted { risk: Level::Low, ..wanted.clone() }));
+    // What the key does not have is no other call's either: it is told so.
+    assert!(!is_for_another(&Wanted { principal: PrincipalId::new(), ..wanted.clone() }));
+    assert!(!approvals.is_for_another(&"globex".parse().unwrap(), id, &wanted));
 }
 
 #[test]
@@ -268,4 +282,41 @@ fn a_start_finds_what_the_record_says() {
     assert_eq!(book.each().count(), 2, "what was decided goes on until its own time");
     book.prune(now() + HOUR * 2);
     assert_eq!(book, ApprovalBook::default());
+}
+
+/// A start must not find again what a call went by.
+#[test]
+fn hostile_use_of_an_approval_again_after_a_start() {
+    let approvals = Approvals::default();
+    let [in_order, early] = [wanted(), wanted()].map(|wanted| ask(&approvals, &wanted));
+    let used = |approval: &Approval, call: CallId| {
+        let Event::CallDecided(decided) = samples::decided(call) else { unreachable!() };
+        entry(Some(approval.wanted.principal), CallDecided { approval: Some(approval.id), ..decided })
+    };
+    let given = |approval: &Approval| ApprovalDecided {
+        approval: approval.id,
+        approved: true,
+        change: ChangeId::new(),
+        expires: now() + HOUR,
+        principal: approval.wanted.principal,
+        reason: None,
+        tool: approval.wanted.tool.clone(),
+    };
+    let call = CallId::new();
+    let mut book = ApprovalBook::default();
+    for entry in [
+        asked(&in_order),
+        entry(Some(PrincipalId::new()), given(&in_order)),
+        used(&in_order, call),
+        // What was asked and given in the same moment can stand in the other order.
+        entry(Some(PrincipalId::new()), given(&early)),
+        asked(&early),
+        used(&early, CallId::new()),
+    ] {
+        book.fold(&entry);
+    }
+    let started = Approvals::default();
+    started.fill(&book);
+    let refused = |approval: &Approval| claim(&started, approval.id, &approval.wanted).unwrap_err();
+    assert_eq!((refused(&in_order), refused(&early)), (NotApproved::Used { call }, NotApproved::Unknown));
 }
