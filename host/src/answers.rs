@@ -5,19 +5,23 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::{Mutex, RwLock};
 
 use crate::audit::entry::Mac;
 use crate::engine::output::ToolOutput;
 use crate::id::{CallId, Digest, TenantId, ToolName};
+use crate::policy::GrantKind;
 
 /// What answers of all tenants may take, in bytes: past it, new ones are not kept.
 const HELD_MAX: u64 = 256 << 20;
 /// What an answer takes beside its contents, in bytes, and what each of its contents does.
 const ANSWER_BYTES: u64 = 512;
 const CONTENT_BYTES: u64 = 128;
+/// Answers of one tenant that stand in within a second: each is an entry in the record, which is waited for, while refusals are
+/// counted. Otherwise what a budget has no room for would cost as much as anybody likes.
+const PER_SECOND_MAX: u32 = 100;
 
 /// What makes two calls of a tenant the same: what would run, under which rules, on what. Who may have an answer is decided anew
 /// before one is looked for.
@@ -31,6 +35,8 @@ pub struct AnswerKey {
     pub policy: Digest,
     /// The platform's ceiling.
     pub ceiling: Digest,
+    /// The kinds of grant that the call held: a choice of a route can go without some of those that the policy gives.
+    pub held: Vec<GrantKind>,
     /// The arguments' keyed digest.
     pub arguments: Mac,
 }
@@ -76,6 +82,8 @@ struct OfTenant {
     order: BTreeMap<u64, AnswerKey>,
     next: u64,
     bytes: u64,
+    /// A second since 1970, and the answers that stood in within it.
+    given: (u64, u32),
 }
 
 impl Answers {
@@ -98,21 +106,24 @@ impl Answers {
         answers.insert(key, answer, bytes);
     }
 
-    /// The answer of the same call, if it is no older than `time`.
+    /// The answer of the same call, if it is no older than `time` and not too many stood in just now.
     pub fn get(&self, tenant: &TenantId, key: &AnswerKey, time: Duration, now: SystemTime) -> Option<Answer> {
         let of_tenant = self.tenants.read().get(tenant).cloned()?;
-        let answers = of_tenant.lock();
+        let mut answers = of_tenant.lock();
         let (_, answer) = answers.kept.get(key)?;
         // A clock that was set back makes nothing younger than it is.
         let age = now.duration_since(answer.made).ok()?;
-        (age < time).then(|| answer.clone())
+        let answer = (age < time).then(|| answer.clone())?;
+        answers.may_give(now).then_some(answer)
     }
 
     /// Forgets all answers of a tenant.
     pub fn forget(&self, tenant: &TenantId) {
         let of_tenant = self.tenants.read().get(tenant).cloned();
         if let Some(of_tenant) = of_tenant {
-            let taken = std::mem::take(&mut *of_tenant.lock());
+            let mut answers = of_tenant.lock();
+            let none = OfTenant { given: answers.given, ..OfTenant::default() };
+            let taken = std::mem::replace(&mut *answers, none);
             self.held.fetch_sub(taken.bytes, Ordering::Relaxed);
         }
     }
@@ -142,6 +153,17 @@ impl Answers {
 }
 
 impl OfTenant {
+    /// Whether one more may stand in within this second; if so, it is counted.
+    fn may_give(&mut self, now: SystemTime) -> bool {
+        let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        if self.given.0 != second {
+            self.given = (second, 0);
+        }
+        let may = self.given.1 < PER_SECOND_MAX;
+        self.given.1 += u32::from(may);
+        may
+    }
+
     fn insert(&mut self, key: AnswerKey, answer: Answer, bytes: u64) {
         let number = self.next;
         self.next += 1;

@@ -34,7 +34,7 @@ const EDGES: &[(&str, &str)] = &[
         "router",
         "answers approvals sessions snapshot access identity registry engine capability policy admission audit storage",
     ),
-    ("answers", "engine audit"),
+    ("answers", "engine policy audit"),
     ("snapshot", "access identity registry policy storage audit"),
     ("registry", "engine capability policy storage"),
     ("engine", "capability policy"),

@@ -21,6 +21,7 @@ fn key(number: u8) -> AnswerKey {
         component: Digest::of(b"component"),
         policy: Digest::of(b"policy"),
         ceiling: Digest::of(b"ceiling"),
+        held: vec![GrantKind::Config],
         arguments: Mac::from_bytes([number; 32]),
     }
 }
@@ -45,11 +46,12 @@ fn leak_nobody_has_the_answer_of_another_tenant_or_of_another_call() {
     answers.keep(&acme, key(1), answer("the canary sings"), KEEP);
     assert_eq!(text(&answers, &acme, &key(1), now()).as_deref(), Some("the canary sings"));
     assert_eq!(text(&answers, &tenant("globex"), &key(1), now()), None);
-    let others: [fn(&mut AnswerKey); 5] = [
+    let others: [fn(&mut AnswerKey); 6] = [
         |key| key.tool = "text.diff".parse().unwrap(),
         |key| key.component = Digest::of(b"other"),
         |key| key.policy = Digest::of(b"other"),
         |key| key.ceiling = Digest::of(b"other"),
+        |key| key.held.clear(),
         |key| key.arguments = Mac::from_bytes([2; 32]),
     ];
     for change in others {
@@ -88,6 +90,23 @@ fn the_newest_are_kept_and_one_that_has_no_room_is_not() {
     assert_eq!(kept, (14..20).collect::<Vec<_>>());
     answers.keep(&acme, key(100), answer(&"x".repeat(10_000)), KEEP);
     assert!(text(&answers, &acme, &key(100), now()).is_none() && text(&answers, &acme, &key(19), now()).is_some());
+}
+
+/// What stands in is in the record, one by one: a flood of calls must not be one of entries.
+#[test]
+fn hostile_flood_of_calls_that_an_answer_stands_in_for() {
+    let (answers, acme) = (Answers::default(), tenant("acme"));
+    answers.keep(&acme, key(1), answer("a"), KEEP);
+    let given = |now| (0..1_000).filter(|_| text(&answers, &acme, &key(1), now).is_some()).count();
+    assert_eq!((given(now()), given(now())), (PER_SECOND_MAX as usize, 0));
+    assert_eq!(given(now() + Duration::from_secs(1)), PER_SECOND_MAX as usize);
+    // Having them forgotten is no way round it, and another tenant has its own.
+    answers.forget(&acme);
+    answers.keep(&acme, key(1), answer("a"), KEEP);
+    assert_eq!(given(now() + Duration::from_secs(1)), 0);
+    let globex = tenant("globex");
+    answers.keep(&globex, key(1), answer("b"), KEEP);
+    assert_eq!(text(&answers, &globex, &key(1), now()).as_deref(), Some("b"));
 }
 
 proptest! {

@@ -26,6 +26,8 @@ pub(super) struct Ask<'a> {
     pub(super) arguments: &'a str,
     /// A tool makes the call, which can name no approval.
     pub(super) by_tool: bool,
+    /// It is an attempt of a call of a route: the approval that this names is for one of the route's choices.
+    pub(super) of_route: bool,
 }
 
 impl Ask<'_> {
@@ -79,6 +81,12 @@ impl Router {
         named: Option<ApprovalId>,
     ) -> Result<Option<Claim>> {
         let rules = ask.rules(caller);
+        // Another choice's attempt goes without: it needs none, or waits for its own.
+        let is_for_another = |id: &ApprovalId| {
+            let wanted = ask.wanted(caller, Vec::new());
+            self.0.approvals.is_for_another(&caller.tenant.id, *id, &wanted)
+        };
+        let named = named.filter(|id| !(ask.of_route && is_for_another(id)));
         let result = match named {
             None if rules.is_empty() => return Ok(None),
             None => match self.given(caller, ask, &rules) {

@@ -215,6 +215,7 @@ impl Router {
             session: session.as_ref(),
             arguments: &arguments,
             by_tool: lineage.is_some(),
+            of_route: route.is_some(),
         };
         let claim = self.approval(&now, &ask, approval).await?;
         let loaded = inner.registry.load(&version.owner, version.component()).await.map_err(count)?;

@@ -71,6 +71,11 @@ const fn is_failure(code: Code) -> bool {
     )
 }
 
+/// Whether no choice takes a call because there is no room for it.
+const fn is_for_room(code: Code) -> bool {
+    matches!(code, Code::Throttled | Code::BudgetExceeded)
+}
+
 impl Router {
     /// Makes a call of a route: of its choices' tools one after the other, until one gives an output or none is left.
     pub(super) async fn call_route(
@@ -107,13 +112,15 @@ impl Router {
             let decided = self.decide_route(&caller, route, decision, request, &mut choices).await;
             let (decision, taken) = decided.map_err(|failed| told(failed, name, &attempts))?;
             let Some(Taken { choice, ready, trial, reservation }) = taken else {
-                return Err(match failed {
-                    Some(failed) => told(failed, name, &attempts),
-                    None => {
-                        let error = self.nobody(&caller, &Who::from(&*caller.principal), route, &decision, &choices);
-                        self.refuse_route(&caller, error, decision, (touched, request.session.clone())).await
-                    }
-                });
+                if let Some(failed) = failed {
+                    return Err(told(failed, name, &attempts));
+                }
+                let error = self.nobody(&caller, &Who::from(&*caller.principal), route, &decision, &choices);
+                let earlier = self.earlier(&caller, (route, &choices), &decision, request, &error, watcher.as_ref());
+                if let Some(reply) = earlier.await? {
+                    return Ok(reply);
+                }
+                return Err(self.refuse_route(&caller, error, decision, (touched, request.session.clone())).await);
             };
             let (call, tool, version) = (ready.id, ready.tool.clone(), ready.version().clone());
             let began = Instant::now();
@@ -207,7 +214,7 @@ impl Router {
         decision: DecidedRoute,
         session: (Vec<Brought>, Option<SessionId>),
     ) -> Failed {
-        if matches!(error.code(), Code::Throttled | Code::BudgetExceeded) {
+        if is_for_room(error.code()) {
             self.0.refusals.note(caller, Refused { error: &error, tool: None });
             return error.into();
         }
@@ -229,6 +236,8 @@ impl Router {
 fn end(trial: Trial, result: &Result<Reply>, took: Duration) {
     let now = Instant::now();
     match result {
+        // Nothing ran.
+        Ok(reply) if reply.stand_in.is_some() => trial.forget(),
         // What ran without waiting for room is what counts as slow.
         Ok(reply) => trial.end(false, reply.usage.engine.duration, now),
         Err(error) if is_failure(error.code()) => trial.end(true, took, now),
@@ -257,15 +266,4 @@ fn told(failed: Failed, name: &RouteName, attempts: &[Attempted]) -> Failed {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What the caller did wrong, or may not, is no reason to ask another tool.
-    #[test]
-    fn only_what_another_tool_could_do_better_falls_back() {
-        let falls: Vec<&str> = Code::ALL.iter().filter(|code| falls_back(**code)).map(|code| code.as_str()).collect();
-        let expected =
-            ["overloaded", "fuel-exhausted", "deadline-exceeded", "memory-exceeded", "tool-failed", "unavailable"];
-        assert_eq!(falls, expected);
-    }
-}
+mod tests;

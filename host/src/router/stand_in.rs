@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::approval::Ask;
-use super::call::{Arguments, CallEvent, CallUsage, Ready, access_of, admitted, risk_of};
+use super::call::{Arguments, Attempt, CallEvent, CallRequest, CallUsage, Failed, Ready, access_of, admitted, risk_of};
 use super::children::CallTree;
 use super::payload::Keeper;
 use super::watch::Watcher;
@@ -16,7 +16,7 @@ use crate::capability::effects::Flow as _;
 use crate::engine::output::ToolOutput;
 use crate::error::{Code, Error, Result};
 use crate::id::{CallId, TenantId};
-use crate::policy::{self, Caching, Ceiling, Risk};
+use crate::policy::{self, Caching, Ceiling, GrantKind, Risk};
 use crate::snapshot::{Admitted, Caller, Resolved};
 
 /// What an answer is that an earlier call gave.
@@ -44,12 +44,14 @@ fn caching(caller: &Caller, resolved: &Resolved, risk: Risk) -> Option<Caching> 
     policy::caching(ceiling, policy, &resolved.package).filter(|_| keeps(resolved, risk))
 }
 
-fn key(caller: &Caller, resolved: &Resolved, arguments: Mac) -> AnswerKey {
+fn key(caller: &Caller, resolved: &Resolved, admitted: &Admitted, arguments: Mac) -> AnswerKey {
+    let holds = |kind: &GrantKind| admitted.allowed.grants.holds(*kind);
     AnswerKey {
         tool: resolved.name(),
         component: *resolved.version.component(),
         policy: caller.tenant.policy.digest(),
         ceiling: caller.platform.ceiling.digest(),
+        held: GrantKind::ALL.into_iter().filter(holds).collect(),
         arguments,
     }
 }
@@ -67,7 +69,7 @@ impl Router {
         let Some(Caching { time, bytes_max }) = caching else { return };
         let answer = Answer { call, made: SystemTime::now(), output: Arc::new(output.clone()) };
         let keep = Keep { time, bytes_max };
-        self.0.answers.keep(&caller.tenant.id, key(caller, resolved, arguments), answer, keep);
+        self.0.answers.keep(&caller.tenant.id, key(caller, resolved, admitted, arguments), answer, keep);
     }
 
     /// What becomes of a call that there is no room for: an answer that stands in, or the refusal.
@@ -82,25 +84,46 @@ impl Router {
         refusal: Error,
         watcher: Option<&Watcher>,
     ) -> Result<Reply> {
-        let found = self.stand_in(caller, ready, refusal.code()).await;
-        match found {
-            Ok(Some(reply)) => {
-                if let Some(watcher) = watcher {
-                    let Reply { call, tool, version, component, .. } = &reply;
-                    let (tool, version) = (tool.clone(), version.clone());
-                    watcher.show(CallEvent::Decided { call: *call, tool, version, component: *component });
-                }
-                Ok(reply)
-            }
-            Ok(None) => {
-                self.0.refusals.note(caller, Refused { error: &refusal, tool: Some(ready.tool.clone()) });
-                Err(refusal)
-            }
-            Err(error) => Err(error),
-        }
+        let error = match self.stand_in(caller, ready, refusal.code(), watcher).await {
+            Ok(Some(reply)) => return Ok(reply),
+            Ok(None) => refusal,
+            Err(error) => error,
+        };
+        self.0.refusals.note(caller, Refused { error: &error, tool: Some(ready.tool.clone()) });
+        Err(error)
     }
 
-    async fn stand_in(&self, caller: &Caller, ready: &Ready, because: Code) -> Result<Option<Reply>> {
+    /// The same for a call of a route, none of whose choices had room for it: what the one answered before that would take
+    /// it. Where nothing stands in, the refusal is the route's.
+    ///
+    /// # Errors
+    ///
+    /// Where the call would not be let in if there were room.
+    pub(super) async fn without_room_in_route(
+        &self,
+        caller: &Caller,
+        attempt: Attempt,
+        request: &CallRequest,
+        because: Code,
+        watcher: Option<&Watcher>,
+    ) -> Result<Option<Reply>, Failed> {
+        let risk = admitted(&attempt.decision)?.risk;
+        // What costs something is asked last: of refusals there are as many as anybody likes.
+        if caching(caller, &attempt.resolved, risk).is_none() {
+            return Ok(None);
+        }
+        let ready = self.let_in(caller, attempt, request).await?;
+        let call = Some(ready.id);
+        self.stand_in(caller, &ready, because, watcher).await.map_err(|error| Failed { call, error })
+    }
+
+    async fn stand_in(
+        &self,
+        caller: &Caller,
+        ready: &Ready,
+        because: Code,
+        watcher: Option<&Watcher>,
+    ) -> Result<Option<Reply>> {
         let (resolved, admitted) = (&ready.attempt.resolved, admitted(&ready.attempt.decision)?);
         let Some(Caching { time, .. }) = caching(caller, resolved, admitted.risk) else { return Ok(None) };
         // What it holds is cut to what its caller does.
@@ -120,23 +143,30 @@ impl Router {
             session: ready.session.as_ref(),
             arguments,
             by_tool: false,
+            of_route: ready.attempt.route.is_some(),
         };
         if ready.approval.is_some() || !ask.rules(caller).is_empty() {
             return Ok(None);
         }
         let mac = caller.tenant.digest_key.digest([arguments.as_bytes()]);
-        let found = self.0.answers.get(&caller.tenant.id, &key(caller, resolved, mac), time, SystemTime::now());
+        let key = key(caller, resolved, admitted, mac);
+        let found = self.0.answers.get(&caller.tenant.id, &key, time, SystemTime::now());
         let Some(answer) = found else { return Ok(None) };
         if let Some(keeper) = Keeper::of(&self.0.payloads, &self.0.quotas, caller, ready.id, arguments) {
             keeper.keep(Some(&answer.output)).await?;
         }
         self.record_answered(caller, ready, (mac, arguments.len() as u64), &answer, because).await?;
-        let version = &resolved.version;
+        let (call, tool) = (ready.id, ready.tool.clone());
+        let (version, component) = (resolved.version.version.clone(), *resolved.version.component());
+        if let Some(watcher) = watcher {
+            let (tool, version) = (tool.clone(), version.clone());
+            watcher.show(CallEvent::Decided { call, tool, version, component });
+        }
         Ok(Some(Reply {
-            call: ready.id,
-            tool: ready.tool.clone(),
-            version: version.version.clone(),
-            component: *version.component(),
+            call,
+            tool,
+            version,
+            component,
             output: ToolOutput::clone(&answer.output),
             usage: CallUsage::default(),
             route: None,
@@ -169,6 +199,7 @@ impl Router {
             policy: caller.tenant.policy.digest(),
             result,
             result_bytes,
+            route: ready.attempt.route.clone(),
             rule: admitted.allowed.rule.clone(),
             session: ready.session.clone(),
             tool: ready.tool.clone(),

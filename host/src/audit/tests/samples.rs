@@ -277,6 +277,7 @@ pub(crate) fn every_event() -> Vec<Event> {
             policy: Digest::of(b"policy"),
             result: Mac::from_bytes([9; 32]),
             result_bytes: 7,
+            route: Some(route(CallId::new())),
             rule: text(),
             session: Some("chat-7".parse().unwrap()),
             tool: "catalogue/text.count".parse().unwrap(),

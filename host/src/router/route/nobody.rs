@@ -1,14 +1,18 @@
-//! Why no choice of a route takes a call, and what would help: to wait, where what stands in its way passes.
+//! Why no choice of a route takes a call, and what would help: to wait, where what stands in its way passes, or an answer
+//! that the same call had before.
 
 use std::time::SystemTime;
 
 use super::facts::Choices;
+use super::{Attempted, Routed, is_for_room};
 use crate::access::Who;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::id::CallTarget;
 use crate::policy::route::{Route, choose};
 use crate::routed::{ChoiceFacts, DecidedRoute, Health, RouteInputs, Verdict, WHOLE_PPM};
 use crate::router::Router;
+use crate::router::call::{Attempt, CallRequest, Failed, Reply};
+use crate::router::watch::Watcher;
 use crate::snapshot::Caller;
 
 /// How long whoever is told to come again because of its tenant's load waits.
@@ -78,6 +82,40 @@ impl Router {
             .fact("resets_at", scarcest.resets_at)
             .fact("retry_after_ms", u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1))
     }
+
+    /// What stands in for a call that no choice has room for, if something does.
+    pub(super) async fn earlier(
+        &self,
+        caller: &Caller,
+        (route, choices): (&Route, &Choices),
+        decision: &DecidedRoute,
+        request: &CallRequest,
+        refusal: &Error,
+        watcher: Option<&Watcher>,
+    ) -> Result<Option<Reply>, Failed> {
+        let because = refusal.code();
+        if !is_for_room(because) {
+            return Ok(None);
+        }
+        let found = with_room(route, decision).and_then(|place| choices.callable(place));
+        let Some((resolved, by_rules)) = found else { return Ok(None) };
+        let attempt = Attempt { resolved, decision: by_rules, route: Some(decision.clone()), lineage: None };
+        let reply = self.without_room_in_route(caller, attempt, request, because, watcher).await?;
+        Ok(reply.map(|reply| {
+            let Reply { call, tool, version, .. } = &reply;
+            let attempt = Attempted { call: *call, tool: tool.clone(), version: version.clone(), error: None };
+            let routed = Routed { decision: decision.clone(), attempts: vec![attempt] };
+            Reply { route: Some(Box::new(routed)), ..reply }
+        }))
+    }
+}
+
+/// Which choice would take the call if there were room for it: in the tenant's budgets, and in its load.
+fn with_room(route: &Route, decision: &DecidedRoute) -> Option<usize> {
+    otherwise(route, decision, |inputs, facts| {
+        (inputs.load_ppm, inputs.budget_left_ppm) = (0, WHOLE_PPM);
+        facts.budget = None;
+    })
 }
 
 /// Which choice would take the call if something were otherwise.

@@ -158,6 +158,10 @@ content! {
         result: Mac,
         /// The result's length: all its contents together.
         result_bytes: u64,
+        /// What was decided of its route, where it is the call of one. Where none of that one's choices had room, it is the
+        /// answer of the one that would have taken it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        route: Option<DecidedRoute>,
         /// The rule that allowed it.
         rule: String,
         /// The session that it named.
