@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use cofferdam::Code;
-use cofferdam_tests::{Answer, Tenant, guest, run, shared};
+use cofferdam_tests::{Answer, Tenant, attack, guest, run, shared};
 use serde_json::{Value, json};
 
 /// One call a day of each tool is run; answers of these packages are kept.
@@ -106,12 +106,6 @@ fn nothing_stands_in_under_another_policy_or_for_what_may_not_be_called() {
         count(&tenant, "a").await.problem(Code::BudgetExceeded);
         tenant.policy(POLICY).await;
         count(&tenant, "a").await.ok();
-        // A call that has to be approved is not answered from memory.
-        tenant.policy(&format!("{POLICY}[approval]\ntools = [\"catalogue/text\"]\n")).await;
-        count(&tenant, "a").await.problem(Code::BudgetExceeded);
-        let named = json!({"tool": "catalogue/text.count", "arguments": {"text": "a"}, "risk": "high"});
-        tenant.policy(POLICY).await;
-        tenant.agent.post("/v1/calls", &named).await.ok();
         // Another key of the tenant has it where it may call the tool, and not where it may not.
         let made = tenant.operator.post("/v1/keys", &json!({"name": "second", "scopes": ["agent"]})).await.ok();
         let second = tenant.agent.with_key(made["key"].as_str().unwrap());
@@ -125,6 +119,83 @@ fn nothing_stands_in_under_another_policy_or_for_what_may_not_be_called() {
         // Erasing what is kept of calls erases that, too.
         assert!(tenant.operator.delete("/v1/payloads").await.status < 300);
         count(&tenant, "a").await.problem(Code::BudgetExceeded);
+    });
+}
+
+/// What somebody has to look at first is not answered from memory, whoever made the same call before.
+#[test]
+fn hostile_hope_for_an_answer_instead_of_an_approval() {
+    attack(async {
+        let tenant = tenant("looked-at").await;
+        tenant.policy(&format!("{POLICY}[approval]\nfrom_risk = \"high\"\n")).await;
+        let ask = async |risk: &str| {
+            let call = json!({"tool": "catalogue/text.count", "arguments": {"text": "a"}, "risk": risk});
+            tenant.agent.post("/v1/calls", &call).await
+        };
+        assert_eq!(ask("low").await.ok().get("stand_in"), None);
+        assert_eq!(ask("medium").await.ok()["stand_in"]["because"], "budget-exceeded");
+        ask("high").await.problem(Code::BudgetExceeded);
+    });
+}
+
+/// A route's choice that goes without something has no answer of a call that had it, nor the other way round.
+#[test]
+fn hostile_hope_for_an_answer_of_a_call_that_held_more() {
+    attack(async {
+        let tenant = tenant("held").await;
+        tenant.push("limits", guest("limits")).await;
+        let policy = |calls: u32| {
+            format!(
+                "[cache]\ntools = [\"limits\"]\n[budget]\ncalls_per_day = {calls}\n\
+                 [[grant]]\ntools = [\"limits\"]\nlog = \"info\"\n\
+                 [[route]]\nname = \"r\"\nchoices = [{{ tool = \"limits.echo\", without = [\"log\"] }}]\n"
+            )
+        };
+        let echo = async |tool: &str, text: &str| tenant.agent.call(tool, json!({"text": text})).await;
+        tenant.policy(&policy(1)).await;
+        let with = echo("limits.echo", "a").await;
+        with.clone().ok();
+        echo("routes/r", "a").await.problem(Code::BudgetExceeded);
+        assert_eq!(echo("limits.echo", "a").await.ok()["stand_in"]["call"], with.call());
+        tenant.policy(&policy(2)).await;
+        let without = echo("routes/r", "b").await;
+        without.clone().ok();
+        echo("limits.echo", "b").await.problem(Code::BudgetExceeded);
+        assert_eq!(echo("routes/r", "b").await.ok()["stand_in"]["call"], without.call());
+    });
+}
+
+#[test]
+fn a_route_that_no_choice_has_room_for_is_answered_by_the_one_that_would_take_it() {
+    run(async {
+        let tenant = tenant("route").await;
+        let choices = "{ tool = \"catalogue/limits.echo\", max_input_bytes = 4 }, { tool = \"catalogue/text.count\" }";
+        tenant.policy(&format!("{POLICY}[[route]]\nname = \"r\"\nchoices = [{choices}]\n")).await;
+        let count = async |text: &str| tenant.agent.call("routes/r", json!({"text": text})).await;
+        let first = count("one two").await;
+        assert_eq!(first.clone().ok()["tool"], "catalogue/text.count");
+        let again = count("one two").await;
+        let answer = again.clone().ok();
+        assert_eq!((&answer["content"], &answer["tool"]), (&first.body["content"], &first.body["tool"]));
+        assert_eq!(
+            answer["stand_in"],
+            json!({"because": "budget-exceeded", "call": first.call(), "made": answer["stand_in"]["made"]})
+        );
+        // What was decided of each choice is in the answer and in the record.
+        assert_eq!(answer["route"]["choices"][1]["why"], "no room in the budget calls_per_day");
+        assert_eq!(answer["route"]["attempts"].as_array().unwrap().len(), 1);
+        let record = tenant.record(again.call()).await;
+        let event = &record[0]["event"];
+        assert_eq!(
+            (record.len(), &record[0]["kind"], &event["answer_of"]),
+            (1, &json!("call.answered"), &json!(first.call()))
+        );
+        assert_eq!(event["route"]["choices"][1]["why"], "no room in the budget calls_per_day");
+        // Whoever watches is told the same; what was not asked before is refused, and so is what would not be let in.
+        let watched = tenant.agent.watch("routes/r", json!({"text": "one two"})).await;
+        assert_eq!((watched.of("decided").len(), &watched.result()["stand_in"]["call"]), (1, &json!(first.call())));
+        count("one two three").await.problem(Code::BudgetExceeded);
+        tenant.agent.call("routes/r", json!({"txt": "one two"})).await.problem(Code::InvalidArguments);
     });
 }
 

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod attacks;
+mod below;
 mod command;
 mod flow;
 mod life;
+mod routes;
 
 use cofferdam::Code;
 use cofferdam_tests::{Answer, Client, Server, Tenant, shared};

@@ -18,11 +18,13 @@ const RENAMED: &[(&str, &str)] = &[
 /// `[approval]` of a tenant's file.
 pub(in crate::policy) static APPROVAL: Section = Section {
     title: "[approval]",
-    doc: "A call that waits is not run: it is answered with the id of an approval. Somebody who may `approve-call`, never the key \
-          that made the call, lets it go or refuses it; the same call is then made again, with that id. An approval is for one \
-          tool in one version of one component, with the same arguments, by the same key in the same session, and is used once; \
-          where the session has got labels since, or the call's risk is higher now, it does not hold. The risk of a call is the \
-          highest of what is derived of the tool, `tools.risk_floor` and what the caller declares. Of two files both ask.",
+    doc: "A call that waits is not run: it is answered with the id of an approval. Somebody who may `approve-call`, \
+          never the key that made the call, lets it go or refuses it; the same call is then made again, with that \
+          id. A call that a tool makes names none: it goes by one that such a call was given. An approval is for one \
+          tool in one version of one component, with the same arguments, by the same key in the same session, and is \
+          used once; where the session has got labels since, or the call's risk is higher now, it does not hold. The \
+          risk of a call is the highest of what is derived of the tool, `tools.risk_floor` and what the caller \
+          declares. Of two files both ask.",
     keys: Keys::These(&[
         key("from_risk", LEVEL, "no call waits for its risk", "Calls of this risk and above wait."),
         key("tools", TOOLS, "`[]`", "Packages: calls of these wait, whatever their risk."),

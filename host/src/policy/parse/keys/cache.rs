@@ -10,11 +10,13 @@ const RENAMED: &[(&str, &str)] =
 /// `[cache]` of a tenant's file.
 pub(in crate::policy) static CACHE: Section = Section {
     title: "[cache]",
-    doc: "Where a budget or the host has no room for a call, the answer that the very same call had before may stand in for it: \
-          of the same tool and component, with the same arguments, under the same policy and ceiling. The reply and the record \
-          say so. It is for tools alone that say of themselves that they are read-only and idempotent, and of which that follows \
-          from what they hold, too: nothing that they could change, no network, nothing whose answers vary. A call that has to \
-          be approved is never answered so. Answers are in memory only.",
+    doc: "Where a budget or the host has no room for a call, the answer that the very same call had before may stand \
+          in for it: of the same tool and component, with the same arguments and grants, under the same policy and \
+          ceiling; of a route, the one of the choice that would take the call if there were room. The reply and the \
+          record say so. At most 100 stand in within a second; further calls are refused. It is for tools alone that \
+          say of themselves that they are read-only and idempotent, and of which that follows from what they hold, \
+          too: nothing that they could change, no network, nothing whose answers vary. A call that has to be \
+          approved is never answered so. Answers are in memory only.",
     keys: Keys::These(&[
         key(
             "tools",
