@@ -196,7 +196,7 @@ impl Grants {
     /// Whether a call has a way out through `kind`, as rules of flow name them.
     pub fn lead_out(&self, kind: GrantKind) -> bool {
         match kind {
-            GrantKind::Http | GrantKind::Call => self.holds(kind),
+            GrantKind::Http | GrantKind::Call | GrantKind::Model => self.holds(kind),
             kind => self.can_change(kind),
         }
     }

@@ -164,6 +164,21 @@ fn every_way_out_has_its_kind() {
     }
 }
 
+/// What leads out is what a call waits for: one that held a way out unseen would run, and be refused half-way.
+#[test]
+fn whatever_a_rule_can_close_a_call_can_hold() {
+    let route = ModelRoute { name: "summarise".to_owned(), choices: Vec::new(), falls_back: false, tokens_max: None };
+    let routes = [(route.name.clone(), route)].into_iter().collect();
+    let model = Some(Grant::for_test(Arc::new(ModelGrant { routes, has_providers: true })));
+    let call = Some(Grant::for_test(CallGrant::for_test(&["text"], Passing::Own)));
+    let http = Some(Grant::for_test(HttpGrant::for_test(Vec::new(), Vec::new(), Vec::new())));
+    let none = Grants::none();
+    let held = Grants { model, call, http, ..Grants::none() };
+    for kind in [GrantKind::Http, GrantKind::Call, GrantKind::Model] {
+        assert!(held.lead_out(kind) && !none.lead_out(kind), "{kind}");
+    }
+}
+
 #[test]
 fn without_a_rule_nothing_is_asked() {
     assert!(Policy::parse("[labels]\nprivate_buckets = [\"notes\"]").unwrap().flow(&"a".parse().unwrap()).is_none());
