@@ -55,11 +55,12 @@ impl ApprovalBook {
 
     fn decided(&mut self, entry: &Entry, decided: &ApprovalDecided) {
         let known = self.0.get_mut(&entry.tenant).and_then(|kept| kept.get_mut(&decided.approval));
-        let known = known.filter(|known| !matches!(known.state, State::Used { .. }));
         let (Some(known), Some(by)) = (known, entry.principal) else { return };
         let reason = decided.reason.clone().unwrap_or_default();
-        known.state = if decided.approved { State::Approved { by } } else { State::Denied { by, reason } };
-        known.expires = decided.expires;
+        let state = if decided.approved { State::Approved { by } } else { State::Denied { by, reason } };
+        if known.state.gives_way_to(&state) {
+            (known.state, known.expires) = (state, decided.expires);
+        }
     }
 
     fn used(&mut self, tenant: &TenantId, id: ApprovalId, call: CallId) {

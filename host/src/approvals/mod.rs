@@ -121,6 +121,11 @@ impl State {
     const fn is_open(&self) -> bool {
         matches!(self, Self::Waiting | Self::Approved { .. })
     }
+
+    /// Whether `next` can be decided then. A refusal stands against a leave that nobody has used, whichever came first.
+    const fn gives_way_to(&self, next: &Self) -> bool {
+        matches!((self, next), (Self::Waiting, _) | (Self::Approved { .. }, Self::Denied { .. }))
+    }
 }
 
 /// An approval.
@@ -258,11 +263,13 @@ impl Approvals {
         kept.values().map(|kept| &kept.approval).filter(|approval| now < approval.expires).cloned().collect()
     }
 
-    /// Puts what was decided in force; only behind the entry that says so. Whether it was waited for.
+    /// Puts what was decided in force; only behind the entry that says so. Whether it is: nothing else was decided, and it was
+    /// not over, in the meantime.
     pub fn decide(&self, tenant: &TenantId, id: ApprovalId, state: State, expires: SystemTime) -> bool {
         let of_tenant = self.of(tenant);
         let mut kept = of_tenant.lock();
-        let Some(known) = kept.get_mut(&id).filter(|kept| kept.approval.state == State::Waiting) else { return false };
+        let is_open = |kept: &&mut Kept| kept.approval.state.gives_way_to(&state) && !kept.claimed;
+        let Some(known) = kept.get_mut(&id).filter(is_open) else { return false };
         (known.approval.state, known.approval.expires, known.arguments) = (state, expires, None);
         forget_closed(&mut kept);
         true

@@ -284,6 +284,44 @@ fn a_start_finds_what_the_record_says() {
     assert_eq!(book, ApprovalBook::default());
 }
 
+/// Two decide at once: what a start finds lets nobody go whom the host would have refused.
+#[test]
+fn a_refusal_stands_whoever_approves_beside_it() {
+    let by = PrincipalId::new();
+    let (leave, refusal) = (State::Approved { by }, State::Denied { by, reason: "no".to_owned() });
+    for order in [[true, false], [false, true]] {
+        let (approvals, mut book) = (Approvals::default(), ApprovalBook::default());
+        let approval = ask(&approvals, &wanted());
+        book.fold(&asked(&approval));
+        for approved in order {
+            let state = if approved { leave.clone() } else { refusal.clone() };
+            approvals.decide(&tenant(), approval.id, state, now() + HOUR);
+            let decided = ApprovalDecided {
+                approval: approval.id,
+                approved,
+                change: ChangeId::new(),
+                expires: now() + HOUR,
+                principal: approval.wanted.principal,
+                reason: (!approved).then(|| "no".to_owned()),
+                tool: approval.wanted.tool.clone(),
+            };
+            book.fold(&entry(Some(by), decided));
+        }
+        let started = Approvals::default();
+        started.fill(&book);
+        for approvals in [approvals, started] {
+            assert_eq!(approvals.get(&tenant(), approval.id, now()).unwrap().0.state, refusal, "{order:?}");
+        }
+    }
+    // Not against a call that is about to begin.
+    let (approvals, wanted) = (Approvals::default(), wanted());
+    let id = approved(&approvals, &wanted);
+    let held = claim(&approvals, id, &wanted).unwrap();
+    assert!(!approvals.decide(&tenant(), id, refusal.clone(), now() + HOUR));
+    drop(held);
+    assert!(approvals.decide(&tenant(), id, refusal, now() + HOUR));
+}
+
 /// A start must not find again what a call went by.
 #[test]
 fn hostile_use_of_an_approval_again_after_a_start() {

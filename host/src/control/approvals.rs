@@ -135,10 +135,13 @@ impl Control {
             Some(reason) => State::Denied { by, reason: reason.clone() },
         };
         // Where the change stands and something failed behind it, a refusal holds at once, and what was let go waits on.
-        if committed.is_ok() || refusal.is_some() {
-            self.0.approvals.decide(&tenant, *id, state.clone(), expires);
-        }
+        let holds =
+            (committed.is_ok() || refusal.is_some()) && self.0.approvals.decide(&tenant, *id, state.clone(), expires);
         committed?;
+        if !holds {
+            let message = format!("the approval {id} was decided on by somebody else, or was over, in the same moment");
+            return Err(Error::new(Code::Conflict, message).next("`cofferdam approvals show` says what became of it"));
+        }
         Ok(view(caller, Approval { state, expires, ..approval }, None))
     }
 
