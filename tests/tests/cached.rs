@@ -134,7 +134,10 @@ fn hostile_hope_for_an_answer_instead_of_an_approval() {
         };
         assert_eq!(ask("low").await.ok().get("stand_in"), None);
         assert_eq!(ask("medium").await.ok()["stand_in"]["because"], "budget-exceeded");
-        ask("high").await.problem(Code::BudgetExceeded);
+        let refused = ask("high").await;
+        refused.problem(Code::BudgetExceeded);
+        let stood_in = tenant.log(0).await.iter().filter(|entry| entry["kind"] == "call.answered").count();
+        assert_eq!(stood_in, 1);
     });
 }
 
@@ -162,6 +165,9 @@ fn hostile_hope_for_an_answer_of_a_call_that_held_more() {
         without.clone().ok();
         echo("limits.echo", "b").await.problem(Code::BudgetExceeded);
         assert_eq!(echo("routes/r", "b").await.ok()["stand_in"]["call"], without.call());
+        let log = tenant.log(0).await;
+        let stood_in: Vec<_> = log.iter().filter(|entry| entry["kind"] == "call.answered").collect();
+        assert_eq!(stood_in.len(), 2, "{stood_in:?}");
     });
 }
 

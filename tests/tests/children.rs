@@ -90,7 +90,10 @@ fn a_child_ends_at_its_own_deadline_and_the_caller_goes_on() {
         // And at its caller's, whatever its own policy allows.
         tenant.policy(&format!("[limits]\nfuel = 90_000_000_000\ndeadline = \"1s\"\n{CALLS}")).await;
         let answer = tenant.agent.call("catalogue/relay.one", one("catalogue/limits.spin", json!({}))).await;
-        assert_eq!(answer.code(), Some(cofferdam::Code::DeadlineExceeded), "{answer:?}");
+        // Both have the same: whichever is stopped first, the caller can still say so in what is left of it.
+        let said =
+            if answer.status == 200 { answer.clone().json()["code"].clone() } else { answer.body["code"].clone() };
+        assert_eq!(said, "deadline-exceeded", "{answer:?}");
     });
 }
 

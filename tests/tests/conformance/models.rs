@@ -43,7 +43,7 @@ fn ask(times: u64) -> Value {
     json!({"route": "chat", "text": "How deep?", "max_tokens": 100, "times": times})
 }
 
-/// Those that are tried again and those that fail count too: each is one.
+/// One that no choice takes counts, too; one past the limit does not get so far.
 pub(crate) async fn requests() {
     let stand = stand("model-requests").await;
     stand.limit("model_requests = 2").await;
@@ -64,7 +64,7 @@ pub(crate) async fn tokens() {
     assert_eq!(usage["model_requests"], 1, "{usage}");
     stand.limit(&format!("model_tokens = {}", most - 1)).await;
     let body = stand.is_told("catalogue/models.chat", ask(1), " are left").await;
-    assert_eq!(body["usage"]["model_requests"], 0, "{body}");
+    assert_eq!(body["usage"]["model_input_tokens"], 0, "{body}");
 }
 
 /// To the billionth of a dollar.
@@ -79,7 +79,7 @@ pub(crate) async fn cost() {
     let less = Money::billionths(most.as_billionths() - 1);
     stand.limit(&format!("model_cost = \"{less}\"")).await;
     let body = stand.is_told("catalogue/models.chat", ask(1), &format!("{less} is left")).await;
-    assert_eq!(body["usage"]["model_requests"], 0, "{body}");
+    assert_eq!(body["usage"]["model_input_tokens"], 0, "{body}");
 }
 
 /// What the refusal says that the request may come to: between `up to` and `end`.

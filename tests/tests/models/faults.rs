@@ -101,11 +101,10 @@ fn an_answer_that_breaks_off_while_it_is_read_is_told_and_paid_for() {
     run(async {
         let stage = stage().await;
         let tenant = stage.tenant("off", "[limits]\ndeadline = \"20s\"\n").await;
-        for (route, provider, action) in
-            [("openai", "a", "cut"), ("openai", "a", "garbled"), ("anthropic", "c", "cut"), ("openai", "a", "stall")]
-        {
-            let text = script(json!({provider: [action]}));
-            let (told, entry) = ask(&tenant, "stream", route, &text, 50).await;
+        // Of a provider without a key: of what comes back for one, the end waits while it is looked through for that.
+        for action in ["cut", "garbled", "stall"] {
+            let text = script(json!({"b": [action]}));
+            let (told, entry) = ask(&tenant, "stream", "open", &text, 50).await;
             assert!(told["text"].as_str().unwrap().starts_with("Unavailable"), "{action}: {told}");
             assert_eq!(
                 (&told["pieces"], &entry["attempts"], &entry["outcome"]),

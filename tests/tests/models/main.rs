@@ -71,6 +71,7 @@ models = [
 name = "b"
 protocol = "openai"
 url = "http://{address}/b/v1"
+timeout = "2s"
 attempts = 1
 models = [{chat}]
 [[provider]]
@@ -117,6 +118,9 @@ name = "one"
 fallback = "none"
 choices = [{ provider = "a", model = "small", max_complexity = "high" }, { provider = "b", model = "large" }]
 [[model]]
+name = "open"
+choices = [{ provider = "b", model = "small", max_complexity = "high" }]
+[[model]]
 name = "priced"
 choices = [{ provider = "a", model = "small" }, { provider = "a", model = "large", min_budget_left = 0.3 }]
 [[model]]
@@ -129,7 +133,7 @@ choices = [{ provider = "a", model = "vectors" }]
 short = "In a word: {text}"
 [[grant]]
 tools = ["catalogue/models"]
-model = ["openai", "anthropic", "both", "one", "priced", "careful", "vectors"]
+model = ["openai", "anthropic", "both", "one", "open", "priced", "careful", "vectors"]
 prompt = ["short"]
 "#;
 

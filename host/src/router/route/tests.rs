@@ -30,7 +30,7 @@ fn an_answer_that_stands_in_says_nothing_of_the_tool() {
     let choice = ChoiceKey { tool: "text.count".parse().unwrap(), without: BTreeSet::new() };
     let key = BreakerKey { route: "r".parse().unwrap(), choice };
     let settings = BreakerSettings { calls_min: 1, open: Duration::from_secs(1), ..BreakerSettings::default() };
-    let begin = |now| breakers.begin(&tenant, &key, settings, now).unwrap();
+    let begin = |now| breakers.begin(&tenant, &key, (settings, false), now).unwrap();
     begin(now).end(true, Duration::ZERO, now);
     assert_eq!(breakers.health(&tenant, &key, now), Health::Open);
 
