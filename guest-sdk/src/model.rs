@@ -178,5 +178,5 @@ impl Iterator for Reply {
 /// As this module's page says.
 pub fn embed<T: AsRef<str>>(route: &str, texts: &[T]) -> Result<Vectors, Error> {
     let texts: Vec<String> = texts.iter().map(|text| text.as_ref().to_owned()).collect();
-    host::embed(route, texts)
+    host::embed(route, &texts)
 }

@@ -28,8 +28,8 @@ pub(crate) fn stream(chat: Chat) -> Result<Source, Error> {
     model::stream(&request(chat)).map(Source).map_err(fault)
 }
 
-pub(crate) fn embed(route: &str, texts: Vec<String>) -> Result<Vectors, Error> {
-    let made = model::embed(route, &texts).map_err(fault)?;
+pub(crate) fn embed(route: &str, texts: &[String]) -> Result<Vectors, Error> {
+    let made = model::embed(route, texts).map_err(fault)?;
     Ok(Vectors { vectors: made.vectors, usage: usage(made.usage), model: made.model })
 }
 

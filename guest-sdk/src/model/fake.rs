@@ -67,7 +67,7 @@ pub(crate) fn stream(chat: Chat) -> Result<Source, Error> {
     Ok(Source(words.chain(calls).chain([Piece::End(ending)]).collect()))
 }
 
-pub(crate) fn embed(route: &str, texts: Vec<String>) -> Result<Vectors, Error> {
+pub(crate) fn embed(route: &str, texts: &[String]) -> Result<Vectors, Error> {
     MAKERS.with_borrow(|makers| {
         let make = makers.get(route).ok_or_else(denied)?;
         let vectors = texts.iter().map(|text| make(text)).collect();

@@ -59,7 +59,8 @@ fn claim(approvals: &Approvals, id: ApprovalId, wanted: &Wanted) -> std::result:
 fn hostile_use_of_an_approval_for_anything_but_the_call_that_was_looked_at() {
     let (approvals, first) = (Approvals::default(), wanted());
     let id = approved(&approvals, &first);
-    let others: [(&str, fn(&mut Wanted), NotApproved); 8] = [
+    type Change = fn(&mut Wanted);
+    let others: [(&str, Change, NotApproved); 8] = [
         ("another key", |other| other.principal = PrincipalId::new(), NotApproved::Unknown),
         ("another tool", |other| other.tool = "mail.remove".parse().unwrap(), NotApproved::Another),
         ("another version", |other| other.version = "1.2.1".parse().unwrap(), NotApproved::Another),

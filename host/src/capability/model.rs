@@ -99,7 +99,7 @@ impl ModelCall {
         effects: Arc<Effects>,
         until: Instant,
     ) -> Self {
-        let grant = grants.model.as_ref().map(|grant| Arc::clone(grant));
+        let grant = grants.model.as_deref().map(Arc::clone);
         let secrets = match &grant {
             Some(_) => CallSecrets::new(services.vault.as_ref(), &TenantId::platform(), &setting.secrets),
             None => CallSecrets::default(),
@@ -158,7 +158,7 @@ impl ModelCall {
     async fn stream(&self, request: ChatRequest) -> Result<Reply, ModelFault> {
         let mut asking = self.asking(&request.route, check::chat(&request)?)?;
         match asking.run(&Wanted::Pieces(&request)).await? {
-            Got::Reply(live, hold) => Ok(Reply::new(asking, live, hold)),
+            Got::Reply(live, hold) => Ok(Reply::new(asking, *live, hold)),
             Got::Answer(_) | Got::Vectors(_) => Err(ModelFault::defect()),
         }
     }

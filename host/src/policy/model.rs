@@ -1,7 +1,7 @@
 //! Models: which providers the platform has, which of them a tenant's routes may choose from, and the choice itself.
 //!
 //! A route is a name with choices. What a call may use of it is worked out once, with its other grants; each request is
-//! then decided by [`choose`], which is a pure function of that and of facts that are recorded.
+//! then decided by [`choose()`], which is a pure function of that and of facts that are recorded.
 
 mod choose;
 #[cfg(test)]
@@ -29,10 +29,12 @@ const MEDIUM_TOKENS_MAX: u64 = 8_000;
 
 /// How hard a request is by its size and kind: one with tools is never simple.
 pub fn complexity(input_tokens: u64, has_tools: bool) -> Level {
-    let by_size = match input_tokens {
-        ..=LOW_TOKENS_MAX => Level::Low,
-        ..=MEDIUM_TOKENS_MAX => Level::Medium,
-        _ => Level::High,
+    let by_size = if input_tokens <= LOW_TOKENS_MAX {
+        Level::Low
+    } else if input_tokens <= MEDIUM_TOKENS_MAX {
+        Level::Medium
+    } else {
+        Level::High
     };
     if has_tools { by_size.max(Level::Medium) } else { by_size }
 }

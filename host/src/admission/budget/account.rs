@@ -139,7 +139,7 @@ impl Account {
         budgets: &'a [Budget],
         needs: impl Fn(Whose) -> Amounts,
         now: SystemTime,
-    ) -> Result<SystemTime, Full<'a>> {
+    ) -> Result<SystemTime, Box<Full<'a>>> {
         let now = self.not_before(now);
         self.has_room(spender, budgets, &needs, now)?;
         // A rate is only used up by a call that every budget has room for.
@@ -165,7 +165,7 @@ impl Account {
         budgets: &'a [Budget],
         needs: impl Fn(Whose) -> Amounts,
         now: SystemTime,
-    ) -> Result<(), Full<'a>> {
+    ) -> Result<(), Box<Full<'a>>> {
         let now = self.not_before(now);
         for budget in budgets {
             let Some(scope) = spender.scope(budget.whose) else { continue };
@@ -178,14 +178,14 @@ impl Account {
                     let taken = counted.used[amount].saturating_add(counted.reserved[amount]);
                     if needed > 0 && taken.saturating_add(needed) > budget.maximum {
                         let until = window.end(counted.index);
-                        return Err(Full { budget, counted: *counted, needed, until });
+                        return Err(Box::new(Full { budget, counted: *counted, needed, until }));
                     }
                 }
                 // What a call makes is no call of this kind.
                 Bound::CallsPerSecond if needs(budget.whose)[Amount::Calls] == 0 => {}
                 Bound::CallsPerSecond => {
                     if let Err(until) = cell.rate(budget.maximum, now) {
-                        return Err(Full { budget, counted: Counted::default(), needed: 1, until });
+                        return Err(Box::new(Full { budget, counted: Counted::default(), needed: 1, until }));
                     }
                 }
             }

@@ -219,7 +219,7 @@ pub(crate) fn every_event() -> Vec<Event> {
         PayloadErased { call: None, change }.into(),
         CapabilityDenied { action: text(), call, capability: "http".to_owned(), nearest: Some(text()), rule: text() }
             .into(),
-        model_requested(call, text()).into(),
+        model_requested(call, &text()).into(),
         ComponentAdmitted { bytes: 80_000, change, component, imports: texts(), tool_kind: "native".to_owned() }.into(),
         ComponentRejected { component: None, reasons: texts() }.into(),
         ToolPublished { change, component, package: package.clone(), signer: None, version: version.clone() }.into(),
@@ -337,9 +337,13 @@ pub(crate) fn every_event() -> Vec<Event> {
     ]
 }
 
-fn model_requested(call: CallId, text: String) -> ModelRequested {
-    let considered =
-        |taken| ModelConsidered { model: "large".to_owned(), provider: "acme".to_owned(), reason: text.clone(), taken };
+fn model_requested(call: CallId, text: &str) -> ModelRequested {
+    let considered = |taken| ModelConsidered {
+        model: "large".to_owned(),
+        provider: "acme".to_owned(),
+        reason: text.to_owned(),
+        taken,
+    };
     ModelRequested {
         answer: Some(Mac::from_bytes([7; 32])),
         attempts: 2,
@@ -349,7 +353,7 @@ fn model_requested(call: CallId, text: String) -> ModelRequested {
         considered: vec![considered(false), considered(true)],
         cost: Money::billionths(2_400),
         cost_left: Money::dollars(1),
-        downgrade: Some(text.clone()),
+        downgrade: Some(text.to_owned()),
         input_tokens: 12,
         input_tokens_estimate: 10,
         input_tokens_max: 90,

@@ -166,12 +166,10 @@ enum Block {
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Delta {
-    TextDelta {
-        text: String,
-    },
-    InputJsonDelta {
-        partial_json: String,
-    },
+    #[serde(rename = "text_delta")]
+    Text { text: String },
+    #[serde(rename = "input_json_delta")]
+    InputJson { partial_json: String },
     #[serde(other)]
     Other,
 }
@@ -198,8 +196,8 @@ impl Blocks {
                 read.came(&name);
                 self.0.insert(index, ToolCall { id, name, arguments: String::new() });
             }
-            Event::ContentBlockDelta { delta: Delta::TextDelta { text }, .. } => read.text(text),
-            Event::ContentBlockDelta { index, delta: Delta::InputJsonDelta { partial_json } } => {
+            Event::ContentBlockDelta { delta: Delta::Text { text }, .. } => read.text(text),
+            Event::ContentBlockDelta { index, delta: Delta::InputJson { partial_json } } => {
                 let call = self.0.get_mut(&index).ok_or_else(malformed)?;
                 read.came(&partial_json);
                 call.arguments.push_str(&partial_json);

@@ -32,7 +32,7 @@ pub(super) enum Wanted<'a> {
 /// What it gets.
 pub(super) enum Got {
     Answer(Answer),
-    Reply(Live, Held),
+    Reply(Box<Live>, Held),
     Vectors(Vectors),
 }
 

@@ -49,7 +49,7 @@ pub struct Reply {
     pub version: Version,
     /// The component that ran.
     pub component: Digest,
-    /// The tool's answer. Every [`Content::Json`] is well-formed JSON.
+    /// The tool's answer. Every [`Content::Json`](crate::engine::output::Content::Json) is well-formed JSON.
     pub output: ToolOutput,
     /// What it used.
     pub usage: CallUsage,

@@ -15,6 +15,7 @@ mod overload;
 mod plot;
 mod report;
 mod scale;
+mod shares;
 mod teams;
 
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ use std::time::Duration;
 use report::Report;
 
 /// What is measured, by name.
-const BENCHES: &[&str] = &["audit", "calls", "engine", "noisy", "overload", "scale", "teams"];
+const BENCHES: &[&str] = &["audit", "calls", "engine", "noisy", "overload", "scale", "shares", "teams"];
 
 /// What was asked for.
 struct Options {
@@ -96,6 +97,9 @@ fn main() -> ExitCode {
     }
     if options.wants("scale") {
         scale::measure(&options, &mut report);
+    }
+    if options.wants("shares") {
+        shares::measure(&options, &mut report);
     }
     if options.wants("teams") {
         teams::measure(&options, &mut report);

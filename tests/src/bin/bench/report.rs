@@ -28,7 +28,7 @@ impl Report {
         self.rows.push(Row { name, value, unit, target: None, holds: None, beside: Vec::new() });
     }
 
-    /// A figure that is to be at least, or at most, something; `beside` are the rows it was measured with.
+    /// A figure that is to be at least, at most, or between, something; `beside` are the rows it was measured with.
     pub(crate) fn target(&mut self, name: &str, value: f64, unit: &'static str, target: Target, beside: &[&str]) {
         self.rows.push(Row {
             name: name.to_owned(),
@@ -68,6 +68,8 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
 pub(crate) enum Target {
     AtLeast(f64),
     AtMost(f64),
+    /// Neither less than the first nor more than the second.
+    Between(f64, f64),
 }
 
 impl Target {
@@ -75,6 +77,7 @@ impl Target {
         match self {
             Self::AtLeast(least) => value >= least,
             Self::AtMost(most) => value <= most,
+            Self::Between(least, most) => (least..=most).contains(&value),
         }
     }
 }
@@ -84,6 +87,7 @@ impl fmt::Display for Target {
         match self {
             Self::AtLeast(least) => write!(f, "at least {least:.2}"),
             Self::AtMost(most) => write!(f, "at most {most:.2}"),
+            Self::Between(least, most) => write!(f, "{least:.2} to {most:.2}"),
         }
     }
 }

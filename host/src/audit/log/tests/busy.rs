@@ -25,6 +25,14 @@ impl World {
 /// How often the journal lets go of segments during one check, at the most: each time the check may have to begin again,
 /// and it does so twenty times.
 const RETIREMENTS: u32 = 5;
+/// How often somebody appends during one check, at the most: else each check would have more to read the longer the one before
+/// took.
+const TURNS: u32 = 60;
+
+/// Takes one of what is left.
+fn take(left: &AtomicU32) -> bool {
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+}
 
 /// A host that appends, signs, hands over and lets go of segments all the while is no tamperer. However slow the machine is:
 /// what is waited for are things that happen, and the host lets go of no more than a check puts up with.
@@ -33,14 +41,18 @@ async fn a_folder_verifies_while_its_host_is_busy() {
     let dir = tempfile::tempdir().unwrap();
     let world = Arc::new(World::open(dir.path()).await);
     let over = Arc::new(AtomicBool::new(false));
-    let (retirements, retired) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let [turns, retirements, retired] = [(); 3].map(|()| Arc::new(AtomicU32::new(0)));
     let busy: Vec<JoinHandle<()>> = ["acme", "globex", "initech"]
         .map(|name| {
             let (world, over) = (Arc::clone(&world), Arc::clone(&over));
-            let (retirements, retired) = (Arc::clone(&retirements), Arc::clone(&retired));
+            let [turns, retirements, retired] = [&turns, &retirements, &retired].map(Arc::clone);
             tokio::spawn(async move {
                 let mut calls = 0;
                 while !over.load(Ordering::Relaxed) {
+                    if !take(&turns) {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                        continue;
+                    }
                     calls += world.calls(name, 20).await.len();
                     world.logs.checkpoint(&name.parse().unwrap()).await.unwrap();
                     if calls % 200 == 0 {
@@ -61,17 +73,20 @@ async fn a_folder_verifies_while_its_host_is_busy() {
     let mut last = 0;
     for round in 0..10 {
         retirements.store(RETIREMENTS, Ordering::Relaxed);
+        turns.store(TURNS, Ordering::Relaxed);
         let report = check(&world.folder, |_, _| {}).await.unwrap();
         assert!(report.ok(), "{round}: {report:?}");
         assert!(report.journal.position.0 >= last, "{round}: the journal was longer before");
         last = report.journal.position.0;
         // The next look finds more calls.
         while world.audit.position().0 <= last {
+            turns.store(1, Ordering::Relaxed);
             assert!(!busy.iter().any(JoinHandle::is_finished), "{round}: a part of the host has ended");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
     while retired.load(Ordering::Relaxed) == 0 {
+        turns.store(TURNS, Ordering::Relaxed);
         assert!(!busy.iter().any(JoinHandle::is_finished), "a part of the host has ended");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -15,7 +15,7 @@ impl Asking {
     /// What a guest gets of it.
     pub(super) fn take(&mut self, came: Came, held: Held) -> Got {
         match came {
-            Came::Live(live) => Got::Reply(live, held),
+            Came::Live(live) => Got::Reply(Box::new(live), held),
             Came::Whole(rest, live) => {
                 let ending = self.finish(&live, held);
                 Got::Answer(stream::answer(rest, ending))
