@@ -238,6 +238,9 @@ fn provider(route: &str) -> &'static str {
     ROUTES.iter().find(|(name, ..)| *name == route).map(|(_, provider, _)| *provider).unwrap()
 }
 
+/// Packages that no rule names: there can always be more than are named.
+const UNNAMED: [&str; 2] = ["unnamed", "catalogue/unnamed"];
+
 /// Whether what is held by `less` is held by `more` too.
 pub(super) fn is_within(less: &Grants, more: &Grants) -> bool {
     let kv = |less: &Grant<KvGrant>| {
@@ -273,7 +276,7 @@ pub(super) fn is_within(less: &Grants, more: &Grants) -> bool {
     models
         && less.prompt.keys().all(|name| more.prompt.contains_key(name))
         && less.kv.iter().all(kv)
-        && PACKAGES.iter().all(calls)
+        && PACKAGES.iter().chain(&UNNAMED).all(calls)
         && less.files.iter().all(files)
         && requests().all(|(target, ..)| !lets(less, &target) || lets(more, &target))
         && *less.clock <= *more.clock
