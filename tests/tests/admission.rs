@@ -145,6 +145,7 @@ fn a_host_that_stops_refuses_those_that_wait() {
         assert_eq!(server.stop().await, Some(0));
         let (refused, told) = waiting.await.unwrap();
         refused.problem(Code::Unavailable);
+        assert_eq!(refused.headers["retry-after"], "1");
         assert!(told - began < Duration::from_secs(2), "it was told at once, not at the end: {:?}", told - began);
         running.await.unwrap().problem(Code::DeadlineExceeded);
     });

@@ -107,6 +107,7 @@ fn a_full_disk_lets_no_call_in_says_so_and_all_goes_on_when_there_is_room() {
             assert!(answered < 5_000, "a full disk let 5,000 calls in");
         };
         assert_eq!((refused.status, refused.code()), (503, Some(Code::AuditUnavailable)), "{refused:?}");
+        assert_eq!(refused.headers["retry-after"], "1", "{refused:?}");
         let (status, said) = readiness(&server).await;
         assert!(status == 503 && said.to_string().contains("no room"), "{status} {said}");
         // A tool is listed by what is in memory; what would have to be recorded is refused.
@@ -205,6 +206,7 @@ fn needs_strace_a_disk_that_does_not_answer_lets_no_call_in_until_it_does() {
             assert!(said.to_string().contains("does not answer in time"), "{said}");
             let refused = acme.agent.call("catalogue/noop", json!({})).await;
             assert_eq!((refused.status, refused.code()), (503, Some(Code::AuditUnavailable)), "{refused:?}");
+            assert_eq!(refused.headers["retry-after"], "1", "{refused:?}");
             seen.store(true, Ordering::Relaxed);
         };
         tokio::join!(calling, watching);

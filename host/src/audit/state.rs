@@ -167,7 +167,9 @@ impl State {
     }
 }
 
-/// The record cannot be written.
+/// The record cannot be written. Nobody knows for how long, so that it is worth asking again soon.
 pub(super) fn unavailable(message: &str) -> Error {
-    Error::new(Code::AuditUnavailable, message).next("try again when the host is ready again")
+    Error::new(Code::AuditUnavailable, message)
+        .next("try again when the host is ready again")
+        .fact("retry_after_ms", 1_000)
 }

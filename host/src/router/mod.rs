@@ -64,6 +64,8 @@ use crate::storage::{Payloads, Store};
 
 /// Listings that are made at once.
 const LISTINGS_MAX: usize = 2;
+/// How long whoever comes to a host that stops waits: another one may be there by then.
+const STOPPING_RETRY_MS: u64 = 1_000;
 
 /// Lets calls in, runs them, and records what came of them. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -248,14 +250,15 @@ impl Router {
         self.0.admission.live()
     }
 
-    /// Why no call would be let in now: for readiness.
+    /// Why no call would be let in now: for readiness, and for whoever calls, with when to come again.
     ///
     /// # Errors
     ///
     /// `unavailable` while the host drains, `audit-unavailable` when the record cannot be written.
     pub fn ready(&self) -> Result<()> {
         if self.0.draining.load(Ordering::Acquire) {
-            return Err(Error::new(Code::Unavailable, "this host is stopping").next("send the call again"));
+            let stopping = Error::new(Code::Unavailable, "this host is stopping").next("send the call again");
+            return Err(stopping.fact("retry_after_ms", STOPPING_RETRY_MS));
         }
         self.goes_on()
     }

@@ -285,7 +285,8 @@ impl Logs {
             return Ok(());
         }
         let error = Error::new(Code::AuditUnavailable, "the logs are too far behind the journal");
-        let error = error.next("try again in a minute").fact("entries_behind", behind).fact("maximum", LAG_MAX);
+        let error = error.next("try again in a minute").fact("retry_after_ms", 60_000);
+        let error = error.fact("entries_behind", behind).fact("maximum", LAG_MAX);
         Err(match &*stopped {
             Some(Stop::Retry(because)) => error.detail(because.operator_detail().unwrap_or(because.message())),
             _ => error,
