@@ -88,9 +88,17 @@ pub struct BudgetStanding {
 impl BudgetStanding {
     /// How much of it further calls may use, in millionths of it. Of one that allows nothing, nothing is left.
     pub fn left_ppm(&self) -> u32 {
-        let Self { maximum, left, .. } = self;
-        let left = u128::from(*left) * u128::from(WHOLE_PPM) / u128::from(*maximum).max(1);
-        u32::try_from(left).unwrap_or(WHOLE_PPM)
+        self.part_ppm(self.left)
+    }
+
+    /// The same once no call runs for which some of it is kept, if none of these uses any.
+    pub fn unused_ppm(&self) -> u32 {
+        self.part_ppm(self.maximum.saturating_sub(self.used))
+    }
+
+    fn part_ppm(&self, part: u64) -> u32 {
+        let part = u128::from(part) * u128::from(WHOLE_PPM) / u128::from(self.maximum).max(1);
+        u32::try_from(part).unwrap_or(WHOLE_PPM)
     }
 }
 

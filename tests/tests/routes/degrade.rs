@@ -85,6 +85,39 @@ fn a_choice_that_a_budget_has_no_room_for_is_passed_over() {
     });
 }
 
+/// What running calls have comes back with their ends: nobody is told to wait for the end of the day.
+#[test]
+fn who_lacks_what_is_only_reserved_is_told_to_come_again_soon() {
+    run(async {
+        far_from_midnight().await;
+        let tenant = shared().await.tenant("reserved").await;
+        tenant.push("limits", guest("limits")).await;
+        push(&tenant, &[("dear", good())]).await;
+        let policy = |fuel: u64| {
+            let grant = "[[grant]]\ntools = [\"limits\"]\nclock = \"real\"\n";
+            let choices = route("{ tool = \"dear.handmade\", min_budget_left = 0.6 }", "");
+            format!("[limits]\nfuel = 100_000_000\n[budget]\nfuel_per_day = {fuel}\n{grant}{choices}")
+        };
+        tenant.policy(&policy(210_000_000)).await;
+        let running = tokio::spawn({
+            let tenant = tenant.clone();
+            async move { tenant.agent.call("limits.sleep", json!({"milliseconds": 3_000})).await }
+        });
+        tenant.entry("call.decided", json!({"tool": "limits.sleep"})).await;
+        // There is room for a call of the choice, and not so much left as it wants; then there is no room either.
+        for (target, fuel) in [("routes/r", 210_000_000), ("dear.handmade", 150_000_000)] {
+            tenant.policy(&policy(fuel)).await;
+            let refused = tenant.agent.call(target, json!({})).await;
+            let facts = &refused.problem(Code::BudgetExceeded)["facts"];
+            assert_eq!((&facts["limit"], &facts["reserved"]), (&json!("fuel_per_day"), &json!(100_000_000)));
+            assert!(facts["resets_at"].as_str().unwrap().ends_with("T00:00:00.000Z"), "{facts:#}");
+            assert_eq!(refused.headers["retry-after"], "1", "{facts:#}");
+        }
+        running.await.unwrap().ok();
+        tenant.agent.call("routes/r", json!({})).await.ok();
+    });
+}
+
 #[test]
 fn the_same_tool_goes_without_what_it_can_do_without() {
     run(async {

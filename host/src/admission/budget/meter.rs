@@ -10,11 +10,14 @@ use parking_lot::{Mutex, RwLock};
 
 use super::account::{Account, Full, Scope, Spender};
 use super::hold::Hold;
-use crate::amounts::{Amount, Amounts, Bound, Window, count};
+use crate::amounts::{Amount, Amounts, Bound, count};
 use crate::audit::entry::Reserved;
 use crate::error::{Code, Error, Result};
 use crate::id::{PackageRef, TenantId};
 use crate::policy::{Budget, BudgetStanding, Whose};
+
+/// How long whoever finds a budget kept for running calls waits: they end within seconds, and windows last for hours.
+const RUNNING_RETRY: Duration = Duration::from_secs(1);
 
 /// What time it is.
 pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
@@ -241,7 +244,6 @@ fn moment(time: SystemTime) -> String {
 fn exceeded(full: &Full<'_>, now: SystemTime) -> Error {
     let Full { budget: Budget { whose, bound, maximum, rule }, counted, needed, until } = full;
     let (limit, words) = (bound.key(), |value| bound.unit().words(value));
-    let wait = until.duration_since(now).unwrap_or_default();
     let (used, reserved) = match bound {
         Bound::Per(amount, _) => (counted.used[*amount], counted.reserved[*amount]),
         Bound::CallsPerSecond => (*maximum, 0),
@@ -257,9 +259,11 @@ fn exceeded(full: &Full<'_>, now: SystemTime) -> Error {
             words(*needed)
         ),
     };
+    // It would fit, were it not for what running calls may still use: what they do not comes back with their ends.
+    let comes_back = reserved > 0 && used.saturating_add(*needed) <= *maximum;
     let next = if needed > maximum {
         format!("no call with these limits fits: have limits.* lowered or budget.{limit} raised ({rule})")
-    } else if reserved >= *needed && matches!(bound, Bound::Per(_, Window::Day | Window::Hour)) {
+    } else if comes_back {
         format!(
             "wait for running calls to end, for which {} is reserved, or until {}; or have it raised ({rule})",
             words(reserved),
@@ -279,6 +283,8 @@ fn exceeded(full: &Full<'_>, now: SystemTime) -> Error {
         .fact("needed", *needed)
         .fact("resets_at", moment(*until))
         .fact("rule", rule.clone());
+    let wait = until.duration_since(now).unwrap_or_default();
+    let wait = if comes_back { wait.min(RUNNING_RETRY) } else { wait };
     error.fact("retry_after_ms", u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1))
 }
 

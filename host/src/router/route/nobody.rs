@@ -15,8 +15,8 @@ use crate::router::call::{Attempt, CallRequest, Failed, Reply};
 use crate::router::watch::Watcher;
 use crate::snapshot::Caller;
 
-/// How long whoever is told to come again because of its tenant's load waits.
-const LOAD_RETRY_MS: u64 = 1_000;
+/// How long whoever waits for what its tenant's running calls have, room or a part of a budget, is told to wait.
+const RUNNING_RETRY_MS: u64 = 1_000;
 
 impl Router {
     /// The refusal of a call by `who` that no choice takes. Of what would have to be otherwise, what passes soonest is
@@ -51,10 +51,14 @@ impl Router {
             inputs.budget_left_ppm = WHOLE_PPM;
             facts.budget = None;
         };
-        if otherwise(route, decision, calm).is_some() {
+        if let Some(place) = otherwise(route, decision, calm) {
+            let most = route.choices.get(place).and_then(|choice| choice.conditions.max_load_ppm);
             return told(Code::Throttled, "wait as long as retry-after says, and have fewer calls open at once")
                 .fact("limit", "max_load")
-                .fact("retry_after_ms", LOAD_RETRY_MS);
+                .fact("maximum_ppm", most.unwrap_or(WHOLE_PPM))
+                .fact("used_ppm", decision.inputs.load_ppm)
+                .fact("left", 0)
+                .fact("retry_after_ms", RUNNING_RETRY_MS);
         }
         if otherwise(route, decision, well).is_some() {
             let retry = u64::try_from(route.breaker.open.as_millis()).unwrap_or(u64::MAX);
@@ -73,6 +77,11 @@ impl Router {
         let Some(scarcest) = self.scarcest_budget(caller, who) else { return error };
         let until = humantime::parse_rfc3339(&scarcest.resets_at).ok();
         let wait = until.and_then(|until| until.duration_since(SystemTime::now()).ok()).unwrap_or_default();
+        let retry_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+        let least = route.choices.get(place).and_then(|choice| choice.conditions.min_budget_left_ppm);
+        // Running calls have it: what they do not use comes back with their ends.
+        let comes_back = least.is_some_and(|least| scarcest.unused_ppm() >= least);
+        let retry_ms = if comes_back { retry_ms.min(RUNNING_RETRY_MS) } else { retry_ms };
         error
             .fact("limit", scarcest.limit)
             .fact("maximum", scarcest.maximum)
@@ -80,7 +89,7 @@ impl Router {
             .fact("reserved", scarcest.reserved)
             .fact("left", scarcest.left)
             .fact("resets_at", scarcest.resets_at)
-            .fact("retry_after_ms", u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1))
+            .fact("retry_after_ms", retry_ms)
     }
 
     /// What stands in for a call that no choice has room for, if something does.
