@@ -140,7 +140,7 @@ impl Account {
         needs: impl Fn(Whose) -> Amounts,
         now: SystemTime,
     ) -> Result<SystemTime, Box<Full<'a>>> {
-        let now = self.not_before(now);
+        let at = self.not_before(now);
         self.has_room(spender, budgets, &needs, now)?;
         // A rate is only used up by a call that every budget has room for.
         for budget in budgets.iter().filter(|budget| budget.bound == Bound::CallsPerSecond) {
@@ -153,9 +153,9 @@ impl Account {
         }
         for whose in Whose::ALL {
             let needs = needs(whose);
-            self.change(spender, (whose, now), |counted| counted.reserved.add(&needs));
+            self.change(spender, (whose, at), |counted| counted.reserved.add(&needs));
         }
-        Ok(now)
+        Ok(at)
     }
 
     /// That a call by `spender` which needs so much would find room at `now`.
@@ -166,14 +166,14 @@ impl Account {
         needs: impl Fn(Whose) -> Amounts,
         now: SystemTime,
     ) -> Result<(), Box<Full<'a>>> {
-        let now = self.not_before(now);
+        let at = self.not_before(now);
         for budget in budgets {
             let Some(scope) = spender.scope(budget.whose) else { continue };
             let cell = self.cells.entry(scope).or_default();
             match budget.bound {
                 Bound::Per(amount, window) => {
                     let counted = cell.window(window);
-                    counted.roll(window.index(now));
+                    counted.roll(window.index(at));
                     let needed = needs(budget.whose)[amount];
                     let taken = counted.used[amount].saturating_add(counted.reserved[amount]);
                     if needed > 0 && taken.saturating_add(needed) > budget.maximum {
@@ -247,7 +247,10 @@ impl Cell {
         const BURST: Duration = Duration::from_secs(1);
         let Some(apart) = 1_000_000_000_u64.checked_div(per_second) else { return Err(now + BURST) };
         let apart = Duration::from_nanos(apart.max(1));
-        let even = self.even.unwrap_or(UNIX_EPOCH).max(now) + apart;
+        // No call comes earlier than a burst allows, but for one that saw the time just before another and came behind it:
+        // what lies well ahead of that is of a clock that was set back since.
+        let even = self.even.filter(|even| *even <= now + 2 * BURST);
+        let even = even.unwrap_or(UNIX_EPOCH).max(now) + apart;
         match even.duration_since(now + BURST) {
             Ok(early) if early > Duration::ZERO => Err(now + early),
             _ => Ok(even),

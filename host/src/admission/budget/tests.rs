@@ -151,6 +151,23 @@ fn setting_the_clock_back_gives_nobody_a_window_for_nothing() {
     assert!(world.reserve("ci", "notes", 1).is_err());
 }
 
+/// A rate is no window: it goes on by the clock as it is, with a second's worth at once and no more.
+#[test]
+fn setting_the_clock_back_keeps_nobody_from_calling_at_the_same_rate() {
+    let world = World::new("[budget]\ncalls_per_second = 10");
+    let come = || (0..50).filter(|_| world.reserve("ci", "notes", 1).is_ok()).count();
+    assert_eq!(come(), 10);
+    for back in [30, 86_400] {
+        world.hand.set((NOON - back) * 1_000);
+        assert_eq!(come(), 10, "{back}");
+        world.hand.pass(100);
+        assert_eq!(come(), 1, "{back}");
+    }
+    // One that saw the time just before the others and comes behind them finds it used up all the same.
+    world.hand.set((NOON - 86_400) * 1_000);
+    assert_eq!(come(), 0);
+}
+
 #[test]
 fn each_key_and_each_package_has_its_own() {
     let rows = "[[budget.for]]\nprincipals = [\"*\"]\ncalls_per_day = 3\n\
