@@ -151,6 +151,57 @@ fn a_host_that_stops_refuses_those_that_wait() {
     });
 }
 
+/// Who waits in line is let in by what is in force when its turn comes.
+#[test]
+fn what_is_taken_away_while_a_call_waits_is_taken_away_from_it() {
+    run(async {
+        let server = start("", &["--call-wait-max", "30s"]).await;
+        let tenant = server.tenant("taken-away").await;
+        let policy = "[limits]\nfuel = 1_000_000_000_000\ndeadline = \"3s\"\n[budget]\nconcurrent_calls = 1\n";
+        tenant.policy(policy).await;
+        let running = endless(&tenant);
+        runs(&tenant).await;
+        let waiting = {
+            let tenant = tenant.clone();
+            tokio::spawn(async move { call(&tenant, "normal").await })
+        };
+        // It is in line before it is denied.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        tenant.policy(&format!("{policy}[tools]\ndeny = [\"catalogue/noop\"]\n")).await;
+        assert!(!running.is_finished(), "the call has waited until then");
+        let refused = waiting.await.unwrap();
+        refused.problem(Code::Denied);
+        let record = tenant.record(refused.call()).await;
+        assert_eq!((record.len(), &record[0]["kind"]), (1, &json!("call.refused")), "{record:#?}");
+        running.await.unwrap().problem(Code::DeadlineExceeded);
+    });
+}
+
+/// An answer of before stands in for a call that waited in vain, unless another policy came in between.
+#[test]
+fn what_was_answered_under_another_policy_does_not_stand_in_for_a_call_that_waited() {
+    run(async {
+        let server = start("", &["--call-wait-max", "1s"]).await;
+        let tenant = server.tenant("changed").await;
+        let policy = "[limits]\nfuel = 1_000_000_000_000\ndeadline = \"20s\"\n[budget]\nconcurrent_calls = 1\n\
+                      [cache]\ntools = [\"catalogue/limits\"]\n";
+        tenant.policy(policy).await;
+        let echo = async |tenant: Tenant| tenant.agent.call("catalogue/limits.echo", json!({"text": "x"})).await;
+        echo(tenant.clone()).await.ok();
+        let running = endless(&tenant);
+        runs(&tenant).await;
+        assert_eq!(echo(tenant.clone()).await.ok()["stand_in"]["because"], "throttled");
+        let waited = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            tenant.policy(&format!("{policy}# another\n")).await;
+        };
+        let (refused, ()) = tokio::join!(echo(tenant.clone()), waited);
+        refused.problem(Code::Throttled);
+        assert!(!running.is_finished());
+        running.abort();
+    });
+}
+
 /// Three tenants that ask for more than there is, of calls that cost differently, on one guest thread.
 #[test]
 fn processors_are_shared_by_weight() {

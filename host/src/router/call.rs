@@ -203,8 +203,7 @@ impl Router {
             let digest = caller.tenant.digest_key.digest([arguments.as_bytes()]);
             lineage.check_cycle(&tool, digest).map_err(count)?;
         }
-        // It may have waited: what let it in can have been taken away since.
-        let now = inner.snapshot.again(caller).map_err(count)?;
+        let now = self.still_let_in(caller, id, &resolved, lineage.as_deref()).await?;
         let risk = risk_of(admitted, declared);
         let ask = Ask {
             call: id,

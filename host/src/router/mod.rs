@@ -19,6 +19,7 @@ mod refusals;
 mod replay;
 mod route;
 mod stand_in;
+mod waited;
 mod watch;
 
 use std::collections::BTreeSet;

@@ -132,8 +132,10 @@ impl Router {
         }
         // What is checked apart is checked behind admission, where there is no room.
         let Arguments::Checked(arguments) = &ready.arguments else { return Ok(None) };
-        // It may have waited: what let it in can have been taken away since.
-        self.0.snapshot.again(caller)?;
+        // It may have waited. What is kept is of what was in force then: where that is another now, nothing stands in.
+        if !self.0.snapshot.again(caller)?.is_as(caller) {
+            return Ok(None);
+        }
         let ask = Ask {
             call: ready.id,
             resolved,
