@@ -67,7 +67,12 @@ const fn falls_back(code: Code) -> bool {
 const fn is_failure(code: Code) -> bool {
     matches!(
         code,
-        Code::ToolFailed | Code::Unavailable | Code::DeadlineExceeded | Code::FuelExhausted | Code::MemoryExceeded
+        Code::ToolFailed
+            | Code::Unavailable
+            | Code::DeadlineExceeded
+            | Code::FuelExhausted
+            | Code::MemoryExceeded
+            | Code::LimitExceeded
     )
 }
 

@@ -72,6 +72,24 @@ fn without_a_fallback_the_caller_is_told() {
     });
 }
 
+/// Whichever limit it is that a choice goes past: another is asked, and its breaker counts it.
+#[test]
+fn a_choice_that_goes_past_any_of_its_limits_has_failed() {
+    run(async {
+        let tenant = shared().await.tenant("past").await;
+        push(&tenant, &[("good", good())]).await;
+        tenant.push("limits", guest("limits")).await;
+        let choices = "{ tool = \"limits.random\" }, { tool = \"good.handmade\" }";
+        tenant.policy(&route(choices, "breaker = { calls = 2, open = \"1h\" }")).await;
+        for expected in [&["limit-exceeded", ""][..], &["limit-exceeded", ""], &[""]] {
+            let answer = tenant.agent.call("routes/r", json!({"bytes": 100_000_000})).await.ok();
+            let attempts = answer["route"]["attempts"].as_array().unwrap();
+            let errors: Vec<&str> = attempts.iter().map(|one| one["error"].as_str().unwrap_or_default()).collect();
+            assert_eq!((tool(&answer), errors.as_slice()), ("good.handmade", expected));
+        }
+    });
+}
+
 /// What the caller did wrong, another tool would not do better; what a tool did, it may have done.
 #[test]
 fn arguments_that_do_not_fit_are_no_reason_to_ask_another_tool() {

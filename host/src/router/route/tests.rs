@@ -46,7 +46,14 @@ fn an_answer_that_stands_in_says_nothing_of_the_tool() {
 #[test]
 fn only_what_another_tool_could_do_better_falls_back() {
     let falls: Vec<&str> = Code::ALL.iter().filter(|code| falls_back(**code)).map(|code| code.as_str()).collect();
-    let expected =
-        ["overloaded", "fuel-exhausted", "deadline-exceeded", "memory-exceeded", "tool-failed", "unavailable"];
+    let expected = [
+        "overloaded",
+        "fuel-exhausted",
+        "deadline-exceeded",
+        "memory-exceeded",
+        "limit-exceeded",
+        "tool-failed",
+        "unavailable",
+    ];
     assert_eq!(falls, expected);
 }

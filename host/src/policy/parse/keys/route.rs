@@ -16,10 +16,10 @@ pub(in crate::policy) static ROUTE: Section = Section {
             "fallback",
             "`\"next\"` or `\"none\"`",
             "`\"next\"`",
-            "What is done when the choice that got the call fails, is unavailable, or runs into its deadline or out of \
-             fuel or memory, or the host has no room for it: with `\"next\"` the next one that takes the call gets it. \
-             Each attempt is a call of its own, with its own limits, and what a failed one did is done: say `\"none\"` \
-             where it must not be done twice.",
+            "What is done when the choice that got the call fails, is unavailable, or goes past its deadline, fuel, memory \
+             or another of its limits, or the host has no room for it: with `\"next\"` the next one that takes the call \
+             gets it. Each attempt is a call of its own, with its own limits, and what a failed one did is done: say \
+             `\"none\"` where it must not be done twice.",
         ),
         key("breaker", "a table", "see below", "When a choice gets no calls for a time."),
     ]),
