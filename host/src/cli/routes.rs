@@ -88,12 +88,20 @@ impl Routes {
             }
             Action::RollBack { name } => {
                 let shared = |(place, share): (usize, Option<u32>)| share.map(|_| place);
-                let shares = find(&policy, &name)?.choices.iter().map(|choice| choice.conditions.share_ppm);
+                let choices = &find(&policy, &name)?.choices;
+                let shares = choices.iter().map(|choice| choice.conditions.share_ppm);
                 let places: Vec<usize> = shares.enumerate().filter_map(shared).collect();
                 if places.is_empty() {
                     return Err(Failure::usage(
                         format!("no choice of routes/{name} has a share"),
                         "there is nothing to roll back: `cofferdam routes show` shows its choices",
+                    ));
+                }
+                // It is typed in a hurry: nothing that it does may refuse every call.
+                if places.len() == choices.len() {
+                    return Err(Failure::usage(
+                        format!("every choice of routes/{name} has a share: without one, none would take a call"),
+                        "say which one takes them: `cofferdam routes shift` with 0 for the others, then with 1 for that one",
                     ));
                 }
                 let after = edit::share(&read.text, &name, &places, &Share::none())?;

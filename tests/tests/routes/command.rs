@@ -70,6 +70,12 @@ fn a_canary_is_rolled_out_and_back_with_commands() {
             assert_eq!(routes(wrong).await.0, Some(exit), "{wrong:?}");
         }
         assert_eq!(text(&tenant).await, POLICY);
+        // Where every choice has a share, there is none that all calls could go back to.
+        let each = POLICY.replace("{ tool = \"old.handmade\" }", "{ tool = \"old.handmade\", share = 1 }");
+        tenant.policy(&each).await;
+        assert_eq!(routes(&["roll-back", "r"]).await.0, Some(2));
+        assert_eq!(text(&tenant).await, each);
+        tenant.policy(POLICY).await;
         // Whoever may not change the policy shifts nothing, and whoever may not read it lists nothing.
         let shift = ["routes", "shift", "r", "1", "0.5"];
         assert_eq!(cofferdam(&tenant.auditor, &shift).await.status.code(), Some(3));
