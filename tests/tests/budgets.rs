@@ -158,6 +158,10 @@ fn usage_is_a_command_for_people_spreadsheets_and_programs() {
         let mut lines = csv.lines();
         let head: Vec<_> = lines.next().unwrap().split(',').collect();
         assert_eq!(head[..6], ["day", "tool", "principal", "calls", "failed", "interrupted"]);
+        assert!(
+            head.ends_with(&["model_requests", "model_input_tokens", "model_output_tokens", "model_cost"]),
+            "{csv}"
+        );
         assert_eq!(lines.clone().count(), 2, "{csv}");
         assert!(lines.all(|line| line.split(',').count() == head.len()), "{csv}");
     });

@@ -57,9 +57,22 @@ fn table(usage: &wire::Usage) -> String {
     if usage.rows.is_empty() {
         return "no calls in that time".to_owned();
     }
-    let mut table =
-        Table::new(["DAY", "TOOL", "CALLS", "FAILED", "FUEL", "TIME", "MEMORY", "HTTP", "KV", "WRITTEN", "PRINCIPAL"])
-            .right(&[2, 3, 4, 5, 6, 7, 8, 9]);
+    let mut table = Table::new([
+        "DAY",
+        "TOOL",
+        "CALLS",
+        "FAILED",
+        "FUEL",
+        "TIME",
+        "MEMORY",
+        "HTTP",
+        "KV",
+        "WRITTEN",
+        "TOKENS",
+        "COST",
+        "PRINCIPAL",
+    ])
+    .right(&[2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
     for row in &usage.rows {
         let principal = row.principal.map_or_else(|| "the host".to_owned(), |id| id.to_string());
         table.row(cells(row.day.to_string(), row.tool.to_string(), &row.used, paint(QUIET, principal)));
@@ -101,7 +114,8 @@ fn budgets(budgets: &Vec<wire::BudgetStanding>) -> String {
 fn csv(usage: &wire::Usage) -> String {
     let mut text = String::from(
         "day,tool,principal,calls,failed,interrupted,fuel,duration_us,memory_bytes,http_requests,http_sent_bytes,\
-         http_received_bytes,kv_operations,files_bytes_written\n",
+         http_received_bytes,kv_operations,files_bytes_written,model_requests,model_input_tokens,model_output_tokens,\
+         model_cost\n",
     );
     for wire::UsageRow { day, tool, principal, used } in &usage.rows {
         let principal = principal.map(|id| id.to_string()).unwrap_or_default();
@@ -117,6 +131,10 @@ fn csv(usage: &wire::Usage) -> String {
             used.http_received_bytes,
             used.kv_operations,
             used.files_bytes_written,
+            used.model_requests,
+            used.model_input_tokens,
+            used.model_output_tokens,
+            used.model_cost,
         ];
         let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
         text.push_str(&format!("{day},{tool},{principal},{}\n", numbers.join(",")));
@@ -124,7 +142,7 @@ fn csv(usage: &wire::Usage) -> String {
     text
 }
 
-fn cells(day: String, tool: String, used: &wire::Used, principal: String) -> [String; 11] {
+fn cells(day: String, tool: String, used: &wire::Used, principal: String) -> [String; 13] {
     let failed = words::count(used.failed);
     [
         day,
@@ -137,6 +155,8 @@ fn cells(day: String, tool: String, used: &wire::Used, principal: String) -> [St
         words::count(used.http_requests),
         words::count(used.kv_operations),
         words::bytes(used.files_bytes_written),
+        words::count(used.model_input_tokens.saturating_add(used.model_output_tokens)),
+        Unit::Money.words(used.model_cost),
         principal,
     ]
 }
