@@ -123,7 +123,7 @@ impl State {
     }
 
     /// Whether `next` can be decided then. A refusal stands against a leave that nobody has used, whichever came first.
-    const fn gives_way_to(&self, next: &Self) -> bool {
+    pub const fn gives_way_to(&self, next: &Self) -> bool {
         matches!((self, next), (Self::Waiting, _) | (Self::Approved { .. }, Self::Denied { .. }))
     }
 }

@@ -72,7 +72,8 @@ impl Control {
         self.decide_approval(caller, id, None).await
     }
 
-    /// Refuses a call that waits. The same call is refused, until the time of the approval is over.
+    /// Refuses a call that waits, or that was let go and is not made yet. The same call is refused, until the time of the
+    /// approval is over.
     ///
     /// # Errors
     ///
@@ -95,7 +96,7 @@ impl Control {
         finish(async move {
             let (turn, caller) = this.turn_for(&asking, may).await?;
             let (approval, _) = this.found(&caller, id)?;
-            if approval.state != State::Waiting {
+            if !approval.state.gives_way_to(&becomes(&caller, refusal.as_deref())) {
                 let became = approval.state.as_str();
                 return Err(Error::new(Code::Conflict, format!("the approval {id} was {became} before")));
             }
@@ -130,10 +131,7 @@ impl Control {
         };
         turn.record(&tenant, Some(by), decided).await?;
         let committed = turn.commit(&tenant).await;
-        let state = match &refusal {
-            None => State::Approved { by },
-            Some(reason) => State::Denied { by, reason: reason.clone() },
-        };
+        let state = becomes(caller, refusal.as_deref());
         // Where the change stands and something failed behind it, a refusal holds at once, and what was let go waits on.
         let holds =
             (committed.is_ok() || refusal.is_some()) && self.0.approvals.decide(&tenant, *id, state.clone(), expires);
@@ -155,6 +153,15 @@ impl Control {
 fn sees(caller: &Caller, approval: &Approval) -> bool {
     let scopes = caller.principal.scopes;
     scopes.has(Scope::Operator) || scopes.has(Scope::Auditor) || approval.wanted.principal == caller.principal.id
+}
+
+/// What an approval is by this key's word.
+fn becomes(caller: &Caller, refusal: Option<&str>) -> State {
+    let by = caller.principal.id;
+    match refusal {
+        None => State::Approved { by },
+        Some(reason) => State::Denied { by, reason: reason.to_owned() },
+    }
 }
 
 fn unknown(id: ApprovalId) -> Error {

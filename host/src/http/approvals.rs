@@ -54,7 +54,7 @@ pub(super) async fn approve(
     Ok(Json(door.control.approve_call(&caller, approval).await?.into()))
 }
 
-/// Refuses a call that waits, and the same call until the approval's time is over.
+/// Refuses a call that waits, or is let go and not made yet, and the same call until the approval's time is over.
 ///
 /// Scopes: operator.
 #[utoipa::path(post, path = "/v1/approvals/{approval}/deny", tag = "approvals", params(("approval" = ApprovalId, Path)),

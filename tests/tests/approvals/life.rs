@@ -45,6 +45,7 @@ fn a_call_waits_is_looked_at_and_is_made_once() {
         assert_eq!(writes(&tenant).await, 1);
         let shown = tenant.agent.get(&path).await.ok();
         assert_eq!((&shown["state"], &shown["used_by"]), (&json!("used"), &json!(made.call())), "{shown}");
+        deny(&tenant.operator, &approval, "too late").await.problem(Code::Conflict);
 
         // All of it is in the record, with who it was, and nothing of the arguments.
         let asked = tenant.entry("approval.asked", json!({"approval": approval, "tool": SET})).await;
@@ -108,6 +109,13 @@ fn a_refusal_says_why_and_stands() {
         assert_eq!(writes(&tenant).await, 0);
         // Another call is another question.
         assert_ne!(park(&tenant.agent, SET, &set("two")).await, approval);
+        // What was let go can be taken back, as long as it is not made.
+        let given = park(&tenant.agent, SET, &set("three")).await;
+        approve(&tenant.operator, &given).await.ok();
+        assert_eq!(deny(&tenant.operator, &given, "on second thoughts").await.ok()["state"], "denied");
+        call(&tenant.agent, SET, &set("three"), &given).await.problem(Code::Denied);
+        approve(&tenant.operator, &given).await.problem(Code::Conflict);
+        assert_eq!(writes(&tenant).await, 0);
         let long = deny(&tenant.operator, &approval, &"x".repeat(10_000)).await;
         long.problem(Code::InvalidRequest);
     });
