@@ -201,11 +201,17 @@ impl Approvals {
         let mut kept = of_tenant.lock();
         let room = ARGUMENTS_HELD_MAX.saturating_sub(held(&kept)).min(ARGUMENTS_SHOWN_MAX);
         let shown = (arguments.len() <= room).then(|| Arc::from(arguments));
-        let same = kept.values_mut().find(|kept| {
-            let Approval { state, expires, wanted: known, .. } = &kept.approval;
-            now < *expires && !matches!(state, State::Used { .. }) && known.covers(&wanted)
-        });
-        if let Some(known) = same {
+        let first = |stands: fn(&Approval, &Wanted) -> bool| {
+            let mut all = kept.values().map(|kept| &kept.approval).filter(|known| now < known.expires);
+            all.find(|known| stands(known, &wanted)).map(|known| known.id)
+        };
+        let same = first(|known, wanted| !matches!(known.state, State::Used { .. }) && known.wanted.covers(wanted));
+        // A refusal stands whatever came to be behind the call since: to declare more of it is not to ask anew.
+        let refused = |known: &Approval, wanted: &Wanted| {
+            matches!(known.state, State::Denied { .. }) && known.wanted.is_same(wanted)
+        };
+        let same = same.or_else(|| first(refused));
+        if let Some(known) = same.and_then(|id| kept.get_mut(&id)) {
             // Made again since the host was started: whoever decides can read it again.
             if known.arguments.is_none() && known.approval.state == State::Waiting {
                 known.arguments = shown;

@@ -155,6 +155,10 @@ fn the_same_call_made_again_waits_for_the_same_and_is_refused_with_it() {
     assert!(approvals.decide(&tenant(), first.id, state.clone(), now() + HOUR));
     assert!(!approvals.decide(&tenant(), first.id, State::Approved { by: PrincipalId::new() }, now() + HOUR));
     assert!(matches!(again(&wanted), Asking::Known(known) if known.state == state));
+    // With yet more behind it, it is the call that was refused; what waits for its own answer goes on waiting.
+    let refused = Wanted { labels: vec![brought(Label::Private)], ..wanted.clone() };
+    assert!(matches!(again(&refused), Asking::Known(known) if known.id == first.id && known.state == state));
+    assert!(matches!(again(&more), Asking::Known(known) if known.state == State::Waiting));
     assert_eq!(claim(&approvals, first.id, &wanted).unwrap_err(), NotApproved::Denied { reason: "no".to_owned() });
 }
 

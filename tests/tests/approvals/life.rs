@@ -103,6 +103,9 @@ fn a_refusal_says_why_and_stands() {
             let problem = answer.problem(Code::Denied);
             assert!(problem["detail"].as_str().unwrap().contains("not into that bucket"), "{problem}");
         }
+        // To declare more of it is not to ask anew.
+        let riskier = json!({"tool": SET, "arguments": set("one"), "risk": "high"});
+        tenant.agent.post("/v1/calls", &riskier).await.problem(Code::Denied);
         approve(&tenant.operator, &approval).await.problem(Code::Conflict);
         tenant.entry("approval.decided", json!({"approved": false, "reason": "not into that bucket"})).await;
         tenant.entry("call.refused", json!({"code": "denied", "tool": SET})).await;
