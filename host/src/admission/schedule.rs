@@ -145,10 +145,14 @@ impl<T> Schedule<T> {
         self.live -= 1;
         let Some(lane) = self.lanes.get_mut(&started.tenant) else { return };
         lane.running -= 1;
+        let ran = !cost.is_zero() || delay.is_some();
         let cost = cost.max(LEAST);
-        lane.learn(&started.tool, cost);
-        // What never waited for a processor waited for nothing.
-        lane.follow(&self.settings, delay.unwrap_or_default(), now);
+        // One that was refused behind its turn says nothing of its tool, nor of how well processors keep up.
+        if ran {
+            lane.learn(&started.tool, cost);
+            // What never waited for a processor waited for nothing.
+            lane.follow(&self.settings, delay.unwrap_or_default(), now);
+        }
         if lane.contest == started.contest && started.contest == self.contest {
             lane.deficit = owing(lane.deficit + nanoseconds(started.estimate) - nanoseconds(cost));
         }

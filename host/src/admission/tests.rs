@@ -279,6 +279,14 @@ fn fewer_run_at_once_where_processors_do_not_keep_up_and_more_where_they_do() {
         running = fill(&mut schedule, ms(now));
     }
     assert_eq!(running.len(), 4, "the least");
+    // Those that never ran, as they were refused behind their turns, make it no more.
+    for _ in 0..100 {
+        for ended in running.drain(..) {
+            schedule.end(&ended, ms(0), None, ms(now), &mut turns);
+        }
+        running = fill(&mut schedule, ms(now));
+    }
+    assert_eq!(running.len(), 4, "still");
     for _ in 0..100 {
         for ended in running.drain(..) {
             schedule.end(&ended, ms(5), Some(ms(1)), ms(now), &mut turns);
