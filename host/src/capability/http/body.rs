@@ -164,7 +164,12 @@ impl Body for ReceivedBody {
                         (watch.window.finish(), Some(trailers))
                     }
                 },
-                Some(Err(fault)) => return Poll::Ready(Some(Err(fault))),
+                Some(Err(fault)) => {
+                    // What waits of the last line goes with it, whoever asks again: it can be the beginning of the value, and
+                    // a guest can have a say in where the response breaks off.
+                    self.watch = None;
+                    return Poll::Ready(Some(Err(fault)));
+                }
                 None if watch.window.waiting() > 0 => (watch.window.finish(), None),
                 None => return Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))),
             };

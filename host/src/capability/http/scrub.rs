@@ -1,10 +1,12 @@
 //! What comes back of a request that left with a secret: wherever the secret's value shows in it, as it is or in one of
 //! the usual spellings, it is overwritten with as many asterisks.
 //!
-//! A value may come in pieces, so that the end of what came has to wait for what follows. It is always the same number
-//! of bytes that wait, whatever they are: how long something waited would otherwise tell a guest, byte by byte, how much
-//! of the secret it had guessed. (A search of the crates for that would do for whole texts; here matches overlap, cross
-//! pieces, and no copy of the value may stay behind.)
+//! A value may come in pieces, so that the end of what came has to wait for what follows. How many bytes wait does not
+//! depend on the value: how long something waited would otherwise tell a guest, byte by byte, how much of the secret it
+//! had guessed. No value has a line's end in it, so that lines are given as soon as they are whole, and of one that is not
+//! always the same number of bytes waits: events that a server sends one by one arrive one by one, and where a response
+//! breaks off nothing is lost but of its last line. (A search of the crates for that would do for whole texts; here
+//! matches overlap, cross pieces, and no copy of the value may stay behind.)
 
 use std::sync::Arc;
 
@@ -21,12 +23,15 @@ pub(super) const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.'
 
 /// The number of bytes that wait is a multiple of this: it tells of the secret's length no more.
 const WAIT_STEP: usize = 64;
+const LINE_END: u8 = b'\n';
 const INSTEAD: u8 = b'*';
 
 /// What is looked for.
 pub(super) struct Scrub {
     forms: Vec<Form>,
     wait: usize,
+    /// Whether a form can go on in the next line: no value that can be set has one.
+    crosses_lines: bool,
 }
 
 /// One spelling of the value, with what Knuth, Morris and Pratt call its failure function.
@@ -87,8 +92,9 @@ impl Scrub {
         }
         forms.retain(|form| !form.is_empty());
         let longest = forms.iter().map(|form| form.len()).max().unwrap_or(0);
+        let crosses_lines = forms.iter().any(|form| form.contains(&LINE_END));
         let forms = forms.into_iter().map(Form::new).collect();
-        Self { forms, wait: longest.next_multiple_of(WAIT_STEP) }
+        Self { forms, wait: longest.next_multiple_of(WAIT_STEP), crosses_lines }
     }
 
     /// Overwrites it in header fields, and gives whether it was there.
@@ -180,7 +186,11 @@ impl Window {
                 }
             }
         }
-        self.give(self.bytes.len().saturating_sub(self.scrub.wait))
+        let begun = match self.scrub.crosses_lines {
+            true => self.bytes.len(),
+            false => self.bytes.iter().rev().take_while(|byte| **byte != LINE_END).count(),
+        };
+        self.give(self.bytes.len() - begun.min(self.scrub.wait))
     }
 
     /// Gives what waits: nothing follows.
@@ -319,6 +329,24 @@ mod tests {
             let guess = [&VALUE[..right], &vec![b'#'; VALUE.len() - right]].concat();
             assert_eq!(lengths(&guess), nothing, "{right} bytes are right");
         }
+    }
+
+    #[test]
+    fn a_line_is_given_once_it_is_whole_and_what_begins_behind_it_waits() {
+        let scrub = scrub();
+        let half = VALUE.len() / 2;
+        let mut window = Window::new(Arc::clone(&scrub));
+        assert_eq!(window.push(&VALUE[..half]), "");
+        let rest = [&VALUE[half..], b" is it\n\nnot "].concat();
+        assert_eq!(window.push(&rest), format!("{} is it\n\n", "*".repeat(VALUE.len())));
+        assert_eq!((window.waiting(), window.found()), (4, true));
+        // What has no end waits as ever, and no further than that.
+        assert_eq!(window.push(&[b'-'; 1_000]).len(), 1_004 - scrub.wait);
+        assert_eq!(window.push(b"\n").len(), scrub.wait + 1);
+        assert_eq!(window.finish(), "");
+        // A value over two lines cannot be set; it would be found all the same.
+        let scrub = Arc::new(Scrub::new(b"marrow\nand-bone", None));
+        assert_eq!(cleaned(&scrub, &[b"- marrow\n", b"and-bone -"]), b"- *************** -");
     }
 
     #[test]

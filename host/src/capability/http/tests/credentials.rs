@@ -151,6 +151,27 @@ async fn it_is_found_in_trailers_and_across_pieces() {
     assert_eq!(call.denials().len(), 1, "told once");
 }
 
+/// Whole lines are given, and what may be the beginning of the value is not, whoever asks for it again.
+#[tokio::test]
+async fn what_came_before_a_response_broke_off_is_given_but_for_the_line_that_had_begun() {
+    let (first, _) = VALUE.split_at(12);
+    let cut = format!("HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\ndata: one\n\ndata: {VALUE}\n\ndata: {first}");
+    let (_origin, world, url) = world(Answer::text(&cut), [None; 4]).await;
+    let mut call = call(&world);
+    let response = call.http.send(request("GET", &format!("{url}/")), Patience::default()).await.unwrap();
+    let (mut body, mut came) = (Box::pin(response.into_body()), Vec::<u8>::new());
+    let fault = loop {
+        match body.frame().await.expect("it did not end well") {
+            Ok(frame) => came.extend_from_slice(frame.data_ref().unwrap()),
+            Err(fault) => break fault,
+        }
+    };
+    let expected = format!("data: one\n\ndata: {}\n\n", "*".repeat(VALUE.len()));
+    assert_eq!(String::from_utf8(came).unwrap(), expected);
+    assert!(matches!(fault, Fault::Incomplete | Fault::Terminated), "{fault:?}");
+    assert!(body.frame().await.is_none());
+}
+
 /// What is kept for a replay has no secret in it.
 #[tokio::test]
 async fn hostile_recordings_hold_no_secret() {
