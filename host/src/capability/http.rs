@@ -226,6 +226,7 @@ impl HttpCall {
             private: self.grants.http.as_ref().map(|grant| grant.private().into()).unwrap_or_default(),
             tenant: self.tenant.clone(),
             account,
+            place: target.authority(),
             target,
             used,
             patience,

@@ -35,6 +35,8 @@ pub(in crate::capability) struct Errand<'a> {
     /// The call's gate: nothing leaves before its decision is durable.
     pub(in crate::capability) effects: &'a Arc<Effects>,
     pub(in crate::capability) target: HttpTarget,
+    /// What is asked there, where that has a pace of its own.
+    pub(in crate::capability) asked: &'a str,
     pub(in crate::capability) fields: HeaderMap,
     pub(in crate::capability) body: Bytes,
     pub(in crate::capability) credential: Option<&'a Credential>,
@@ -56,7 +58,7 @@ impl Errand<'_> {
     ///
     /// Whatever can happen on a network; a limit.
     pub(in crate::capability) async fn run(self, broker: &Broker) -> Result<Response<ReceivedBody>, Fault> {
-        let Self { target, mut fields, body, credential, timeout, between, .. } = self;
+        let Self { target, asked, mut fields, body, credential, timeout, between, .. } = self;
         let denied = |_| Fault::Denied;
         if let Some(credential) = credential {
             make_room(credential, &target, &mut fields).map_err(denied)?;
@@ -86,6 +88,8 @@ impl Errand<'_> {
             private: Arc::clone(self.private),
             tenant: self.tenant.clone(),
             account,
+            // No request of a guest's is of it: an authority has no blanks.
+            place: format!("{} {asked}", target.authority()),
             used: used(&target, ""),
             target,
             patience,

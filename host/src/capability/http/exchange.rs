@@ -36,6 +36,8 @@ pub(super) struct Exchange {
     pub(super) tenant: TenantId,
     pub(super) account: Account,
     pub(super) target: HttpTarget,
+    /// What has a pace of its own, so that as many go on there at once as it answers in good time.
+    pub(super) place: String,
     pub(super) used: CapabilityUse,
     pub(super) patience: Patience,
     /// What it leaves with, and where that is opened from.
@@ -118,7 +120,7 @@ impl Exchange {
 
     /// A turn at the host: as many of the tenant's requests go on there as it answers in good time.
     async fn slot(&self, by: Instant) -> Result<Slot, Fault> {
-        let place = self.broker.place(&self.tenant, self.target.authority());
+        let place = self.broker.place(&self.tenant, self.place.clone());
         timeout_at(by, place.enter()).await.map_err(|_| Fault::Congested(place.limit() as u64))
     }
 

@@ -96,3 +96,30 @@ async fn what_a_guest_gives_up_at_once_says_nothing_and_what_it_waited_for_long_
     assert!(stopped.is_err(), "{stopped:?}");
     assert_eq!(limit(&world, "acme", &hung), 2);
 }
+
+/// Models of one provider take their time each, and a guest that may ask the same host has nothing to do with either.
+#[tokio::test]
+async fn each_thing_that_the_host_asks_for_at_one_place_has_a_pace_of_its_own() {
+    let ([hung, _well], world, _) = world([Answer::Stall(Vec::new()), Answer::ok(b"")]).await;
+    let (call, secrets) = (world.call(), CallSecrets::default());
+    let (tenant, private): (TenantId, Arc<[ipnet::IpNet]>) = ("acme".parse().unwrap(), world.private.clone().into());
+    let place = hung.address.to_string();
+    let errand = Errand {
+        tenant: &tenant,
+        effects: &call.effects,
+        target: HttpTarget::read("http", &place, "POST", "/").unwrap(),
+        asked: "answers",
+        fields: http::HeaderMap::new(),
+        body: bytes::Bytes::new(),
+        credential: None,
+        secrets: &secrets,
+        private: &private,
+        timeout: Duration::from_millis(300),
+        between: Duration::from_millis(300),
+        received_bytes_max: 1_000,
+    };
+    let fault = errand.run(&world.broker).await.map(drop).unwrap_err();
+    assert!(matches!(fault, Fault::ResponseTimeout), "{fault:?}");
+    let limit = |place: String| world.broker.place(&tenant, place).limit();
+    assert_eq!((limit(format!("{place} answers")), limit(format!("{place} vectors")), limit(place)), (2, 4, 4));
+}

@@ -87,6 +87,8 @@ impl Asking {
             tenant: &shared.tenant,
             effects: &shared.effects,
             target,
+            // Models of one provider take their time each: vectors come in a moment, answers do not.
+            asked: &offered.model.name,
             fields,
             body: Bytes::from(body),
             credential: provider.credential.as_ref(),
