@@ -121,8 +121,8 @@ async fn fault(action: &str) -> Option<Response> {
         }
         // An answer that begins with nothing.
         ["mute"] => Some(events(vec![": wait\n\n".to_owned()], stream::pending())),
-        ["late"] => {
-            tokio::time::sleep(Duration::from_millis(300)).await;
+        ["late", ms] => {
+            tokio::time::sleep(Duration::from_millis(ms.parse().unwrap())).await;
             None
         }
         _ => None,
@@ -141,6 +141,14 @@ fn late<T>(piece: T) -> impl Stream<Item = T> {
     stream::once(async move {
         tokio::time::sleep(Duration::from_millis(100)).await;
         piece
+    })
+}
+
+/// Each in good time, and all together not.
+fn unhurried(pieces: Vec<String>) -> impl Stream<Item = Result<String, std::io::Error>> {
+    stream::iter(pieces).then(|piece| async move {
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        Ok(piece)
     })
 }
 
@@ -198,7 +206,7 @@ async fn completions(
         event(json!({"id": "x", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}))
     };
     let mut pieces: Vec<String> = match scene.action.as_str() {
-        "tool" if !scene.has_tool_result => vec![
+        "tool" | "unhurried" if !scene.has_tool_result => vec![
             delta(
                 json!({"tool_calls": [{"index": 0, "id": "call-1", "type": "function",
                 "function": {"name": "look_up", "arguments": ""}}]}),
@@ -218,10 +226,11 @@ async fn completions(
     pieces.push(delta(json!({}), json!("stop")));
     pieces.push(event(json!({"choices": [], "usage": {"prompt_tokens": input, "completion_tokens": output}})));
     pieces.push("data: [DONE]\n\n".to_owned());
-    if scene.action == "malformed" {
-        pieces = vec!["data: {\"choices\": 5}\n\n".to_owned()];
+    match scene.action.as_str() {
+        "malformed" => events(vec!["data: {\"choices\": 5}\n\n".to_owned()], stream::empty()),
+        "unhurried" => events(Vec::new(), unhurried(pieces)),
+        _ => events(pieces, stream::empty()),
     }
-    events(pieces, stream::empty())
 }
 
 async fn messages(
@@ -244,7 +253,7 @@ async fn messages(
         pieces.push(event(json!({"type": "error", "error": {"type": "overloaded_error", "message": "so full"}})));
         return events(pieces, stream::empty());
     }
-    let asks = scene.action == "tool" && !scene.has_tool_result;
+    let asks = matches!(scene.action.as_str(), "tool" | "unhurried") && !scene.has_tool_result;
     if asks {
         let block = json!({"type": "tool_use", "id": "call-1", "name": "look_up", "input": {}});
         pieces.push(event(json!({"type": "content_block_start", "index": 0, "content_block": block})));
@@ -269,6 +278,11 @@ async fn messages(
     let usage = json!({"output_tokens": output});
     pieces.push(event(json!({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": usage})));
     pieces.push(event(json!({"type": "message_stop"})));
+    if scene.action == "unhurried" {
+        // Behind what says nothing yet.
+        let rest = pieces.split_off(2);
+        return events(pieces, unhurried(rest));
+    }
     events(pieces, stream::empty())
 }
 

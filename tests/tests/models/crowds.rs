@@ -191,7 +191,7 @@ fn after_kill_9_what_was_spent_is_the_fold_of_the_record_and_within_the_days_mon
             let load: Vec<_> = (0..6)
                 .map(|_| {
                     let tenant = tenant.clone();
-                    let ask = json!({"route": "openai", "text": script(json!({"a": ["late"]})), "max_tokens": 50});
+                    let ask = json!({"route": "openai", "text": script(json!({"a": ["late:300"]})), "max_tokens": 50});
                     tokio::spawn(async move {
                         let request = || tenant.agent.calling("catalogue/models.chat", &ask);
                         while let Ok(answer) = tenant.agent.try_send(request()).await {

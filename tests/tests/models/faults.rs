@@ -25,6 +25,7 @@ fn what_may_pass_is_tried_again() {
             ("openai", json!({"a": ["status:500", "status:529", "ok"]}), 3),
             ("openai", json!({"a": ["cut", "ok"]}), 2),
             ("anthropic", json!({"c": ["overloaded", "ok"]}), 2),
+            ("anthropic", json!({"c": ["cut", "ok"]}), 2),
         ] {
             let (told, entry) = ask(&tenant, "chat", route, &script(actions), 50).await;
             assert_eq!(told["text"], "small says hello.", "{told} {entry}");
@@ -97,20 +98,42 @@ fn another_choice_answers_before_a_call_ends_in_waiting() {
 }
 
 #[test]
+fn a_choice_that_no_other_could_stand_in_for_has_all_the_time_that_there_is() {
+    run(async {
+        let stage = stage().await;
+        // The first is for calls that risk less: half of the time is not kept for it.
+        let route = "[[model]]\nname = \"alone\"\nchoices = [{ provider = \"a\", model = \"small\", max_risk = \"low\" }, \
+                     { provider = \"b\", model = \"small\", max_complexity = \"high\" }]\n";
+        let tenant = stage.server.tenant("alone").await;
+        let routes = ROUTES.replace("model = [\"openai\", ", "model = [\"alone\", ");
+        tenant.policy(&format!("[limits]\ndeadline = \"2200ms\"\n{route}{routes}")).await;
+        let (told, entry) = ask(&tenant, "chat", "alone", &script(json!({"b": ["late:1200"]})), 50).await;
+        assert_eq!((&told["text"], &entry["attempts"]), (&json!("small says hello."), &json!(1)), "{told} {entry}");
+        assert_eq!(entry["considered"][0]["reason"], "risk medium > max low", "{entry}");
+    });
+}
+
+#[test]
 fn an_answer_that_breaks_off_while_it_is_read_is_told_and_paid_for() {
     run(async {
         let stage = stage().await;
         let tenant = stage.tenant("off", "[limits]\ndeadline = \"20s\"\n").await;
-        // Of a provider without a key: of what comes back for one, the end waits while it is looked through for that.
-        for action in ["cut", "garbled", "stall"] {
-            let text = script(json!({"b": [action]}));
-            let (told, entry) = ask(&tenant, "stream", "open", &text, 50).await;
-            assert!(told["text"].as_str().unwrap().starts_with("Unavailable"), "{action}: {told}");
-            assert_eq!(
-                (&told["pieces"], &entry["attempts"], &entry["outcome"]),
-                (&json!(1), &json!(1), &json!("failed"))
-            );
-            assert!(entry["cost"].as_u64() > Some(0), "{action}: {entry}");
+        // With a key or without: what comes back is looked through for that, and nothing of it is lost by that.
+        for (route, provider) in [("openai", "a"), ("open", "b"), ("anthropic", "c")] {
+            for action in ["cut", "garbled", "stall"] {
+                let text = script(json!({provider: [action]}));
+                let (told, entry) = ask(&tenant, "stream", route, &text, 50).await;
+                assert!(told["text"].as_str().unwrap().starts_with("Unavailable"), "{route} {action}: {told}");
+                assert_eq!(
+                    (&told["pieces"], &entry["attempts"], &entry["outcome"]),
+                    (&json!(1), &json!(1), &json!("failed")),
+                    "{route} {action}: {told} {entry}"
+                );
+                // "small says " has 11 bytes, and a provider that had said by then how long the request was is believed.
+                let (input, output) = (entry["input_tokens"].as_u64().unwrap(), &entry["output_tokens"]);
+                assert_eq!((output, input == 12), (&json!(4), route == "anthropic"), "{route} {action}: {entry}");
+                assert_eq!(entry["cost"], input * 100 + 4 * 400, "{route} {action}: {entry}");
+            }
         }
         // Whoever leaves in the middle pays for what could have come.
         let answer =
@@ -118,6 +141,24 @@ fn an_answer_that_breaks_off_while_it_is_read_is_told_and_paid_for() {
         let id = answer.call().to_owned();
         let entry = requested(&tenant, &id).await.remove(0);
         assert_eq!((&entry["outcome"], &entry["output_tokens"]), (&json!("cancelled"), &json!(70)), "{entry}");
+    });
+}
+
+/// A tool is asked for in many pieces, and is nothing before the last: all that while the answer has begun.
+#[test]
+fn an_answer_that_takes_its_time_over_a_tool_is_waited_for_as_long_as_it_goes_on() {
+    run(async {
+        let stage = stage().await;
+        let tenant = stage.tenant("unhurried", "[limits]\ndeadline = \"30s\"\n").await;
+        for (route, provider) in [("openai", "a"), ("anthropic", "c")] {
+            let text = script(json!({provider: ["unhurried", "ok"]}));
+            let answer = call(&tenant, "consult", json!({"route": route, "text": text})).await;
+            let id = answer.call().to_owned();
+            assert_eq!(answer.json()["text"], "It was looked up.");
+            let entries = requested(&tenant, &id).await;
+            let attempts: Vec<&Value> = entries.iter().map(|entry| &entry["attempts"]).collect();
+            assert_eq!(attempts, [&json!(1), &json!(1)], "{entries:?}");
+        }
     });
 }
 

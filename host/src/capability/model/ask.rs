@@ -139,14 +139,22 @@ impl Asking {
     }
 
     /// How long an attempt is waited for: as long as its provider may take, and no longer than its share of the call's time
-    /// where others could answer in its place.
+    /// where others would answer in its place.
     fn patience(&self, nth: usize, offered: &Offered) -> Duration {
-        let could = |choice: &Result<Offered, _>| choice.as_ref().is_ok_and(|other| other.model.kind == self.size.kind);
-        let choices = self.route.choices.iter().enumerate();
-        let others = choices
-            .filter(|(other, choice)| *other != nth && !self.failed.contains_key(other) && could(&choice.offered));
-        let others = if self.route.falls_back { u32::try_from(others.count()).unwrap_or(u32::MAX - 1) } else { 0 };
+        let others = if self.route.falls_back { self.in_its_place(nth) } else { 0 };
         offered.provider.timeout.min(self.time_left() / (others + 1))
+    }
+
+    /// How many choices would be taken, one after the other, if this one came to nothing and so did each behind it.
+    fn in_its_place(&self, nth: usize) -> u32 {
+        let Some((facts, _)) = &self.decision else { return 0 };
+        let (mut failed, mut others) = (self.failed.clone(), 0);
+        failed.insert(nth, String::new());
+        while let Ok(next) = choose(&self.route, facts, &failed).taken {
+            failed.insert(next, String::new());
+            others += 1;
+        }
+        others
     }
 
     /// Makes the decision, as things are now.

@@ -80,10 +80,10 @@ pub(super) fn chat(request: &ChatRequest) -> Result<Size, ModelFault> {
         };
     }
     for tool in &request.tools {
-        object(&tool.input_schema).ok_or_else(|| {
+        let schema = object(&tool.input_schema).ok_or_else(|| {
             ModelFault::invalid(format!("the input-schema of tool {:?} is no JSON object", short(&tool.name)))
         })?;
-        bytes += tool.name.len() + tool.description.len() + tool.input_schema.len();
+        bytes += tool.name.len() + tool.description.len() + length(&tool.input_schema, &schema);
     }
     let spelt = postcard::to_allocvec(request).unwrap_or_default();
     let mut size = Size::new(ModelKind::Chat, bytes, parts, &spelt);
@@ -149,11 +149,16 @@ impl Size {
 }
 
 fn call(call: &ToolCall) -> Result<usize, ModelFault> {
-    if object(&call.arguments).is_none() {
+    let Some(arguments) = object(&call.arguments) else {
         let why = format!("the arguments of the call of tool {:?} are no JSON object", short(&call.name));
         return Err(ModelFault::invalid(why));
-    }
-    Ok(call.id.len() + call.name.len() + call.arguments.len())
+    };
+    Ok(call.id.len() + call.name.len() + length(&call.arguments, &arguments))
+}
+
+/// How long JSON is, as it was said or as it leaves: numbers can be spelt longer then.
+fn length(text: &str, value: &Value) -> usize {
+    text.len().max(value.to_string().len())
 }
 
 /// The JSON object that a text is.

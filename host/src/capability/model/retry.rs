@@ -24,6 +24,8 @@ pub(super) struct Failure {
     pub(super) again: Option<Duration>,
     /// Bytes of an answer that had come.
     pub(super) bytes: u64,
+    /// What the provider had said by then of the tokens of request and answer.
+    pub(super) reported: [Option<u64>; 2],
     /// The provider may have worked on it, and may have it paid.
     pub(super) has_reached: bool,
     /// The call ends here.
@@ -33,7 +35,7 @@ pub(super) struct Failure {
 impl Failure {
     /// One that would come again.
     pub(super) fn lasting(why: impl Into<String>) -> Self {
-        Self { why: why.into(), again: None, bytes: 0, has_reached: false, stop: None }
+        Self { why: why.into(), again: None, bytes: 0, reported: [None; 2], has_reached: false, stop: None }
     }
 
     /// One that may not.
@@ -93,8 +95,8 @@ impl Failure {
     }
 
     /// The same, after so much of an answer, which can be nothing yet.
-    pub(super) fn after(self, bytes: u64) -> Self {
-        Self { bytes, has_reached: true, ..self }
+    pub(super) fn after(self, bytes: u64, reported: [Option<u64>; 2]) -> Self {
+        Self { bytes, reported, has_reached: true, ..self }
     }
 
     /// What a guest sees of one that came in the middle of an answer.
@@ -171,7 +173,7 @@ mod tests {
             assert_eq!((failure.has_reached, failure.again.is_some()), (has_reached, passes), "{fault}");
             assert!(!failure.why.contains("limits."), "{}", failure.why);
         }
-        assert!(Failure::lasting("x").after(0).has_reached);
+        assert!(Failure::lasting("x").after(0, [None; 2]).has_reached);
     }
 
     #[test]

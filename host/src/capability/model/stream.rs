@@ -108,7 +108,8 @@ impl fmt::Debug for Live {
 }
 
 impl Live {
-    /// Reads a response, and waits for the first part. Servers that do not stream are taken as they are.
+    /// Reads a response, and waits until something of an answer is there, be it half of what a tool is asked. Servers that
+    /// do not stream are taken as they are.
     pub(super) async fn begin(
         response: Response<ReceivedBody>,
         protocol: Protocol,
@@ -127,17 +128,22 @@ impl Live {
             true => live.whole(body).await,
             false => {
                 live.events = Some(events(body).boxed());
-                live.fill().await
+                live.come().await
             }
         };
         live.judge(begun)?;
         Ok(live)
     }
 
+    /// Waits for the first part: as long as it goes on.
+    pub(super) async fn ready(&mut self) -> Result<(), Failure> {
+        let filled = self.fill().await;
+        self.judge(filled)
+    }
+
     /// The next part; nothing behind the last.
     pub(super) async fn part(&mut self) -> Result<Option<Part>, Failure> {
-        let filled = self.fill().await;
-        self.judge(filled)?;
+        self.ready().await?;
         let Some(part) = self.read.parts.pop_front() else { return Ok(None) };
         let texts: &[&str] = match &part {
             Part::Text(text) => &[text],
@@ -178,31 +184,45 @@ impl Live {
     /// Reads events until there is a part to give, or none follows.
     async fn fill(&mut self) -> Result<(), Failure> {
         while self.read.parts.is_empty() && !self.read.is_done {
-            let event = match &mut self.events {
-                Some(events) => events.next().await,
-                None => None,
+            self.event().await?;
+        }
+        Ok(())
+    }
+
+    /// Reads events until one says something, or none follows. A tool is asked for in many, and is given when all are there.
+    async fn come(&mut self) -> Result<(), Failure> {
+        while self.read.bytes == 0 && self.read.parts.is_empty() && !self.read.is_done {
+            self.event().await?;
+        }
+        Ok(())
+    }
+
+    /// Reads one event.
+    async fn event(&mut self) -> Result<(), Failure> {
+        let event = match &mut self.events {
+            Some(events) => events.next().await,
+            None => None,
+        };
+        let Some(event) = event else {
+            self.events = None;
+            // Its last event is one that some servers leave out.
+            self.read.is_done = matches!(self.decoder, Decoder::OpenAi(_)) && self.read.stop.is_some();
+            return match (self.read.is_done, self.has_begun) {
+                (true, _) => Ok(()),
+                (false, true) => Err(Failure::passing("its answer broke off")),
+                (false, false) => Err(malformed()),
             };
-            let Some(event) = event else {
-                match (&self.decoder, self.has_begun) {
-                    // Its last event is one that some servers leave out.
-                    (Decoder::OpenAi(_), true) if self.read.stop.is_some() => self.read.is_done = true,
-                    (_, true) => return Err(Failure::passing("its answer broke off")),
-                    (_, false) => return Err(malformed()),
-                }
-                break;
-            };
-            let event = event?;
-            self.has_begun = true;
-            match &mut self.decoder {
-                Decoder::OpenAi(calls) => calls.event(&event, &mut self.read)?,
-                Decoder::Anthropic(blocks) => blocks.event(&event, &mut self.read)?,
-            }
-            self.bounded()?;
+        };
+        let event = event?;
+        self.has_begun = true;
+        match &mut self.decoder {
+            Decoder::OpenAi(calls) => calls.event(&event, &mut self.read)?,
+            Decoder::Anthropic(blocks) => blocks.event(&event, &mut self.read)?,
         }
         if self.read.is_done {
             self.events = None;
         }
-        Ok(())
+        self.bounded()
     }
 
     fn bounded(&self) -> Result<(), Failure> {
@@ -216,7 +236,7 @@ impl Live {
     fn judge<T>(&mut self, read: Result<T, Failure>) -> Result<T, Failure> {
         read.map_err(|failure| {
             self.events = None;
-            failure.after(self.read.bytes)
+            failure.after(self.read.bytes, [self.read.input, self.read.output])
         })
     }
 }

@@ -12,12 +12,17 @@ pub(super) const fn estimate(bytes: u64) -> u64 {
     bytes.div_ceil(BYTES_USUAL)
 }
 
+/// How many tokens a text of so many bytes is charged as where nobody says how many they are.
+pub(super) const fn reckoned(bytes: u64) -> u64 {
+    bytes.div_ceil(BYTES_FEW)
+}
+
 /// What is charged for `bytes` of which the provider says that they came to `reported` tokens: that, but no fewer than
 /// such a text has at least, and no more than was reserved. Where it says nothing, a generous reckoning.
 pub(super) fn counted(reported: Option<u64>, bytes: u64, most: u64) -> u64 {
     let count = match reported {
         Some(reported) => reported.max(bytes.div_ceil(BYTES_MOST)),
-        None => bytes.div_ceil(BYTES_FEW),
+        None => reckoned(bytes),
     };
     count.min(most)
 }

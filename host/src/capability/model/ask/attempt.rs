@@ -53,14 +53,18 @@ impl Asking {
         };
         let response = self.send(offered, path, &body, patience).await?;
         // A head alone is no beginning: many send that before they have anything to say.
-        let late = |_| Err(Failure::passing("its answer did not begin in time").after(0));
+        let late = |_| Err(Failure::passing("its answer did not begin in time").reached());
         let mut live = timeout_at(begun_by, Live::begin(response, protocol, most)).await.unwrap_or_else(late)?;
         match wanted {
             Wanted::Whole(_) => {
                 let rest = live.rest().await?;
                 Ok(Came::Whole(rest, live))
             }
-            _ => Ok(Came::Live(live)),
+            _ => {
+                // Until then another can be asked: a guest has nothing of it.
+                live.ready().await?;
+                Ok(Came::Live(live))
+            }
         }
     }
 

@@ -50,7 +50,10 @@ impl Asking {
     /// An attempt that no provider worked on costs nothing; any other what its request and so much of an answer come to.
     pub(super) fn settle_failed(&mut self, held: Held, failure: &Failure) {
         if failure.has_reached {
-            self.settle(held, None, None, failure.bytes);
+            let [input, output] = failure.reported;
+            // What it had said of the answer by then was of its beginning.
+            let output = output.map(|count| count.max(tokens::reckoned(failure.bytes)));
+            self.settle(held, input, output, failure.bytes);
         } else {
             held.hold.settle(Charge::default());
             self.pending = None;

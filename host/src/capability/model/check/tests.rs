@@ -76,6 +76,14 @@ fn what_is_reserved_counts_every_byte_and_all_that_a_provider_puts_around_it() {
     let call = ToolCall { id: String::new(), name: String::new(), arguments: "{}".to_owned() };
     let said = Message::Assistant(Spoken { text: String::new(), tool_calls: vec![call; 128] });
     assert_eq!(most(&asking(vec![said])), 64 + 32 + 128 * (2 + 32));
+    // JSON leaves as the host spells it: what says much in few bytes is as long as that.
+    let (short, long) = (r#"{"a":1e15}"#, r#"{"a":1000000000000000.0}"#);
+    let call = ToolCall { id: String::new(), name: String::new(), arguments: short.to_owned() };
+    let said = Message::Assistant(Spoken { text: String::new(), tool_calls: vec![call] });
+    assert_eq!(most(&asking(vec![said])), 64 + 2 * 32 + long.len() as u64);
+    let tool = ToolDefinition { input_schema: short.to_owned(), ..tool("t") };
+    let named = ChatRequest { tools: vec![tool], ..asking(user("x")) };
+    assert_eq!(most(&named), 64 + 1_024 + 32 + 1 + 32 + 1 + long.len() as u64);
     let result = ToolResult { id: "a".to_owned(), content: "bc".to_owned(), is_error: true };
     let stop = ChatRequest { stop: vec!["de".to_owned()], ..asking(vec![Message::Tool(result)]) };
     assert_eq!(most(&stop), 64 + 32 + 5);
