@@ -6,7 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::{IDLE_MAX, SESSIONS_MAX};
-use crate::audit::entry::{Entry, Event};
+use crate::audit::entry::{Entry, Event, Outcome};
+use crate::error::Code;
 use crate::id::{CallId, PrincipalId, SessionId, TenantId};
 use crate::labels::{Brought, Label};
 
@@ -41,11 +42,13 @@ impl SessionBook {
                 match &ended.labels {
                     Some(brought) => self.add(entry, principal, session, brought),
                     // What it had read when the host stopped, and shown already, nobody knows.
-                    None => {
+                    None if ended.outcome == Outcome::Failed(Code::Interrupted) => {
                         let by = || "the host stopped in the middle of it".to_owned();
                         let all = Label::ALL.map(|label| Brought { by: by(), call: ended.call, label });
                         self.add(entry, principal, session, &all);
                     }
+                    // The policy had no rule of flow: nothing asked for labels.
+                    None => self.add(entry, principal, session, &[]),
                 }
             }
             Event::CallAnswered(answered) => {
@@ -62,22 +65,19 @@ impl SessionBook {
         }
     }
 
+    /// A call of the session ended that brought this, which can be nothing: what the session has it keeps for as long as it
+    /// is named.
     fn add(&mut self, entry: &Entry, principal: PrincipalId, session: SessionId, brought: &[Brought]) {
-        if brought.is_empty() {
-            return;
-        }
         let named = since_1970(entry.time);
-        let rows = self.tenants.entry(entry.tenant.clone()).or_default();
-        match rows.iter_mut().find(|row| row.principal == principal && row.session == session) {
-            Some(row) => {
-                row.named = named;
-                super::add(&mut row.brought, brought);
-            }
-            None => {
-                let mut row = Row { principal, session, brought: Vec::new(), named };
-                super::add(&mut row.brought, brought);
-                rows.push(row);
-            }
+        let rows = self.tenants.get_mut(&entry.tenant);
+        let known = |row: &&mut Row| row.principal == principal && row.session == session;
+        if let Some(row) = rows.and_then(|rows| rows.iter_mut().find(known)) {
+            row.named = named;
+            super::add(&mut row.brought, brought);
+        } else if !brought.is_empty() {
+            let mut row = Row { principal, session, brought: Vec::new(), named };
+            super::add(&mut row.brought, brought);
+            self.tenants.entry(entry.tenant.clone()).or_default().push(row);
         }
     }
 

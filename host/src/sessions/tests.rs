@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::*;
-use crate::audit::entry::{CallDecided, CallEnded, Entry, Event, SessionCleared};
+use crate::audit::entry::{CallDecided, CallEnded, Entry, Event, Outcome, SessionCleared};
 use crate::audit::tests::samples;
 use crate::id::{CallId, ChangeId};
 use crate::labels::Label;
@@ -29,6 +29,14 @@ fn call(principal: PrincipalId, session: &str, labels: Option<Vec<Brought>>) -> 
         entry(principal, CallDecided { session: Some(session.parse().unwrap()), ..decided }.into()),
         entry(principal, CallEnded { labels, ..ended }.into()),
     ]
+}
+
+/// One that a crash ended.
+fn interrupted(principal: PrincipalId, session: &str) -> [Entry; 2] {
+    let [decided, mut ended] = call(principal, session, None);
+    let Event::CallEnded(end) = &mut ended.event else { unreachable!() };
+    end.outcome = Outcome::Failed(Code::Interrupted);
+    [decided, ended]
 }
 
 fn entry(principal: PrincipalId, event: Event) -> Entry {
@@ -88,10 +96,38 @@ fn the_record_has_what_sessions_touched() {
 #[test]
 fn a_call_that_a_crash_ended_may_have_read_anything() {
     let principal = PrincipalId::new();
-    let entries = call(principal, "chat", None);
+    let entries = interrupted(principal, "chat");
     assert_eq!(labels_after(&entries, &key(principal, "chat")), Labels::ALL);
     // One that has not ended brings nothing yet: its end will.
     assert_eq!(labels_after(&entries[..1], &key(principal, "chat")), Labels::NONE);
+}
+
+#[test]
+fn where_nothing_asks_for_labels_calls_bring_none() {
+    let principal = PrincipalId::new();
+    let chat = key(principal, "chat");
+    let mut entries = call(principal, "chat", None).to_vec();
+    assert_eq!(labels_after(&entries, &chat), Labels::NONE);
+    // What there was before the rules went is there when they come back.
+    entries.extend(call(principal, "chat", Some(vec![brought(Label::Private, "a")])));
+    entries.extend(call(principal, "chat", None));
+    assert_eq!(labels_after(&entries, &chat), Labels::NONE.with(Label::Private));
+}
+
+/// A session that is named day by day is never forgotten, also where its calls bring nothing more.
+#[test]
+fn a_session_is_forgotten_where_no_call_named_it_for_long() {
+    let principal = PrincipalId::new();
+    let chat = key(principal, "chat");
+    let mut first = call(principal, "chat", Some(vec![brought(Label::Private, "a")]));
+    for entry in &mut first {
+        entry.time = SystemTime::now() - IDLE_MAX - Duration::from_secs(60);
+    }
+    assert_eq!(labels_after(&first, &chat), Labels::NONE);
+    for labels in [Some(Vec::new()), None] {
+        let entries = [first.clone(), call(principal, "chat", labels)].concat();
+        assert_eq!(labels_after(&entries, &chat), Labels::NONE.with(Label::Private));
+    }
 }
 
 #[test]

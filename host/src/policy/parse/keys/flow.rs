@@ -10,7 +10,8 @@ pub(in crate::policy) static LABELS: Section = Section {
     title: "[labels]",
     doc: "What a call used brings labels to its session, before the call has any of it: a session is what an agent names with \
           its calls, and a call that names none is one of its own. What is used is known, since the host grants it. A label \
-          stays until an operator clears the session. Without a `[[flow]]` nothing asks for labels, and none are kept.",
+          stays until an operator clears the session, or no call has named it for thirty days. Without a `[[flow]]` nothing \
+          asks for labels, and none are kept.",
     keys: Keys::These(&[
         key(
             "sessions",
