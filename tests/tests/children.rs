@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use cofferdam::Code;
 use cofferdam_tests::{Options, Server, Tenant, guest, run, shared};
 use serde_json::{Value, json};
 
@@ -87,13 +88,21 @@ fn a_child_ends_at_its_own_deadline_and_the_caller_goes_on() {
             let came = tenant.agent.call("catalogue/relay.one", call).await.json();
             assert_eq!(came["code"], "deadline-exceeded", "{came}");
         }
-        // And at its caller's, whatever its own policy allows.
+        // And at its caller's, whatever it is given itself. That comes first, so that it is the caller's own word: of a call
+        // whose time is up nothing is asked any more, and what the child came to tells it nothing.
         tenant.policy(&format!("[limits]\nfuel = 90_000_000_000\ndeadline = \"1s\"\n{CALLS}")).await;
-        let answer = tenant.agent.call("catalogue/relay.one", one("catalogue/limits.spin", json!({}))).await;
-        // Both have the same: whichever is stopped first, the caller can still say so in what is left of it.
-        let said =
-            if answer.status == 200 { answer.clone().json()["code"].clone() } else { answer.body["code"].clone() };
-        assert_eq!(said, "deadline-exceeded", "{answer:?}");
+        let spin = one("catalogue/limits.spin", json!({}));
+        for call in [spin, json!({"tool": "catalogue/limits.spin", "deadline_ms": 20_000})] {
+            let late = tenant.agent.call("catalogue/relay.one", call).await;
+            let problem = late.problem(Code::DeadlineExceeded);
+            let (limit, maximum) = (&problem["facts"]["limit"], &problem["facts"]["maximum_ms"]);
+            assert_eq!((limit, maximum), (&json!("deadline"), &json!(1_000)), "{late:?}");
+            // The child went with it, before it.
+            let record = tenant.record(problem["call"].as_str().unwrap()).await;
+            let ended = &record.last().unwrap()["event"];
+            assert_eq!((&ended["outcome"], &ended["child_calls"]), (&json!("deadline-exceeded"), &json!(1)), "{ended}");
+            assert!(ended["child_fuel"].as_u64() > Some(0), "{ended}");
+        }
     });
 }
 
@@ -201,6 +210,6 @@ fn a_package_of_the_tenants_own_calls_another() {
         let came = tenant.agent.call("front.one", one("back.echo", json!({"text": "hi"}))).await.json();
         assert_eq!((&came["code"], &came["answer"]), (&json!("ok"), &json!("hi")), "{came}");
         let came = tenant.agent.call("front.pass", one("catalogue/noop", json!({}))).await;
-        assert_eq!(came.code(), Some(cofferdam::Code::Denied), "{came:?}");
+        assert_eq!(came.code(), Some(Code::Denied), "{came:?}");
     });
 }
