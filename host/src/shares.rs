@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result};
 use crate::id::TenantId;
@@ -35,18 +35,54 @@ impl Shares {
     }
 }
 
+/// Room for so many at once, of which each tenant has its share alone: one that crowds its own keeps the others from none
+/// of theirs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Bulkhead {
+    tenants: Arc<Shares>,
+    all: Arc<Semaphore>,
+}
+
+/// Leave to be one of those, given back when dropped.
+#[derive(Debug)]
+pub struct Permit {
+    _own: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
+}
+
+impl Bulkhead {
+    /// For as many as `all`, and of one tenant for `each`.
+    pub fn new(each: usize, all: usize) -> Self {
+        Self { tenants: Arc::new(Shares::new(each)), all: Arc::new(Semaphore::new(all)) }
+    }
+
+    /// Waits for room: first for the tenant's own, so that no more of its waiters than that stand in others' way.
+    ///
+    /// # Errors
+    ///
+    /// `internal` where it was closed, which nobody does.
+    pub async fn enter(&self, tenant: &TenantId) -> Result<Permit> {
+        let own = self.tenants.of(tenant).acquire_owned().await.map_err(Error::internal)?;
+        let of_all = Arc::clone(&self.all).acquire_owned().await.map_err(Error::internal)?;
+        Ok(Permit { _own: own, _of_all: of_all })
+    }
+
+    /// Tenants of which something is kept.
+    #[cfg(test)]
+    pub(crate) fn tenants(&self) -> usize {
+        self.tenants.tenants.lock().len()
+    }
+}
+
 /// Where work is done that takes a processor for a while: not on threads that serve requests, for each tenant one piece at a
 /// time, and few at once. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Desk {
-    tenants: Arc<Shares>,
-    room: Arc<Semaphore>,
-}
+pub struct Desk(Bulkhead);
 
 impl Desk {
     /// With room for `at_once` pieces of work.
     pub fn new(at_once: usize) -> Self {
-        Self { tenants: Arc::new(Shares::new(1)), room: Arc::new(Semaphore::new(at_once)) }
+        Self(Bulkhead::new(1, at_once))
     }
 
     /// Does a tenant's work when its turn has come. What was begun goes on, and keeps the turn, when whoever asked leaves.
@@ -59,11 +95,10 @@ impl Desk {
         tenant: &TenantId,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
-        let own = self.tenants.of(tenant).acquire_owned().await.map_err(Error::internal)?;
-        let room = Arc::clone(&self.room).acquire_owned().await.map_err(Error::internal)?;
+        let permit = self.0.enter(tenant).await?;
         let work = move || {
             let done = work();
-            drop((own, room));
+            drop(permit);
             done
         };
         tokio::task::spawn_blocking(work).await.map_err(Error::internal)
@@ -74,6 +109,8 @@ impl Desk {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
+
+    use futures::FutureExt as _;
 
     use super::*;
 
@@ -95,6 +132,21 @@ mod tests {
         drop(other);
         drop(shares.of(&tenant("fourth")));
         assert_eq!(shares.tenants.lock().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_room_of_its_own_keeps_none_from_others() {
+        let (bulkhead, acme, globex) = (Bulkhead::new(1, 2), tenant("acme"), tenant("globex"));
+        let first = bulkhead.enter(&acme).await.unwrap();
+        let mut second = Box::pin(bulkhead.enter(&acme));
+        assert!(second.as_mut().now_or_never().is_none(), "the tenant has its share");
+        let other = bulkhead.enter(&globex).now_or_never().expect("there is room for another's").unwrap();
+        assert!(bulkhead.enter(&tenant("third")).now_or_never().is_none(), "it is full");
+        drop(first);
+        let second = second.now_or_never().expect("its own is free again").unwrap();
+        drop((second, other));
+        assert!(bulkhead.enter(&tenant("third")).now_or_never().is_some());
+        assert_eq!(bulkhead.tenants(), 1);
     }
 
     /// One piece of work of a tenant at a time; others are served meanwhile.

@@ -11,14 +11,14 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use super::child::{Finding, Job, Layer, Probe, Report, Room, SUBCOMMAND, Task};
 use super::inspect::{Inspection, Rejection};
 use crate::engine::output::RawDefinition;
 use crate::error::{Code, Error, Result};
 use crate::id::TenantId;
-use crate::shares::Shares;
+use crate::shares::Bulkhead;
 
 /// What compiling may take.
 #[derive(Debug, Clone)]
@@ -81,8 +81,8 @@ pub(super) enum Failure {
 #[derive(Debug, Clone)]
 pub(super) struct Compiler {
     settings: Arc<CompileSettings>,
-    uploads: Arc<Turns>,
-    calls: Arc<Turns>,
+    uploads: Bulkhead,
+    calls: Bulkhead,
 }
 
 /// What a component is compiled for.
@@ -92,27 +92,11 @@ pub(super) enum For {
     Call,
 }
 
-/// Turns of one kind: a tenant's own first, then one of all.
-#[derive(Debug)]
-struct Turns {
-    tenants: Shares,
-    all: Arc<Semaphore>,
-}
-
-impl Turns {
-    fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { tenants: Shares::new(1), all: Arc::new(Semaphore::new(most.max(1))) })
-    }
-
-    async fn next(&self, tenant: &TenantId) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
-        let own = self.tenants.of(tenant).acquire_owned().await.ok()?;
-        Some((own, Arc::clone(&self.all).acquire_owned().await.ok()?))
-    }
-}
-
 impl Compiler {
     pub(super) fn new(settings: CompileSettings) -> Self {
-        let (uploads, calls) = (Turns::new(settings.compiles_max), Turns::new(settings.compiles_max));
+        // Of each kind a tenant has one at a time.
+        let turns = || Bulkhead::new(1, settings.compiles_max.max(1));
+        let (uploads, calls) = (turns(), turns());
         Self { settings: Arc::new(settings), uploads, calls }
     }
 
@@ -149,8 +133,8 @@ impl Compiler {
             For::Upload => &self.uploads,
             For::Call => &self.calls,
         };
-        let turn = tokio::time::timeout(self.settings.wait_max, turns.next(tenant)).await;
-        let Ok(Some(turn)) = turn else {
+        let turn = tokio::time::timeout(self.settings.wait_max, turns.enter(tenant)).await;
+        let Ok(Ok(turn)) = turn else {
             return Err(Failure::Host(
                 Error::new(Code::Overloaded, "too many components are being compiled")
                     .next("try again later")
@@ -310,13 +294,13 @@ mod tests {
     async fn hostile_one_tenants_uploads_do_not_take_every_turn_to_compile() {
         let compiler = Compiler::new(CompileSettings::default());
         let (acme, globex): (TenantId, TenantId) = ("acme".parse().unwrap(), "globex".parse().unwrap());
-        let first = compiler.uploads.next(&acme).now_or_never().unwrap();
-        assert!(compiler.uploads.next(&acme).now_or_never().is_none());
-        let second = compiler.uploads.next(&globex).now_or_never().unwrap();
-        assert!(compiler.uploads.next(&"third".parse().unwrap()).now_or_never().is_none());
-        assert!(compiler.calls.next(&acme).now_or_never().is_some());
+        let first = compiler.uploads.enter(&acme).now_or_never().unwrap();
+        assert!(compiler.uploads.enter(&acme).now_or_never().is_none());
+        let second = compiler.uploads.enter(&globex).now_or_never().unwrap();
+        assert!(compiler.uploads.enter(&"third".parse().unwrap()).now_or_never().is_none());
+        assert!(compiler.calls.enter(&acme).now_or_never().is_some());
         drop(first);
-        assert!(compiler.uploads.next(&acme).now_or_never().is_some());
+        assert!(compiler.uploads.enter(&acme).now_or_never().is_some());
         drop(second);
     }
 }

@@ -2,14 +2,9 @@
 //! what is not is checked apart, at most one value of a tenant at a time: a schema is a tenant's, and no fuel or deadline
 //! stops what checks it.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use parking_lot::Mutex;
-use tokio::sync::Semaphore;
-
 use crate::error::{Error, Result};
 use crate::id::TenantId;
+use crate::shares::Desk;
 
 /// Steps that a check on the spot may take, each one schema held to one value: some hundred microseconds.
 const SMALL_VISITS_MAX: u64 = 2_000;
@@ -60,16 +55,12 @@ impl Effort {
 
 /// Deals out turns for checks apart.
 #[derive(Debug)]
-pub(super) struct Checks {
-    turns: Arc<Semaphore>,
-    tenants: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
-}
+pub(super) struct Checks(Desk);
 
 impl Default for Checks {
     /// As many turns as the machine has cores.
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { turns: Arc::new(Semaphore::new(cores)), tenants: Mutex::default() }
+        Self(Desk::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)))
     }
 }
 
@@ -89,15 +80,8 @@ impl Checks {
         tenant: &TenantId,
         check: impl FnOnce(Effort) -> Result<T, Unchecked> + Send + 'static,
     ) -> Result<T> {
-        let own = Arc::clone(self.tenants.lock().entry(tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(1))));
-        // Its own first: behind the others' turns no tenant stands more than once.
-        let own = own.acquire_owned().await.map_err(Error::internal)?;
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(Error::internal)?;
-        let checked = tokio::task::spawn_blocking(move || {
-            let _turn = (own, turn);
-            check(Effort::Large)
-        });
-        checked.await.map_err(Error::internal)?.map_err(|unchecked| match unchecked {
+        let checked = self.0.work(tenant, move || check(Effort::Large)).await?;
+        checked.map_err(|unchecked| match unchecked {
             Unchecked::Fault(error) => error,
             Unchecked::TooLarge => Error::internal("a check apart has nowhere else to go"),
         })

@@ -4,15 +4,10 @@
 //! threads of the same kind. There are 512 of them: were they all readers', each would wait for a thread that none of them
 //! gives back, and the integrator, which waits for files too, with them.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Weak};
-
-use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
 use super::Logs;
 use crate::error::{Error, Result};
 use crate::id::TenantId;
+use crate::shares::{Bulkhead, Permit};
 
 /// Readers of all tenants at once; an eighth of the runtime's threads for such work.
 const READERS_MAX: usize = 64;
@@ -21,50 +16,24 @@ const TENANT_READERS_MAX: usize = 8;
 
 /// Deals out leave to read.
 #[derive(Debug)]
-pub(super) struct Readers {
-    all: Arc<Semaphore>,
-    /// Those of tenants that read now, or wait for it.
-    tenants: Mutex<HashMap<TenantId, Weak<Semaphore>>>,
-}
-
-/// Leave to read a tenant's log; given back when dropped.
-#[derive(Debug)]
-pub(super) struct Pass {
-    _of_tenant: OwnedSemaphorePermit,
-    _of_all: OwnedSemaphorePermit,
-}
+pub(super) struct Readers(Bulkhead);
 
 impl Default for Readers {
     fn default() -> Self {
-        Self { all: Arc::new(Semaphore::new(READERS_MAX)), tenants: Mutex::default() }
+        Self(Bulkhead::new(TENANT_READERS_MAX, READERS_MAX))
     }
 }
 
 impl Readers {
-    /// Waits for leave. The tenant's comes first, so that who waits for it keeps nothing from others.
-    pub(super) async fn pass(&self, tenant: &TenantId) -> Result<Pass> {
-        let of_tenant = self.of(tenant).acquire_owned().await.map_err(Error::internal)?;
-        let of_all = Arc::clone(&self.all).acquire_owned().await.map_err(Error::internal)?;
-        Ok(Pass { _of_tenant: of_tenant, _of_all: of_all })
+    /// Waits for leave to read a tenant's log.
+    pub(super) async fn pass(&self, tenant: &TenantId) -> Result<Permit> {
+        self.0.enter(tenant).await
     }
 
-    fn of(&self, tenant: &TenantId) -> Arc<Semaphore> {
-        let mut tenants = self.tenants.lock();
-        if let Some(semaphore) = tenants.get(tenant).and_then(Weak::upgrade) {
-            return semaphore;
-        }
-        tenants.retain(|_, semaphore| semaphore.strong_count() > 0);
-        let semaphore = Arc::new(Semaphore::new(TENANT_READERS_MAX));
-        tenants.insert(tenant.clone(), Arc::downgrade(&semaphore));
-        semaphore
-    }
-}
-
-#[cfg(test)]
-impl Readers {
     /// Tenants that are kept in mind.
+    #[cfg(test)]
     pub(super) fn tenants(&self) -> usize {
-        self.tenants.lock().len()
+        self.0.tenants()
     }
 }
 

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ fn steps_that_were_too_few_on_the_spot_are_a_fault_apart() {
 /// One tenant's checks wait for each other, also those that nobody waits for any more; another's do not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_checks_of_one_tenant_take_one_turn() {
-    let checks = Arc::new(Checks { turns: Arc::new(Semaphore::new(2)), tenants: Mutex::default() });
+    let checks = Arc::new(Checks(Desk::new(2)));
     let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let slow = {
         let most = Arc::clone(&most);

@@ -4,74 +4,37 @@
 //! wait for itself. So calls of a level wait for places of that level alone, and those at the bottom for nobody: whoever
 //! holds a place gives it back in the end, whatever stands above it.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
 use crate::engine::child_places;
 use crate::id::TenantId;
+use crate::shares::{Bulkhead, Permit};
 
-/// Tenants of one level whose shares are kept although none of their calls is there.
-const IDLE_MAX: usize = 10_000;
-
-/// Places of every level.
+/// Room on every level.
 #[derive(Debug)]
 pub(in crate::router) struct ChildRoom {
-    levels: Vec<Level>,
-}
-
-#[derive(Debug)]
-struct Level {
-    places: Arc<Semaphore>,
-    /// A tenant's share: half of the level, so that two take turns.
-    share: usize,
-    tenants: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
+    levels: Vec<Bulkhead>,
 }
 
 /// Room for one call, given back when dropped.
 #[derive(Debug)]
 pub(in crate::router) struct ChildPass {
-    _share: Option<OwnedSemaphorePermit>,
-    _place: Option<OwnedSemaphorePermit>,
+    _permit: Option<Permit>,
 }
 
 impl ChildRoom {
     /// For so many calls in all, more of them on the upper levels.
     pub(in crate::router) fn new(child_calls_max: u32) -> Self {
-        let level = |places: u32| Level {
-            places: Arc::new(Semaphore::new(places as usize)),
-            share: (places as usize / 2).max(1),
-            tenants: Mutex::default(),
-        };
+        // Half of a level for a tenant, so that two take turns.
+        let level = |places: u32| Bulkhead::new((places as usize / 2).max(1), places as usize);
         Self { levels: child_places(child_calls_max).map(level).collect() }
     }
 
     /// Waits for room for a call of `tenant` that has so many calls above it. Whoever waits has a deadline.
     pub(in crate::router) async fn enter(&self, tenant: &TenantId, level: usize) -> ChildPass {
-        // Policy has no deeper ones; and the semaphores are never closed.
+        // Policy has no deeper ones; and nobody closes a bulkhead.
         let Some(level) = self.levels.get(level.saturating_sub(1)).or(self.levels.last()) else {
-            return ChildPass { _share: None, _place: None };
+            return ChildPass { _permit: None };
         };
-        let share = level.share_of(tenant);
-        let share = share.acquire_owned().await.ok();
-        let place = Arc::clone(&level.places).acquire_owned().await.ok();
-        ChildPass { _share: share, _place: place }
-    }
-}
-
-impl Level {
-    fn share_of(&self, tenant: &TenantId) -> Arc<Semaphore> {
-        let mut tenants = self.tenants.lock();
-        if let Some(share) = tenants.get(tenant) {
-            return Arc::clone(share);
-        }
-        if tenants.len() >= IDLE_MAX {
-            // Whoever waits for a share, or has of it, holds it too.
-            tenants.retain(|_, share| Arc::strong_count(share) > 1);
-        }
-        Arc::clone(tenants.entry(tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(self.share))))
+        ChildPass { _permit: level.enter(tenant).await.ok() }
     }
 }
 
@@ -81,23 +44,24 @@ mod tests {
 
     use super::*;
 
+    /// All that a tenant can have of the first level.
+    fn share_of(room: &ChildRoom, tenant: &TenantId) -> Vec<ChildPass> {
+        std::iter::from_fn(|| room.enter(tenant, 1).now_or_never()).collect()
+    }
+
     #[tokio::test]
     async fn a_full_level_keeps_no_deeper_one_from_going_on() {
         let room = ChildRoom::new(16);
         let (a, b): (TenantId, TenantId) = ("a".parse().unwrap(), "b".parse().unwrap());
-        let share = room.levels[0].share;
-        let mut held = Vec::new();
-        for _ in 0..share {
-            held.push(room.enter(&a, 1).await);
-        }
+        let mut held = share_of(&room, &a);
+        let share = held.len();
         assert!(room.enter(&a, 1).now_or_never().is_none(), "the tenant has its share");
         for level in 2..=8 {
             held.push(room.enter(&a, level).await);
         }
-        // Another tenant finds the other half.
-        for _ in 0..share {
-            held.push(room.enter(&b, 1).await);
-        }
+        let others = share_of(&room, &b);
+        assert_eq!(others.len(), share, "another tenant finds the other half");
+        held.extend(others);
         assert!(room.enter(&"c".parse().unwrap(), 1).now_or_never().is_none(), "the level is full");
         held.clear();
         drop(room.enter(&a, 1).await);
@@ -107,14 +71,11 @@ mod tests {
     async fn tenants_whose_calls_are_gone_are_forgotten_and_no_others() {
         let room = ChildRoom::new(16);
         let held: TenantId = "held".parse().unwrap();
-        let mut passes = Vec::new();
-        for _ in 0..room.levels[0].share {
-            passes.push(room.enter(&held, 1).await);
-        }
-        for number in 0..IDLE_MAX {
+        let mut passes = share_of(&room, &held);
+        for number in 0..100 {
             drop(room.enter(&format!("t{number}").parse().unwrap(), 1).await);
         }
-        assert!(room.levels[0].tenants.lock().len() <= IDLE_MAX);
+        assert_eq!(room.levels[0].tenants(), 2, "the one that is there, and the last that was");
         // It has no second share by that.
         assert!(room.enter(&held, 1).now_or_never().is_none());
         passes.clear();
