@@ -7,224 +7,143 @@ use semver::Version;
 
 use crate::policy::GrantKind;
 
-/// Interfaces of one package that mean the same to whoever grants.
+/// Interfaces of one package that mean the same to whoever grants, whichever version names them.
 struct Offer {
     package: &'static str,
-    /// The highest version that is on offer. Lower ones that are compatible with it are, too; of a pre-release this one
-    /// alone.
-    version: &'static str,
-    interfaces: &'static [&'static str],
+    /// The highest versions that are on offer, each with its interfaces. Lower ones that are compatible with one are on
+    /// offer, too; of a pre-release this one alone.
+    versions: &'static [(&'static str, &'static [&'static str])],
     words: &'static str,
     grant: Option<GrantKind>,
 }
+
+/// What a program prints to, and how it finds out whether that is a terminal: the same in 0.2 and 0.3.
+const STANDARD_STREAMS: &[&str] = &[
+    "stdin",
+    "stdout",
+    "stderr",
+    "terminal-input",
+    "terminal-output",
+    "terminal-stdin",
+    "terminal-stdout",
+    "terminal-stderr",
+];
 
 /// Everything that a component may import. What is not here is refused at upload, by name.
 const OFFERS: &[Offer] = &[
     Offer {
         package: "wasi:cli",
-        version: "0.2.12",
-        interfaces: &["environment", "exit"],
+        versions: &[("0.2.12", &["environment", "exit"]), ("0.3.0", &["environment", "exit", "types"])],
         words: "may look for arguments and environment variables (wasi:cli): there are none, and nothing of the host's",
         grant: None,
     },
     Offer {
         package: "wasi:cli",
-        version: "0.2.12",
-        interfaces: &[
-            "stdin",
-            "stdout",
-            "stderr",
-            "terminal-input",
-            "terminal-output",
-            "terminal-stdin",
-            "terminal-stdout",
-            "terminal-stderr",
-        ],
+        versions: &[("0.2.12", STANDARD_STREAMS), ("0.3.0", STANDARD_STREAMS)],
         words: "may print (wasi:cli): standard input is empty; what it prints is kept where log is granted",
         grant: Some(GrantKind::Log),
     },
     Offer {
         package: "wasi:clocks",
-        version: "0.2.12",
-        interfaces: &["monotonic-clock", "wall-clock"],
+        versions: &[("0.2.12", &["monotonic-clock", "wall-clock"]), ("0.3.0", &["monotonic-clock", "system-clock"])],
         words: "reads clocks (wasi:clocks): they stand still at the call's start unless clock is granted",
         grant: Some(GrantKind::Clock),
     },
     Offer {
+        package: "wasi:clocks",
+        versions: &[("0.3.0", &["types"])],
+        words: "names units of time (wasi:clocks)",
+        grant: None,
+    },
+    Offer {
         package: "wasi:filesystem",
-        version: "0.2.12",
-        interfaces: &["preopens", "types"],
+        versions: &[("0.2.12", &["preopens", "types"]), ("0.3.0", &["preopens", "types"])],
         words: "asks for files (wasi:filesystem): it sees the volumes that the policy grants, and no folder otherwise",
         grant: Some(GrantKind::Files),
     },
     Offer {
         package: "wasi:io",
-        version: "0.2.12",
-        interfaces: &["error", "poll", "streams"],
+        versions: &[("0.2.12", &["error", "poll", "streams"])],
         words: "reads and writes streams that other interfaces give it (wasi:io)",
         grant: None,
     },
     Offer {
         package: "wasi:random",
-        version: "0.2.12",
-        interfaces: &["random"],
+        versions: &[("0.2.12", &["random"]), ("0.3.0", &["random"])],
         words: "asks for random bytes (wasi:random): they follow from the call's id unless random is granted",
         grant: Some(GrantKind::Random),
     },
     Offer {
         package: "wasi:random",
-        version: "0.2.12",
-        interfaces: &["insecure", "insecure-seed"],
+        versions: &[("0.2.12", &["insecure", "insecure-seed"]), ("0.3.0", &["insecure", "insecure-seed"])],
         words: "seeds its hash tables (wasi:random)",
         grant: None,
     },
     Offer {
         package: "wasi:sockets",
-        version: "0.2.12",
-        interfaces: &[
-            "instance-network",
-            "ip-name-lookup",
-            "network",
-            "tcp",
-            "tcp-create-socket",
-            "udp",
-            "udp-create-socket",
+        versions: &[
+            (
+                "0.2.12",
+                &[
+                    "instance-network",
+                    "ip-name-lookup",
+                    "network",
+                    "tcp",
+                    "tcp-create-socket",
+                    "udp",
+                    "udp-create-socket",
+                ],
+            ),
+            ("0.3.0", &["ip-name-lookup", "types"]),
         ],
         words: "names raw sockets (wasi:sockets): always refused, whatever the policy says; use wasi:http instead",
         grant: None,
     },
     Offer {
         package: "wasi:http",
-        version: "0.2.12",
-        interfaces: &["outgoing-handler", "types"],
-        words: "asks for the network (wasi:http): requests leave only for where the policy grants http",
-        grant: Some(GrantKind::Http),
-    },
-    Offer {
-        package: "wasi:cli",
-        version: "0.3.0",
-        interfaces: &["environment", "exit", "types"],
-        words: "may look for arguments and environment variables (wasi:cli): there are none, and nothing of the host's",
-        grant: None,
-    },
-    Offer {
-        package: "wasi:cli",
-        version: "0.3.0",
-        interfaces: &[
-            "stdin",
-            "stdout",
-            "stderr",
-            "terminal-input",
-            "terminal-output",
-            "terminal-stdin",
-            "terminal-stdout",
-            "terminal-stderr",
-        ],
-        words: "may print (wasi:cli): standard input is empty; what it prints is kept where log is granted",
-        grant: Some(GrantKind::Log),
-    },
-    Offer {
-        package: "wasi:clocks",
-        version: "0.3.0",
-        interfaces: &["types"],
-        words: "names units of time (wasi:clocks)",
-        grant: None,
-    },
-    Offer {
-        package: "wasi:clocks",
-        version: "0.3.0",
-        interfaces: &["monotonic-clock", "system-clock"],
-        words: "reads clocks (wasi:clocks): they stand still at the call's start unless clock is granted",
-        grant: Some(GrantKind::Clock),
-    },
-    Offer {
-        package: "wasi:filesystem",
-        version: "0.3.0",
-        interfaces: &["preopens", "types"],
-        words: "asks for files (wasi:filesystem): it sees the volumes that the policy grants, and no folder otherwise",
-        grant: Some(GrantKind::Files),
-    },
-    Offer {
-        package: "wasi:random",
-        version: "0.3.0",
-        interfaces: &["random"],
-        words: "asks for random bytes (wasi:random): they follow from the call's id unless random is granted",
-        grant: Some(GrantKind::Random),
-    },
-    Offer {
-        package: "wasi:random",
-        version: "0.3.0",
-        interfaces: &["insecure", "insecure-seed"],
-        words: "seeds its hash tables (wasi:random)",
-        grant: None,
-    },
-    Offer {
-        package: "wasi:sockets",
-        version: "0.3.0",
-        interfaces: &["ip-name-lookup", "types"],
-        words: "names raw sockets (wasi:sockets): always refused, whatever the policy says; use wasi:http instead",
-        grant: None,
-    },
-    Offer {
-        package: "wasi:http",
-        version: "0.3.0",
-        interfaces: &["client", "types"],
+        versions: &[("0.2.12", &["outgoing-handler", "types"]), ("0.3.0", &["client", "types"])],
         words: "asks for the network (wasi:http): requests leave only for where the policy grants http",
         grant: Some(GrantKind::Http),
     },
     Offer {
         package: "wasi:keyvalue",
-        version: "0.2.0-draft",
-        interfaces: &["atomics", "batch", "store"],
-        words: "asks for key-value buckets (wasi:keyvalue): it opens the tenant's buckets that the policy grants as kv",
-        grant: Some(GrantKind::Kv),
-    },
-    Offer {
-        package: "wasi:keyvalue",
-        version: "0.2.0-draft2",
-        interfaces: &["atomics", "batch", "store"],
+        versions: &[("0.2.0-draft", &["atomics", "batch", "store"]), ("0.2.0-draft2", &["atomics", "batch", "store"])],
         words: "asks for key-value buckets (wasi:keyvalue): it opens the tenant's buckets that the policy grants as kv",
         grant: Some(GrantKind::Kv),
     },
     Offer {
         package: "wasi:config",
-        version: "0.2.0-rc.1",
-        interfaces: &["store"],
+        versions: &[("0.2.0-rc.1", &["store"])],
         words: "reads settings (wasi:config): the values that the policy grants as config",
         grant: Some(GrantKind::Config),
     },
     Offer {
         package: "wasi:logging",
-        version: "0.1.0-draft",
-        interfaces: &["logging"],
+        versions: &[("0.1.0-draft", &["logging"])],
         words: "writes log lines (wasi:logging): kept from the level on that the policy grants as log",
         grant: Some(GrantKind::Log),
     },
     Offer {
         package: "cofferdam:tool",
-        version: "1.0.0",
-        interfaces: &["progress"],
+        versions: &[("1.0.0", &["progress"])],
         words: "reports its progress to the agent that waits (cofferdam:tool)",
         grant: None,
     },
     Offer {
         package: "cofferdam:tool",
-        version: "1.0.0",
-        interfaces: &["call"],
+        versions: &[("1.0.0", &["call"])],
         words: "calls other tools (cofferdam:tool): those that the policy grants as call, for the same key",
         grant: Some(GrantKind::Call),
     },
     Offer {
         package: "cofferdam:tool",
-        version: "1.0.0",
-        interfaces: &["model"],
+        versions: &[("1.0.0", &["model"])],
         words: "asks models (cofferdam:tool): by the routes that the policy grants as model",
         grant: Some(GrantKind::Model),
     },
     Offer {
         package: "cofferdam:tool",
-        version: "1.0.0",
-        interfaces: &["prompt"],
+        versions: &[("1.0.0", &["prompt"])],
         words: "uses prompt templates (cofferdam:tool): those that the policy grants as prompt",
         grant: Some(GrantKind::Prompt),
     },
@@ -294,8 +213,9 @@ pub(super) fn refuse(import: &str) -> Option<String> {
 fn find(import: &str) -> Option<&'static Offer> {
     let id = InterfaceId::parse(import)?;
     let version = id.version.as_ref()?;
-    OFFERS.iter().find(|offer| {
-        offer.package == id.package && offer.interfaces.contains(&id.interface) && fits(offer.version, version)
+    OFFERS.iter().filter(|offer| offer.package == id.package).find(|offer| {
+        let mut versions = offer.versions.iter();
+        versions.any(|(offered, interfaces)| interfaces.contains(&id.interface) && fits(offered, version))
     })
 }
 
@@ -303,7 +223,9 @@ fn find(import: &str) -> Option<&'static Offer> {
 fn nearest(wanted: &InterfaceId<'_>) -> String {
     let wanted = format!("{}/{}", wanted.package, wanted.interface);
     let all = OFFERS.iter().flat_map(|offer| {
-        offer.interfaces.iter().map(move |interface| (format!("{}/{interface}", offer.package), offer.version))
+        offer.versions.iter().flat_map(move |(version, interfaces)| {
+            interfaces.iter().map(move |interface| (format!("{}/{interface}", offer.package), *version))
+        })
     });
     // There is always one: the table is not empty.
     all.max_by(|(a, _), (b, _)| strsim::jaro_winkler(&wanted, a).total_cmp(&strsim::jaro_winkler(&wanted, b)))
