@@ -113,11 +113,10 @@ impl Store {
             "select change, tenant, principal, event from outbox where ?1 is null or tenant = ?1 order by id",
         );
         let read = |row: &SqliteRow| {
-            let principal: Option<String> = column(row, "principal")?;
             Ok(OutboxRow {
                 change: parsed(row, "change")?,
                 tenant: parsed(row, "tenant")?,
-                principal: principal.map(|text| text.parse().map_err(failed)).transpose()?,
+                principal: parsed_if_there(row, "principal")?,
                 event: column(row, "event")?,
             })
         };
@@ -186,12 +185,11 @@ fn component_row(row: &SqliteRow) -> Result<ComponentRow> {
 }
 
 fn package_row(row: &SqliteRow) -> Result<PackageRow> {
-    let rolled_back: Option<String> = column(row, "rolled_back")?;
     Ok(PackageRow {
         tenant: parsed(row, "tenant")?,
         name: parsed(row, "name")?,
         promoted: serde_json::from_str(&column::<String>(row, "promoted")?).map_err(failed)?,
-        rolled_back: rolled_back.map(|text| text.parse().map_err(failed)).transpose()?,
+        rolled_back: parsed_if_there(row, "rolled_back")?,
     })
 }
 
@@ -208,7 +206,7 @@ fn version_row(row: &SqliteRow) -> Result<VersionRow> {
         signature: column(row, "signature")?,
         signer: column(row, "signer")?,
         publisher: column(row, "publisher")?,
-        approved: column::<Option<String>>(row, "approved")?.map(|id| id.parse().map_err(failed)).transpose()?,
+        approved: parsed_if_there(row, "approved")?,
     })
 }
 
@@ -234,6 +232,10 @@ pub(super) fn column<'r, T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>>(
 
 pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(row: &SqliteRow, name: &str) -> Result<T> {
     column::<String>(row, name)?.parse().map_err(failed)
+}
+
+fn parsed_if_there<T: FromStr<Err: std::fmt::Display>>(row: &SqliteRow, name: &str) -> Result<Option<T>> {
+    column::<Option<String>>(row, name)?.map(|text| text.parse().map_err(failed)).transpose()
 }
 
 pub(super) fn moment(row: &SqliteRow, name: &str) -> Result<std::time::SystemTime> {

@@ -179,6 +179,9 @@ pub enum SubmissionState {
 }
 
 impl SubmissionState {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Open, Self::Approved, Self::Refused];
+
     /// Its name.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,6 +1,5 @@
 //! What was recalled, and which versions tenants submitted to the catalogue.
 
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::read::{column, moment, parsed, rows};
@@ -101,7 +100,8 @@ pub(super) fn recall_row(row: &SqliteRow) -> Result<RecallRow> {
 }
 
 fn submission_row(row: &SqliteRow) -> Result<SubmissionRow> {
-    let state: String = row.try_get("state").map_err(failed)?;
+    let state: String = column(row, "state")?;
+    let state = SubmissionState::ALL.into_iter().find(|known| known.as_str() == state).ok_or(state);
     Ok(SubmissionRow {
         id: parsed(row, "id")?,
         tenant: parsed(row, "tenant")?,
@@ -109,11 +109,7 @@ fn submission_row(row: &SqliteRow) -> Result<SubmissionRow> {
         version: parsed(row, "version")?,
         component: parsed(row, "component")?,
         message: column(row, "message")?,
-        state: match state.as_str() {
-            "approved" => SubmissionState::Approved,
-            "refused" => SubmissionState::Refused,
-            _ => SubmissionState::Open,
-        },
+        state: state.map_err(|other| failed(format_args!("no submission is {other:?}")))?,
         reason: column(row, "reason")?,
         since: moment(row, "since")?,
     })
