@@ -82,8 +82,7 @@ impl Approvals {
 }
 
 fn state_named(text: &str) -> std::result::Result<ApprovalState, String> {
-    let named = ApprovalState::ALL.into_iter().find(|state| state.as_str() == text);
-    named.ok_or_else(|| "it is one of waiting, approved, denied, used".to_owned())
+    words::named(text, &ApprovalState::ALL, ApprovalState::as_str)
 }
 
 fn state(approval: &wire::Approval) -> String {

@@ -97,7 +97,7 @@ impl Submissions {
 fn list(client: &Client, state: Option<SubmissionState>) -> Result<wire::Submissions> {
     let mut all = wire::Submissions { submissions: Vec::new(), next: None };
     loop {
-        let state = state.map(|state| ("state", state_name(state).to_owned()));
+        let state = state.map(|state| ("state", state.as_str().to_owned()));
         let before = all.next.map(|before| ("before", before.to_string()));
         let query: Vec<_> = state.into_iter().chain(before).collect();
         let part: wire::Submissions = client.get(&["v1", "submissions"], &query)?;
@@ -109,22 +109,12 @@ fn list(client: &Client, state: Option<SubmissionState>) -> Result<wire::Submiss
     }
 }
 
-const fn state_name(state: SubmissionState) -> &'static str {
-    match state {
-        SubmissionState::Open => "open",
-        SubmissionState::Approved => "approved",
-        SubmissionState::Refused => "refused",
-    }
-}
-
 fn state_named(text: &str) -> std::result::Result<SubmissionState, String> {
-    let states = [SubmissionState::Open, SubmissionState::Approved, SubmissionState::Refused];
-    let named = states.into_iter().find(|state| state_name(*state) == text);
-    named.ok_or_else(|| "it is one of open, approved, refused".to_owned())
+    words::named(text, &SubmissionState::ALL, SubmissionState::as_str)
 }
 
 fn state(submission: &wire::Submission) -> String {
-    let name = state_name(submission.state);
+    let name = submission.state.as_str();
     match submission.state {
         SubmissionState::Open => paint(CARE, name),
         SubmissionState::Approved => paint(GOOD, name),

@@ -1,4 +1,4 @@
-//! Numbers, sizes and times as people read them.
+//! Numbers, sizes and times as people read them, and names as they write them.
 
 use std::time::{Duration, SystemTime};
 
@@ -47,9 +47,28 @@ pub(super) fn list<T: AsRef<str>>(items: &[T]) -> String {
     }
 }
 
+/// The one of `all` that is called so.
+///
+/// # Errors
+///
+/// What there is, in words that go behind the argument.
+pub(super) fn named<T: Copy>(text: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, String> {
+    all.iter().copied().find(|one| name(*one) == text).ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|one| name(*one)).collect();
+        format!("it is one of {}", names.join(", "))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_there_is_stands_in_the_order_in_which_it_is_given() {
+        let find = |text| named(text, &[1_u8, 2], |number| if number == 1 { "one" } else { "two" });
+        assert_eq!(find("two"), Ok(2));
+        assert_eq!(find("three"), Err("it is one of one, two".to_owned()));
+    }
 
     #[test]
     fn numbers_read_well() {

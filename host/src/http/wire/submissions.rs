@@ -40,6 +40,20 @@ pub enum SubmissionState {
     Refused,
 }
 
+impl SubmissionState {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Open, Self::Approved, Self::Refused];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Approved => "approved",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// A version that was submitted to the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Submission {
