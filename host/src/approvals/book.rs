@@ -7,7 +7,31 @@ use serde::{Deserialize, Serialize};
 
 use super::{Approval, CLOSED_MAX, OPEN_MAX, State, Wanted};
 use crate::audit::entry::{ApprovalAsked, ApprovalDecided, Entry, Event};
-use crate::id::{ApprovalId, CallId, TenantId};
+use crate::id::{ApprovalId, CallId, Digest, TenantId};
+
+impl Approval {
+    /// The entry that it is asked for by, of which [`ApprovalBook::fold`] makes it again; `ceiling` and `policy` are those
+    /// that want it.
+    pub fn asked(&self, ceiling: Digest, policy: Digest) -> ApprovalAsked {
+        let Self { id, wanted, expires, .. } = self.clone();
+        ApprovalAsked {
+            approval: id,
+            arguments: wanted.arguments,
+            arguments_bytes: wanted.arguments_bytes,
+            call: wanted.call,
+            ceiling,
+            component: wanted.component,
+            expires,
+            labels: wanted.labels,
+            policy,
+            risk: wanted.risk,
+            rules: wanted.rules,
+            session: wanted.session,
+            tool: wanted.tool,
+            version: wanted.version,
+        }
+    }
+}
 
 /// Approvals that are not over.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

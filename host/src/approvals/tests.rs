@@ -1,7 +1,7 @@
 //! What an approval holds for, and what it does not; and that a start finds what there was.
 
 use super::*;
-use crate::audit::entry::{ApprovalAsked, ApprovalDecided, ApprovalEnd, ApprovalExpired, CallDecided, Entry, Event};
+use crate::audit::entry::{ApprovalDecided, ApprovalEnd, ApprovalExpired, CallDecided, Entry, Event};
 use crate::audit::tests::samples;
 use crate::id::ChangeId;
 use crate::labels::Label;
@@ -222,24 +222,7 @@ fn entry(principal: Option<PrincipalId>, event: impl Into<Event>) -> Entry {
 }
 
 fn asked(approval: &Approval) -> Entry {
-    let Approval { id, wanted, expires, .. } = approval.clone();
-    let event = ApprovalAsked {
-        approval: id,
-        arguments: wanted.arguments,
-        arguments_bytes: wanted.arguments_bytes,
-        call: wanted.call,
-        ceiling: Digest::of(b"ceiling"),
-        component: wanted.component,
-        expires,
-        labels: wanted.labels,
-        policy: Digest::of(b"policy"),
-        risk: wanted.risk,
-        rules: wanted.rules,
-        session: wanted.session,
-        tool: wanted.tool,
-        version: wanted.version,
-    };
-    entry(Some(wanted.principal), event)
+    entry(Some(approval.wanted.principal), approval.asked(Digest::of(b"ceiling"), Digest::of(b"policy")))
 }
 
 #[test]

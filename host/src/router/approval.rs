@@ -6,7 +6,7 @@ use super::flow::Gate;
 use super::{Refused, Router};
 use crate::access::Who;
 use crate::approvals::{Approval, Asking, Claim, NotApproved, State, Wanted};
-use crate::audit::entry::{ApprovalAsked, ApprovalEnd, ApprovalExpired};
+use crate::audit::entry::{ApprovalEnd, ApprovalExpired};
 use crate::error::{Code, Error, Result};
 use crate::id::{ApprovalId, CallId, PrincipalId, SessionId, ToolName};
 use crate::policy::{self, GrantKind};
@@ -136,23 +136,7 @@ impl Router {
     }
 
     async fn record_asked(&self, caller: &Caller, approval: &Approval) -> Result<()> {
-        let Approval { id, wanted, expires, .. } = approval.clone();
-        let asked = ApprovalAsked {
-            approval: id,
-            arguments: wanted.arguments,
-            arguments_bytes: wanted.arguments_bytes,
-            call: wanted.call,
-            ceiling: caller.platform.ceiling.digest(),
-            component: wanted.component,
-            expires,
-            labels: wanted.labels,
-            policy: caller.tenant.policy.digest(),
-            risk: wanted.risk,
-            rules: wanted.rules,
-            session: wanted.session,
-            tool: wanted.tool,
-            version: wanted.version,
-        };
+        let asked = approval.asked(caller.platform.ceiling.digest(), caller.tenant.policy.digest());
         let position = self.0.audit.append(&caller.tenant.id, Some(caller.principal.id), &asked.into())?;
         self.0.audit.durable(position).await
     }
