@@ -21,6 +21,7 @@ pub use self::book::ApprovalBook;
 pub use self::claim::{Claim, NotApproved};
 
 use crate::audit::entry::Mac;
+use crate::audit::entry::time::whole_micros;
 use crate::error::{Code, Error, Result};
 use crate::id::{ApprovalId, CallId, Digest, PrincipalId, SessionId, TenantId, ToolName};
 use crate::labels::{Brought, labels};
@@ -331,12 +332,6 @@ fn forget_closed(kept: &mut OfTenant) {
     for id in &closed[..closed.len().saturating_sub(CLOSED_MAX)] {
         kept.remove(id);
     }
-}
-
-/// A time as entries spell it, so that a start finds the same.
-pub(crate) fn whole_micros(time: SystemTime) -> SystemTime {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    SystemTime::UNIX_EPOCH + Duration::new(since.as_secs(), since.subsec_micros() * 1_000)
 }
 
 #[cfg(test)]

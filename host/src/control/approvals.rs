@@ -9,6 +9,7 @@ use super::{Control, finish};
 use crate::access::{Action, Who};
 use crate::approvals::{Approval, State, Wanted};
 use crate::audit::entry::ApprovalDecided;
+use crate::audit::entry::time::whole_micros;
 use crate::error::{Code, Error, Result};
 use crate::id::{ApprovalId, ToolRequest, VersionRequest};
 use crate::identity::Scope;
@@ -119,7 +120,7 @@ impl Control {
         let time = policy::approval_time(&caller.platform.ceiling, &caller.tenant.policy);
         let Approval { id, wanted, .. } = &approval;
         // As the entry spells it.
-        let expires = crate::approvals::whole_micros(SystemTime::now() + time);
+        let expires = whole_micros(SystemTime::now() + time);
         let decided = |change| ApprovalDecided {
             approval: *id,
             approved: refusal.is_none(),

@@ -6,7 +6,7 @@ mod told;
 pub use self::told::{CallEvent, CallRequest, CallUsage, Failed, Reply};
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use semver::Version;
 
@@ -21,6 +21,7 @@ use super::{Refused, Router, arguments, digest};
 use crate::admission::Asked;
 use crate::admission::budget::Reservation;
 use crate::approvals::Claim;
+use crate::audit::entry::time::whole_micros;
 use crate::audit::entry::{CallDecided, DecidedAccess, Outcome};
 use crate::capability::effects::Flow;
 use crate::capability::model::ModelSetting;
@@ -219,7 +220,8 @@ impl Router {
         let claim = self.approval(&now, &ask, approval).await?;
         let loaded = inner.registry.load(&version.owner, version.component()).await.map_err(count)?;
 
-        let frozen_time = now_in_microseconds();
+        // What a frozen clock shows is what the record says it showed.
+        let frozen_time = whole_micros(SystemTime::now());
         let limits = match &lineage {
             None => Arc::clone(&allowed.limits),
             Some(lineage) => lineage.limits(&allowed.limits).map_err(count)?,
@@ -370,10 +372,4 @@ pub(super) fn access_of(caller: &Caller, decision: &CallDecision, by: &[String])
         tenant: caller.tenant.access.digest(),
         weekday: decision.moment.day().to_owned(),
     }
-}
-
-/// The time as entries spell it: what a frozen clock shows is what the record says it showed.
-fn now_in_microseconds() -> SystemTime {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UNIX_EPOCH + std::time::Duration::new(now.as_secs(), now.subsec_micros() * 1_000)
 }

@@ -1,6 +1,6 @@
 //! Times as RFC 3339 text with microseconds: what an entry's reader sees and what its bytes hash to.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Deserializer, Serializer};
 
@@ -16,6 +16,11 @@ pub(in crate::audit) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) 
 pub(crate) fn micros(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The time as an entry spells it: what is kept of it in memory is then what a start reads back.
+pub(crate) fn whole_micros(time: SystemTime) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_micros(micros(time))
 }
 
 /// The same, for a time that may be absent.
