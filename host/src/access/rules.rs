@@ -18,9 +18,9 @@ use crate::policy::{About, PolicyError, Problem};
 /// Rules of one text. Cedar asks them one by one.
 pub(super) const RULES_MAX: usize = 200;
 /// Brackets within brackets.
-const DEPTH_MAX: usize = 24;
+pub(super) const DEPTH_MAX: usize = 24;
 /// Operators of one rule, dots and commas among them.
-const OPERATORS_MAX: usize = 200;
+pub(super) const OPERATORS_MAX: usize = 200;
 /// Problems that are told of one text.
 const PROBLEMS_MAX: usize = 100;
 /// What is told of a rule's `@id`.
@@ -182,7 +182,7 @@ fn compile(side: Side, text: &str) -> Result<Compiled, PolicyError> {
         return Err(wrong(None, format!("the text has {bytes} bytes, and access rules have at most {most}")));
     }
     if let Some((line, message)) = too_deep(text) {
-        return Err(wrong(Some(line), message.to_owned()));
+        return Err(wrong(Some(line), message));
     }
     let set = PolicySet::from_str(text).map_err(|errors| {
         let problems = errors.iter().take(PROBLEMS_MAX).map(|error| Problem {
@@ -211,7 +211,7 @@ fn compile(side: Side, text: &str) -> Result<Compiled, PolicyError> {
 
 /// Where a text nests deeper than it may, or one rule of it has more operators. What reads and asks rules goes down as deep as
 /// they nest, on a stack that ends somewhere.
-fn too_deep(text: &str) -> Option<(usize, &'static str)> {
+fn too_deep(text: &str) -> Option<(usize, String)> {
     let (mut depth, mut operators, mut line, mut word) = (0_usize, 0_usize, 1, String::new());
     for (character, part) in parts(text) {
         line += usize::from(character == '\n');
@@ -230,10 +230,10 @@ fn too_deep(text: &str) -> Option<(usize, &'static str)> {
             word.clear();
         }
         if depth > DEPTH_MAX {
-            return Some((line, "it nests deeper than 24 brackets: write several rules"));
+            return Some((line, format!("it nests deeper than {DEPTH_MAX} brackets: write several rules")));
         }
         if operators > OPERATORS_MAX {
-            return Some((line, "one rule has more than 200 operators: write several rules"));
+            return Some((line, format!("one rule has more than {OPERATORS_MAX} operators: write several rules")));
         }
     }
     None

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use cedar_policy::Schema;
 
 use super::action::{Action, On};
-use super::rules::{RULES_MAX, Rules};
+use super::rules::{DEPTH_MAX, OPERATORS_MAX, RULES_MAX, Rules};
 
 /// What rules can speak of, but for the actions.
 const ENTITIES: &str = r#"// What a key may be used for.
@@ -100,8 +100,8 @@ pub fn reference() -> String {
     }
     let _ = write!(
         page,
-        "\n## Limits\n\nA text has at most {} bytes and {RULES_MAX} rules; a rule has at most 200 operators and nests at most 24 \
-         brackets. Templates (`?principal`, `?resource`) are not \
+        "\n## Limits\n\nA text has at most {} bytes and {RULES_MAX} rules; a rule has at most {OPERATORS_MAX} operators and \
+         nests at most {DEPTH_MAX} brackets. Templates (`?principal`, `?resource`) are not \
          taken.\n\n## The schema\n\nEvery text is checked against it before it is put in force, strictly: a name that is \
          not in it is an error.\n\n```cedar\n{}```\n",
         Rules::TEXT_BYTES_MAX,
