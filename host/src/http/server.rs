@@ -87,11 +87,6 @@ impl Drain {
         self.stop.cancel();
     }
 
-    /// Whether that was asked.
-    pub fn is_stopping(&self) -> bool {
-        self.stop.is_cancelled()
-    }
-
     /// Waits until that is asked.
     pub async fn stopping(&self) {
         self.stop.cancelled().await;
