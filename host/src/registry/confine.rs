@@ -274,10 +274,10 @@ fn broke_down(settings: &CompileSettings, status: ExitStatus, said: &[u8]) -> Fa
     let said = String::from_utf8_lossy(&said[..said.len().min(2_000)]).into_owned();
     tracing::warn!(%status, %said, "compiling child broke down");
     let room = settings.room;
-    let out_of_memory = said.contains("memory allocation") || status.signal() == Some(9);
+    let out_of_memory = said.contains("memory allocation") || status.signal() == Some(libc::SIGKILL);
     Failure::Rejected(Rejection::because(match status.signal() {
-        Some(24) => format!("compiling it takes more than {} s of processor time", room.processor_seconds),
-        Some(25) => format!("compiled, it has more than {} MiB", room.artefact_bytes >> 20),
+        Some(libc::SIGXCPU) => format!("compiling it takes more than {} s of processor time", room.processor_seconds),
+        Some(libc::SIGXFSZ) => format!("compiled, it has more than {} MiB", room.artefact_bytes >> 20),
         _ if out_of_memory => format!("compiling it takes more than {} MiB of memory", room.memory_bytes >> 20),
         _ => "the compiler broke down on it; build it with another version of your tools, or report it".to_owned(),
     }))
