@@ -13,7 +13,7 @@ use crate::audit::entry::{ToolApproved, ToolDeprecated, ToolPromoted, ToolPublis
 use crate::error::{Code, Error, Result};
 use crate::id::{Digest, PackageName, PrincipalId, TenantId};
 use crate::policy::{LimitsPatch, Needs, PublicKey, Trust};
-use crate::registry::{Asking, AsksMore, Inspection, Statement};
+use crate::registry::{Admission, Asking, AsksMore, Inspection, Statement};
 use crate::snapshot::{Caller, Package, Recall, Tenant};
 use crate::storage::{PackageRow, VersionRow};
 
@@ -49,18 +49,11 @@ impl Control {
     /// not; `invalid-request` for a version that is too long; `conflict` when the version was published with other
     /// content, or when there are as many as may be.
     pub async fn publish(&self, caller: &Caller, name: PackageName, publication: Publication) -> Result<Arc<Package>> {
-        let admission = {
-            caller.may_on(Action::Publish, &name)?;
-            if publication.promote {
-                caller.may_on(Action::Promote, &name)?;
-            }
-            let row = self.0.store.component(&caller.tenant.id, &publication.component).await?;
-            let row = row.ok_or_else(|| {
-                Error::not_found("component", publication.component).next("upload it first: POST /v1/components")
-            })?;
-            serde_json::from_str::<crate::registry::Admission>(&row.facts).map_err(Error::internal)?
-        };
         let Publication { version, component, needs, limits, promote, signature } = publication;
+        may_publish(caller, &name, promote)?;
+        let missing = || Error::not_found("component", component).next("upload it first: POST /v1/components");
+        let row = self.0.store.component(&caller.tenant.id, &component).await?.ok_or_else(missing)?;
+        let admission: Admission = serde_json::from_str(&row.facts).map_err(Error::internal)?;
         if version.to_string().len() > bounds::VERSION_BYTES_MAX {
             let maximum = bounds::VERSION_BYTES_MAX;
             return Err(Error::new(Code::InvalidRequest, format!("a version's text has at most {maximum} bytes"))
@@ -84,11 +77,7 @@ impl Control {
             approved: None,
         };
         finish(async move {
-            let may = |caller: &Caller| match promote {
-                true => caller.may_on(Action::Publish, &name).and(caller.may_on(Action::Promote, &name)),
-                false => caller.may_on(Action::Publish, &name),
-            };
-            let (mut turn, caller) = this.turn_for(&caller, may).await?;
+            let (mut turn, caller) = this.turn_for(&caller, |caller| may_publish(caller, &name, promote)).await?;
             if let Some(recall) = caller.recall_of(&component) {
                 return Err(recalled(&recall).next("publish another component"));
             }
@@ -314,6 +303,12 @@ impl Control {
         let package = self.existing(tenant, name)?;
         if package.versions.contains_key(version) { Ok(package) } else { Err(Error::not_found("version", version)) }
     }
+}
+
+/// That the key may publish a version of a package, and promote it where it is to run.
+fn may_publish(caller: &Caller, name: &PackageName, promote: bool) -> Result<()> {
+    caller.may_on(Action::Publish, name)?;
+    if promote { caller.may_on(Action::Promote, name) } else { Ok(()) }
 }
 
 pub(super) fn package_row(tenant: &TenantId, name: &PackageName, package: Option<&Package>) -> PackageRow {
