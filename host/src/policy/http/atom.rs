@@ -8,8 +8,8 @@ use std::fmt;
 
 use url::Host;
 
-use super::rule::{HostPattern, HttpRule, paths_overlap};
-use super::{HttpGrant, HttpTarget, Scheme};
+use super::rule::{HostPattern, HttpRule};
+use super::{HttpGrant, HttpTarget, Scheme, path};
 
 /// Pieces of one grant that are looked at.
 const ATOMS_MAX: usize = 2_000;
@@ -117,7 +117,7 @@ impl Atom {
 
     /// What is in both.
     fn meet(&self, other: &Self) -> Option<Self> {
-        let apart = self.scheme != other.scheme || self.port != other.port || !paths_overlap(&self.path, &other.path);
+        let apart = self.scheme != other.scheme || self.port != other.port || !path::overlap(&self.path, &other.path);
         if apart || !self.host.overlaps(&other.host) {
             return None;
         }
@@ -128,7 +128,7 @@ impl Atom {
         };
         // Two patterns that overlap are one within the other.
         let host = if self.host.is_within(&other.host) { &self.host } else { &other.host };
-        let path = if path_within(&self.path, &other.path) { &self.path } else { &other.path };
+        let path = if path::is_within(&self.path, &other.path) { &self.path } else { &other.path };
         let (scheme, port) = (self.scheme, self.port);
         Some(Self { scheme, host: host.clone(), port, method: method.to_owned(), path: path.clone() })
     }
@@ -138,7 +138,7 @@ impl Atom {
             && self.port == other.port
             && self.host.is_within(&other.host)
             && (other.method == "*" || self.method == other.method)
-            && path_within(&self.path, &other.path)
+            && path::is_within(&self.path, &other.path)
     }
 
     pub(in crate::policy) fn covers(&self, target: &HttpTarget) -> bool {
@@ -146,7 +146,7 @@ impl Atom {
             && self.port == target.port
             && self.host.covers(&target.host)
             && (self.method == "*" || self.method == target.method)
-            && path_within(&target.path, &self.path)
+            && path::is_within(&target.path, &self.path)
     }
 
     /// The same but for the method: what a line of a comparison can have together.
@@ -256,9 +256,9 @@ impl Atom {
 
     fn paths(&self, others: &[&Self], effort: &Effort) -> Vec<String> {
         let mut patterns = vec![&self.path];
-        patterns.extend(others.iter().map(|other| &other.path).filter(|path| path_within(path, &self.path)));
+        patterns.extend(others.iter().map(|other| &other.path).filter(|path| path::is_within(path, &self.path)));
         let known = |path: &str| match effort.take(patterns.len()) {
-            true => patterns.iter().filter(|pattern| path_within(path, pattern)).count(),
+            true => patterns.iter().filter(|pattern| path::is_within(path, pattern)).count(),
             false => usize::MAX,
         };
         let mut paths: Vec<String> = Vec::new();
@@ -269,7 +269,7 @@ impl Atom {
             match pattern.strip_suffix('*') {
                 None => paths.push((*pattern).clone()),
                 Some(beginning) => {
-                    let outer = patterns.iter().filter(|other| path_within(pattern, other)).count();
+                    let outer = patterns.iter().filter(|other| path::is_within(pattern, other)).count();
                     // What it begins with is a path of its own, which a pattern without a star can be for.
                     paths.push(beginning.to_owned());
                     paths.extend(
@@ -279,16 +279,6 @@ impl Atom {
             }
         }
         unique(paths)
-    }
-}
-
-/// Whether all that a pattern of paths, or a path, stands for is in `other`.
-fn path_within(path: &str, other: &str) -> bool {
-    match (path.strip_suffix('*'), other.strip_suffix('*')) {
-        (Some(beginning), Some(other)) => beginning.starts_with(other),
-        (None, Some(other)) => path.starts_with(other),
-        (Some(_), None) => false,
-        (None, None) => path == other,
     }
 }
 

@@ -1,4 +1,5 @@
-//! One spelling for each path, and none for a path that a server could take for another one.
+//! One spelling for each path, and none for a path that a server could take for another one; and what patterns of paths
+//! stand for.
 //!
 //! A rule covers `/public/*` as text; a server resolves `..`, decodes escapes, folds slashes. Where both could come to
 //! different ends, the path is refused. That is stricter than the standard: `%2F` and `//` have their lawful uses.
@@ -34,6 +35,50 @@ pub(super) fn canonical(path: &str) -> Result<String, &'static str> {
     }
     check(&String::from_utf8(decoded).map_err(|_| "the escapes of a path have to be UTF-8")?)?;
     Ok(spelled)
+}
+
+/// Reads a pattern of paths: one path, or with `*` at its end all that begins so.
+pub(super) fn read_pattern(text: &str) -> Result<String, &'static str> {
+    let (beginning, anything) = match text.strip_suffix('*') {
+        Some("") => ("/", "*"),
+        Some(beginning) => (beginning, "*"),
+        None => (text, ""),
+    };
+    if beginning.contains('*') {
+        return Err("'*' stands at the end only, for anything");
+    }
+    if beginning.contains(['?', '#']) {
+        return Err("no rule speaks of what is behind a '?'");
+    }
+    Ok(canonical(beginning)? + anything)
+}
+
+/// Whether a path is one of those that a pattern stands for. A `*` of the path's own is a character like any other.
+pub(super) fn covers(pattern: &str, path: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => path.starts_with(beginning),
+        None => pattern == path,
+    }
+}
+
+/// Whether all that a pattern stands for is in `other`.
+pub(super) fn is_within(pattern: &str, other: &str) -> bool {
+    match (pattern.strip_suffix('*'), other.strip_suffix('*')) {
+        (Some(beginning), Some(other)) => beginning.starts_with(other),
+        (None, Some(other)) => pattern.starts_with(other),
+        (Some(_), None) => false,
+        (None, None) => pattern == other,
+    }
+}
+
+/// Whether two patterns have a path in common.
+pub(super) fn overlap(one: &str, other: &str) -> bool {
+    match (one.strip_suffix('*'), other.strip_suffix('*')) {
+        (Some(one), Some(other)) => one.starts_with(other) || other.starts_with(one),
+        (Some(beginning), None) => other.starts_with(beginning),
+        (None, Some(beginning)) => one.starts_with(beginning),
+        (None, None) => one == other,
+    }
 }
 
 /// Looks at what a server sees that decodes once.

@@ -101,7 +101,7 @@ impl HttpRule {
             text if text.contains('*') => Err(invalid("methods", text, "'*' stands alone, for any method")),
             _ => read_method(text).map_err(|problem| invalid("methods", text, problem)),
         };
-        let path = |text: &String| read_path(text).map_err(|problem| invalid("paths", text, problem));
+        let path = |text: &String| path::read_pattern(text).map_err(|problem| invalid("paths", text, problem));
         Ok(Self {
             scheme,
             host: HostPattern::read(host).map_err(|problem| invalid("host", host, problem))?,
@@ -162,7 +162,7 @@ impl HttpRule {
 
     /// The pattern of paths by which it covers `target`; of several the first.
     pub fn path_pattern(&self, target: &HttpTarget) -> Option<&str> {
-        self.paths.iter().find(|pattern| path_covers(pattern, &target.path)).map(String::as_str)
+        self.paths.iter().find(|pattern| path::covers(pattern, &target.path)).map(String::as_str)
     }
 
     /// What of `target` it does not cover; `None` where it covers all of it.
@@ -195,15 +195,10 @@ impl HttpRule {
             && self.port.unwrap_or(self.scheme.port()) == port
             && self.host.covers(host)
             && self.methods.iter().any(|own| own == "*" || own == method);
-        let whole = |own: &String| match (own.strip_suffix('*'), path.strip_suffix('*')) {
-            (Some(own), Some(path)) => path.starts_with(own),
-            (None, Some(_)) => false,
-            (_, None) => path_covers(own, path),
-        };
         match about {
             // Header fields are in no record.
-            true if self.headers.is_empty() && self.paths.iter().any(whole) => Coverage::All,
-            true if self.paths.iter().any(|own| paths_overlap(own, path)) => Coverage::Some,
+            true if self.headers.is_empty() && self.paths.iter().any(|own| path::is_within(path, own)) => Coverage::All,
+            true if self.paths.iter().any(|own| path::overlap(own, path)) => Coverage::Some,
             _ => Coverage::None,
         }
     }
@@ -216,7 +211,7 @@ impl HttpRule {
     /// Whether there can be a request that both cover.
     pub(in crate::policy) fn overlaps(&self, other: &Self) -> bool {
         let methods = |method: &String| method == "*" || other.methods.iter().any(|own| own == "*" || own == method);
-        let paths = |path: &String| other.paths.iter().any(|own| paths_overlap(own, path));
+        let paths = |path: &String| other.paths.iter().any(|own| path::overlap(own, path));
         self.scheme == other.scheme
             && self.port.unwrap_or(self.scheme.port()) == other.port.unwrap_or(other.scheme.port())
             && self.host.overlaps(&other.host)
@@ -225,36 +220,13 @@ impl HttpRule {
     }
 }
 
-fn path_covers(pattern: &str, path: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(beginning) => path.starts_with(beginning),
-        None => pattern == path,
-    }
+/// Whether a domain name has one or more labels before `other`.
+fn is_below(name: &str, other: &str) -> bool {
+    name.strip_suffix(other).is_some_and(|labels| labels.ends_with('.'))
 }
 
-pub(super) fn paths_overlap(one: &str, other: &str) -> bool {
-    match (one.strip_suffix('*'), other.strip_suffix('*')) {
-        (Some(one), Some(other)) => one.starts_with(other) || other.starts_with(one),
-        (Some(beginning), None) => other.starts_with(beginning),
-        (None, Some(beginning)) => one.starts_with(beginning),
-        (None, None) => one == other,
-    }
-}
-
-/// Reads a path pattern.
-fn read_path(text: &str) -> Result<String, &'static str> {
-    let (beginning, anything) = match text.strip_suffix('*') {
-        Some("") => ("/", "*"),
-        Some(beginning) => (beginning, "*"),
-        None => (text, ""),
-    };
-    if beginning.contains('*') {
-        return Err("'*' stands at the end only, for anything");
-    }
-    if beginning.contains(['?', '#']) {
-        return Err("no rule speaks of what is behind a '?'");
-    }
-    Ok(path::canonical(beginning)? + anything)
+fn is_at_or_below(name: &str, other: &str) -> bool {
+    name == other || is_below(name, other)
 }
 
 impl HostPattern {
@@ -285,9 +257,7 @@ impl HostPattern {
         match (self, host) {
             (Self::Any, _) => true,
             (Self::Exactly(own), host) => own == host,
-            (Self::Below(own), Host::Domain(name)) => {
-                name.strip_suffix(own.as_str()).and_then(|labels| labels.strip_suffix('.')).is_some()
-            }
+            (Self::Below(own), Host::Domain(name)) => is_below(name, own),
             (Self::Below(_), _) => false,
         }
     }
@@ -299,15 +269,14 @@ impl HostPattern {
             (Self::Any, _) => false,
             (Self::Exactly(host), other) => other.covers(host),
             (Self::Below(_), Self::Exactly(_)) => false,
-            (Self::Below(name), Self::Below(other)) => name == other || name.ends_with(&format!(".{other}")),
+            (Self::Below(name), Self::Below(other)) => is_at_or_below(name, other),
         }
     }
 
     pub(super) fn overlaps(&self, other: &Self) -> bool {
-        let within = |name: &str, own: &str| name == own || name.ends_with(&format!(".{own}"));
         match (self, other) {
             (Self::Any, _) | (_, Self::Any) => true,
-            (Self::Below(one), Self::Below(other)) => within(one, other) || within(other, one),
+            (Self::Below(one), Self::Below(other)) => is_at_or_below(one, other) || is_at_or_below(other, one),
             (pattern, Self::Exactly(host)) | (Self::Exactly(host), pattern) => pattern.covers(host),
         }
     }
