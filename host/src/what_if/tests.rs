@@ -15,7 +15,7 @@ use crate::audit::entry::{CallDecided, CallEnded, CallRefused, CapabilityDenied,
 use crate::audit::{Audit, Entry, Settings};
 use crate::error::{Code, Result};
 use crate::id::{CallId, Digest, PrincipalId, ToolName};
-use crate::policy::{Decision, Policy};
+use crate::policy::{Allowed, Decision, Policy};
 use crate::snapshot::Caller;
 use crate::uses::CapabilityUse;
 
@@ -42,7 +42,6 @@ fn make(world: &World, chance: &mut Chance) -> (Made, Vec<Event>) {
     let caller = world.caller(policy, ceiling);
     let ((tool, version), call, wishes) = (tool(chance), CallId::new(), wishes(chance));
     let decided = decision(&caller, &tool, &version);
-    let (policy, ceiling) = (caller.tenant.policy.digest(), caller.platform.ceiling.digest());
     let mut made = Made {
         call,
         tool: tool.clone(),
@@ -54,53 +53,73 @@ fn make(world: &World, chance: &mut Chance) -> (Made, Vec<Event>) {
     let allowed = match &*decided {
         Decision::Allowed(allowed) => allowed,
         Decision::Denied(denied) => {
-            let refused = CallRefused {
-                access: None,
-                call: Some(call),
-                ceiling: Some(ceiling),
-                code: Code::Denied,
-                count: 1,
-                decisions: vec![],
-                labels: Vec::new(),
-                parent: None,
-                policy: Some(policy),
-                reason: denied.reason.clone(),
-                route: None,
-                rule: Some(denied.rule.clone()),
-                session: None,
-                tool: Some(tool),
-                version: Some(version),
-            };
-            return (made, vec![refused.into()]);
+            let why = (denied.reason.clone(), denied.rule.clone());
+            return (made, vec![refused_entry(&caller, call, (&tool, &version), why).into()]);
         }
     };
     made.uses = made.wishes.iter().filter_map(|wish| wish.granted(&allowed.grants)).collect();
     made.uses.sort_unstable();
     made.uses.dedup();
-    let begun = CallDecided {
+    let begun = decided_entry(&caller, call, (&tool, &version), allowed);
+    (made.clone(), vec![begun.into(), ended(call, made.uses).into()])
+}
+
+/// The entry of a call that was refused, where no access rules were asked.
+fn refused_entry(
+    caller: &Caller,
+    call: CallId,
+    (tool, version): (&ToolName, &Version),
+    (reason, rule): (String, String),
+) -> CallRefused {
+    CallRefused {
+        access: None,
+        call: Some(call),
+        ceiling: Some(caller.platform.ceiling.digest()),
+        code: Code::Denied,
+        count: 1,
+        decisions: vec![],
+        labels: Vec::new(),
+        parent: None,
+        policy: Some(caller.tenant.policy.digest()),
+        reason,
+        route: None,
+        rule: Some(rule),
+        session: None,
+        tool: Some(tool.clone()),
+        version: Some(version.clone()),
+    }
+}
+
+/// The entry of a call that was let in, where no access rules were asked.
+fn decided_entry(
+    caller: &Caller,
+    call: CallId,
+    (tool, version): (&ToolName, &Version),
+    allowed: &Allowed,
+) -> CallDecided {
+    CallDecided {
         access: None,
         approval: None,
         arguments: Mac::from_bytes([7; 32]),
         arguments_bytes: 2,
         call,
-        ceiling,
+        ceiling: caller.platform.ceiling.digest(),
         component: Digest::of(b"component"),
         engine: "engine".to_owned(),
         frozen_time: None,
         labels: Vec::new(),
         limits: (&*allowed.limits).into(),
         parent: None,
-        policy,
+        policy: caller.tenant.policy.digest(),
         reserved: None,
         risk: None,
         route: None,
         root: None,
         rule: allowed.rule.clone(),
         session: None,
-        tool,
-        version,
-    };
-    (made.clone(), vec![begun.into(), ended(call, made.uses).into()])
+        tool: tool.clone(),
+        version: version.clone(),
+    }
 }
 
 fn ended(call: CallId, uses: Vec<CapabilityUse>) -> CallEnded {

@@ -52,52 +52,14 @@ fn events(caller: &Caller, tool: &ToolName, version: &Version, decision: &CallDe
             weekday: decision.moment.day().to_owned(),
         })
     };
-    let (policy, ceiling, call) = (caller.tenant.policy.digest(), caller.platform.ceiling.digest(), CallId::new());
+    let (call, what) = (CallId::new(), (tool, version));
     match &decision.outcome {
-        Err(refused) => {
-            let refused = CallRefused {
-                access: access(&[]),
-                call: Some(call),
-                ceiling: Some(ceiling),
-                code: Code::Denied,
-                count: 1,
-                decisions: vec![],
-                labels: Vec::new(),
-                parent: None,
-                policy: Some(policy),
-                reason: "denied".to_owned(),
-                route: None,
-                rule: Some(refused.rule()),
-                session: None,
-                tool: Some(tool.clone()),
-                version: Some(version.clone()),
-            };
-            vec![refused.into()]
+        Err(why) => {
+            let refused = refused_entry(caller, call, what, ("denied".to_owned(), why.rule()));
+            vec![CallRefused { access: access(&[]), ..refused }.into()]
         }
         Ok(Admitted { allowed, by, .. }) => {
-            let decided = CallDecided {
-                access: access(by),
-                approval: None,
-                arguments: Mac::from_bytes([7; 32]),
-                arguments_bytes: 2,
-                call,
-                ceiling,
-                component: Digest::of(b"component"),
-                engine: "engine".to_owned(),
-                frozen_time: None,
-                labels: Vec::new(),
-                limits: (&*allowed.limits).into(),
-                parent: None,
-                policy,
-                reserved: None,
-                risk: None,
-                route: None,
-                root: None,
-                rule: allowed.rule.clone(),
-                session: None,
-                tool: tool.clone(),
-                version: version.clone(),
-            };
+            let decided = CallDecided { access: access(by), ..decided_entry(caller, call, what, allowed) };
             vec![decided.into(), ended(call, vec![]).into()]
         }
     }
