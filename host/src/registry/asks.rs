@@ -97,20 +97,10 @@ impl fmt::Display for AsksMore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Class;
-    use crate::registry::Kind;
 
     fn inspection(imports: &[&str]) -> Inspection {
-        Inspection {
-            kind: Kind::Native,
-            class: Class::Small,
-            bytes: 1,
-            active_data_bytes: 0,
-            imports: imports.iter().map(|import| (*import).to_owned()).collect(),
-            exports: vec![],
-            words: vec![],
-            grants: BTreeSet::new(),
-        }
+        let imports = imports.iter().map(|import| (*import).to_owned()).collect();
+        Inspection { imports, ..Inspection::for_test() }
     }
 
     fn needs(required: &[GrantKind], optional: &[GrantKind]) -> Needs {

@@ -39,6 +39,23 @@ pub struct Inspection {
     pub grants: BTreeSet<GrantKind>,
 }
 
+#[cfg(test)]
+impl Inspection {
+    /// Of a component that imports and exports nothing, for tests of what uses it.
+    pub(crate) fn for_test() -> Self {
+        Self {
+            kind: Kind::Native,
+            class: Class::Small,
+            bytes: 1,
+            active_data_bytes: 0,
+            imports: Vec::new(),
+            exports: Vec::new(),
+            words: Vec::new(),
+            grants: BTreeSet::new(),
+        }
+    }
+}
+
 /// Why a component was not admitted: every reason that was found, each a clause that its author can act on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {

@@ -7,12 +7,12 @@ use super::*;
 use crate::access::Action;
 use crate::audit::entry::KeyRevoked;
 use crate::control::{NewKey, Publication};
-use crate::engine::{Class, EngineSettings};
+use crate::engine::EngineSettings;
 use crate::error::Code;
 use crate::host::{Host, HostSettings};
 use crate::id::{Digest, PackageName};
 use crate::identity::Scope;
-use crate::registry::{Admission, Inspection, Kind};
+use crate::registry::{Admission, Inspection};
 use crate::storage::ComponentRow;
 
 /// A host with a tenant, a key of it of every scope, and another one that is to go.
@@ -208,17 +208,8 @@ async fn hostile_publishing_at_once_does_not_pass_the_bound_on_versions() {
     let world = World::new().await;
     let (control, tenant) = (world.control(), world.all.tenant.id.clone());
     let digest = Digest::of(b"component");
-    let inspection = Inspection {
-        kind: Kind::Native,
-        class: Class::Small,
-        bytes: 1,
-        active_data_bytes: 0,
-        imports: vec![],
-        exports: vec![],
-        words: vec![],
-        grants: BTreeSet::new(),
-    };
-    let facts = serde_json::to_string(&Admission { digest, inspection, definitions: vec![] }).unwrap();
+    let admission = Admission { digest, inspection: Inspection::for_test(), definitions: vec![] };
+    let facts = serde_json::to_string(&admission).unwrap();
     let mut turn = control.turn().await.unwrap();
     let row = ComponentRow { tenant: tenant.clone(), digest, bytes: 1, facts, admitted: std::time::SystemTime::now() };
     turn.change.insert_component(&row).await.unwrap();

@@ -9,11 +9,11 @@ use std::time::SystemTime;
 use semver::Version;
 
 use crate::access::{Rules, Side};
-use crate::engine::{Class, output::Hints};
+use crate::engine::output::Hints;
 use crate::id::{Digest, PackageRef, PrincipalId, TenantId, ToolName};
 use crate::identity::{KeyHash, Principal, Scope};
 use crate::policy::{Access, Ceiling, Decision, Grants, HttpTarget, Random};
-use crate::registry::{Admission, Definition, Inspection, Kind};
+use crate::registry::{Admission, Definition, Inspection};
 use crate::snapshot::{Caller, Platform, Tenant, build_tenant};
 use crate::storage::{ComponentRow, PackageRow, PolicyRow, TenantRow, TenantRows, VersionRow};
 use crate::uses::{CapabilityUse, Clock, LogLevel, Touch};
@@ -189,17 +189,7 @@ fn admission(digest: Digest, name: &str) -> Admission {
         output_schema: None,
         hints: Hints::default(),
     };
-    let inspection = Inspection {
-        kind: Kind::Native,
-        class: Class::Small,
-        bytes: 1,
-        active_data_bytes: 0,
-        imports: vec![],
-        exports: vec![],
-        words: vec![],
-        grants: BTreeSet::new(),
-    };
-    Admission { digest, inspection, definitions: vec![definition(name), definition("other")] }
+    Admission { digest, inspection: Inspection::for_test(), definitions: vec![definition(name), definition("other")] }
 }
 
 /// Callers of the tenant, one for each policy and ceiling: their values are built as a host builds them.
