@@ -5,8 +5,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
-
 /// A text that is not an identifier of the kind asked for. The message names the kind, the rule and what was wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {given:?} is not valid: {rule}")]
@@ -34,7 +32,26 @@ fn is_slug(text: &str, length_max: usize) -> bool {
         && !text.contains("--")
 }
 
-/// Implements what every textual identifier has: display, parse, and serde by its text.
+/// Implements serde by the text, for a type that is displayed and parsed.
+macro_rules! serde_by_text {
+    ($($name:ident),+) => {$(
+        impl ::serde::Serialize for $name {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> ::serde::Deserialize<'de> for $name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
+                let text = <String as ::serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(::serde::de::Error::custom)
+            }
+        }
+    )+};
+}
+
+pub(crate) use serde_by_text;
+
+/// Implements what every textual identifier has beside display and parse: debug and serde by its text.
 macro_rules! textual {
     ($name:ident) => {
         impl fmt::Debug for $name {
@@ -42,17 +59,7 @@ macro_rules! textual {
                 write!(f, "{self}")
             }
         }
-        impl Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
+        serde_by_text!($name);
     };
 }
 

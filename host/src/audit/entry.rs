@@ -12,7 +12,7 @@ use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::Code;
-use crate::id::{InvalidId, PrincipalId, TenantId, hex, unhex};
+use crate::id::{InvalidId, PrincipalId, TenantId, hex, serde_by_text, unhex};
 
 pub mod encode;
 mod event;
@@ -136,22 +136,7 @@ impl FromStr for Outcome {
     }
 }
 
-/// Serde by the text, for types whose text is all there is.
-macro_rules! by_text {
-    ($($name:ident),*) => {$(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    )*};
-}
-by_text!(Mac, Outcome);
+serde_by_text!(Mac, Outcome);
 
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::InvalidId;
 
 /// A session of one principal: a text of the agent's own, which says nothing to the host but that calls belong together.

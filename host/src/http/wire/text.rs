@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::id::InvalidId;
+use crate::id::{InvalidId, serde_by_text};
 
 /// A moment, as RFC 3339 text in UTC with microseconds: `2026-03-01T12:00:00.000000Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,22 +153,7 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
-/// Serde by the text.
-macro_rules! by_text {
-    ($($name:ident),*) => {$(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    )*};
-}
-by_text!(Time, Day, Base64);
+serde_by_text!(Time, Day, Base64);
 
 /// How each looks in the OpenAPI document.
 macro_rules! schemas {
