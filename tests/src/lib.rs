@@ -31,7 +31,7 @@ pub use guests::{foreign, guest, tool};
 pub use inside::Inside;
 pub use provider::{Provider, Requested};
 pub use secure::Secure;
-pub use server::{Options, Server, command, shared};
+pub use server::{Options, Server, command, everything, shared};
 pub use tenant::Tenant;
 pub use upstream::{Seen, Upstream};
 pub use wire::{Came, Wire};

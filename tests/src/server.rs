@@ -16,20 +16,16 @@ use crate::tenant::Tenant;
 use crate::upstream::Upstream;
 use crate::work::{eventually, name, program};
 
-/// Lets everything through: what tests limit, they limit in their tenants' policies.
-fn ceiling(upstream: &Upstream, secure: &Secure) -> String {
-    let (port, secure) = (upstream.address.port(), secure.address.port());
+/// A ceiling that lets everything through, requests by the rules of `http`: what tests limit, they limit in their tenants'
+/// policies. It ends within `[egress]`, for keys of that to follow.
+pub fn everything(http: &str) -> String {
     format!(
         r#"
         [[grant]]
         tools = ["*", "catalogue/*"]
         kv = true
         files = true
-        http = [
-            {{ host = "*", methods = ["*"] }},
-            {{ host = "*", scheme = "http", port = {port}, methods = ["*"] }},
-            {{ host = "*", port = {secure}, methods = ["*"] }},
-        ]
+        http = [{http}]
         clock = true
         random = true
         log = true
@@ -41,6 +37,18 @@ fn ceiling(upstream: &Upstream, secure: &Secure) -> String {
         private_addresses = ["127.0.0.1/32"]
         "#
     )
+}
+
+/// What a host has where a test gives it none.
+fn ceiling(upstream: &Upstream, secure: &Secure) -> String {
+    let (port, secure) = (upstream.address.port(), secure.address.port());
+    everything(&format!(
+        r#"
+            {{ host = "*", methods = ["*"] }},
+            {{ host = "*", scheme = "http", port = {port}, methods = ["*"] }},
+            {{ host = "*", port = {secure}, methods = ["*"] }},
+        "#
+    ))
 }
 
 /// How a host is started.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cofferdam_tests::{Came, Options, Provider, Seen, Server, Tenant, Upstream, Wire};
+use cofferdam_tests::{Came, Options, Provider, Seen, Server, Tenant, Upstream, Wire, everything};
 use tempfile::TempDir;
 
 use crate::plant::Words;
@@ -62,27 +62,13 @@ impl Stand {
     }
 }
 
-/// Lets everything through.
+/// Lets everything through, but requests to where nobody else asks alone.
 fn ceiling(upstream: &Upstream, provider: &Provider) -> String {
     let (port, address) = (upstream.address.port(), provider.address);
     let models = r#"{ name = "small", input_price = "0.10 USD", output_price = "0.40 USD", context_tokens = 8_000 }"#;
     let vectors = r#"{ name = "vectors", kind = "embeddings", input_price = "0.02 USD", context_tokens = 8_000 }"#;
-    format!(
+    let providers = format!(
         r#"
-        [[grant]]
-        tools = ["*", "catalogue/*"]
-        kv = true
-        files = true
-        http = [{{ host = "*", scheme = "http", port = {port}, methods = ["*"] }}]
-        clock = true
-        random = true
-        log = true
-        config = true
-        call = true
-        model = true
-        prompt = true
-        [egress]
-        private_addresses = ["127.0.0.1/32"]
         credentials = "any"
         [[provider]]
         name = "a"
@@ -95,7 +81,8 @@ fn ceiling(upstream: &Upstream, provider: &Provider) -> String {
         url = "http://{address}/c/v1"
         models = [{models}]
         "#
-    )
+    );
+    everything(&format!(r#"{{ host = "*", scheme = "http", port = {port}, methods = ["*"] }}"#)) + &providers
 }
 
 /// What both tenants have in force, but for words of their own: whatever goes by name alone would meet.
