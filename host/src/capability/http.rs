@@ -1,9 +1,10 @@
 //! Requests of guests to the network: which may leave, in what form, where to, and how much of them.
 //!
 //! A request is decided on by policy's rules as it will be sent, before it waits for anything. Then it waits for the
-//! call's decision to be durable, gets the secret that its rule names, and is charged to its tenant; then its name is resolved, every address that comes back is checked, and the
-//! connection goes to one of exactly these: no second lookup could give another one. Redirects are not followed: the
-//! guest sees them, and what it makes of them is a request like any other.
+//! call's decision to be durable, gets the secret that its rule names, and is charged to its tenant; then its name is
+//! resolved, every address that comes back is checked, and the connection goes to one of exactly these: no second
+//! lookup could give another one. Redirects are not followed: the guest sees them, and what it makes of them is a
+//! request like any other.
 
 mod account;
 mod address;

@@ -10,7 +10,8 @@ use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsCtxView};
 
 use super::{CapabilityView, call, config, files, http, io, kv, log, model, progress, prompt, random, sockets, stdio};
 
-/// Links all of WASI 0.2 that a tool may import, `wasi:http`'s outgoing side, `wasi:keyvalue`, `wasi:config`, `wasi:logging` and Cofferdam's own interfaces.
+/// Links all of WASI 0.2 that a tool may import, `wasi:http`'s outgoing side, `wasi:keyvalue`, `wasi:config`,
+/// `wasi:logging` and Cofferdam's own interfaces.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
 //! What a call holds and can do beyond computing: each capability by its grant, everything else linked and denied.
 //!
 //! Every interface is always linked, so that a component instantiates whatever it imports; without a grant it answers
-//! with its own "denied". `X.rs` is what a capability is, `X/bind.rs` its glue for WASI 0.2, `X/bind3.rs` for 0.3. Nothing here decides: what
-//! policy granted is handed in, and only `policy` can have made it.
+//! with its own "denied". `X.rs` is what a capability is, `X/bind.rs` its glue for WASI 0.2, `X/bind3.rs` for 0.3.
+//! Nothing here decides: what policy granted is handed in, and only `policy` can have made it.
 
 pub mod bindings;
 pub mod call;

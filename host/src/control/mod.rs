@@ -73,7 +73,8 @@ struct Inner {
     sessions: Arc<Sessions>,
     approvals: Arc<Approvals>,
     answers: Arc<Answers>,
-    /// One change at a time, with what those before still owe: entries stand in the log in the order in which changes came into force.
+    /// One change at a time, with what those before still owe: entries stand in the log in the order in which changes
+    /// came into force.
     turn: Arc<tokio::sync::Mutex<turn::Owed>>,
     readers: what_if::Readers,
     /// Where texts are read and compared.

@@ -37,10 +37,10 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// `conflict` when another host has the folder; `unavailable` when it cannot be used, or the key for secrets is
-    /// not its own; `audit-unavailable` when the
-    /// journal is damaged, with the file, the place and what to do; `invalid-policy` for a ceiling that cannot be put
-    /// in force; `internal` when the machine does not give what the settings ask for.
+    /// `conflict` when another host has the folder; `unavailable` when it cannot be used, or the key for secrets is not
+    /// its own; `audit-unavailable` when the journal is damaged, with the file, the place and what to do;
+    /// `invalid-policy` for a ceiling that cannot be put in force; `internal` when the machine does not give what the
+    /// settings ask for.
     pub async fn open(settings: HostSettings) -> Result<(Self, Option<FirstKey>)> {
         let folder = DataFolder::open(&settings.data)?;
         let (audit, recovered) = open_journal(&folder, &settings).await?;

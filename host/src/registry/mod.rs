@@ -139,7 +139,8 @@ impl Registry {
     }
 
     /// Decides whether `staged` may be published by `tenant`: inspects and compiles it in confinement, asks it for its
-    /// tools or reads them from its types, checks those, and keeps component and artefact. Admitting the same bytes again gives the same.
+    /// tools or reads them from its types, checks those, and keeps component and artefact. Admitting the same bytes
+    /// again gives the same.
     ///
     /// # Errors
     ///

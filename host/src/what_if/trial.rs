@@ -1,4 +1,5 @@
-//! A policy, or access rules, tried on recorded calls: which would be decided differently, and which could no longer do what they did.
+//! A policy, or access rules, tried on recorded calls: which would be decided differently, and which could no longer do
+//! what they did.
 
 mod comparing;
 mod next;

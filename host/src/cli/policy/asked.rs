@@ -1,4 +1,5 @@
-//! A use of a grant, as people ask about it: `GET https://example.com/`, `kv:notes:write`, `files:/work/a.txt`, `clock`, `model:answers`.
+//! A use of a grant, as people ask about it: `GET https://example.com/`, `kv:notes:write`, `files:/work/a.txt`,
+//! `clock`, `model:answers`.
 
 use crate::policy::{Access, Use};
 

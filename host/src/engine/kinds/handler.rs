@@ -1,5 +1,5 @@
-//! `wasi:http/incoming-handler`, in WASI 0.3 `handler`: what serves requests elsewhere. A request goes in, its response comes out; no socket is
-//! involved.
+//! `wasi:http/incoming-handler`, in WASI 0.3 `handler`: what serves requests elsewhere. A request goes in, its response
+//! comes out; no socket is involved.
 
 use std::collections::BTreeMap;
 
