@@ -1,16 +1,53 @@
 //! Arguments: within their limit, JSON, an object, and as the tool's schema says.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use super::checks::{Effort, Unchecked};
+use super::checks::{Checks, Effort, Unchecked};
 use crate::error::{Code, Error, Result};
-use crate::id::DefinitionName;
+use crate::id::{DefinitionName, TenantId};
 use crate::snapshot::ToolDefinition;
 
 /// Faults that one answer names; there may be thousands.
 const FAULTS_MAX: usize = 8;
 /// A fault's words, in bytes: they quote what the caller sent.
 const FAULT_BYTES_MAX: usize = 300;
+
+/// What a call is given.
+pub(super) enum Arguments {
+    /// As the tool gets it.
+    Checked(String),
+    /// As it was sent: to be checked apart, once there is room for the call.
+    Large(String),
+}
+
+impl Arguments {
+    /// What was sent, checked where that can be done on the spot.
+    pub(super) fn read(tool: &ToolDefinition, text: &str) -> Result<Self> {
+        match Checks::on_the_spot(text.len(), |effort| check(tool, text, effort)) {
+            Ok(checked) => Ok(Self::Checked(checked)),
+            Err(Unchecked::TooLarge) => Ok(Self::Large(text.to_owned())),
+            Err(Unchecked::Fault(error)) => Err(error),
+        }
+    }
+
+    /// As the tool gets it, once all of it is checked.
+    pub(super) async fn checked(
+        self,
+        checks: &Checks,
+        tenant: &TenantId,
+        tool: &Arc<ToolDefinition>,
+    ) -> Result<String> {
+        match self {
+            Self::Checked(checked) => Ok(checked),
+            Self::Large(text) => {
+                let tool = Arc::clone(tool);
+                checks.apart(tenant, move |effort| check(&tool, &text, effort)).await
+            }
+        }
+    }
+}
 
 /// That `text` is no longer than it may be.
 pub(super) fn within(text: &str, bytes_max: u64) -> Result<()> {

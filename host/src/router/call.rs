@@ -11,8 +11,8 @@ use std::time::SystemTime;
 use semver::Version;
 
 use super::approval::Ask;
-use super::checks::{Checks, Unchecked};
-use super::children::{Begun, Lineage, OfCall};
+use super::arguments::Arguments;
+use super::children::{Begun, CallTree, Lineage, OfCall};
 use super::flow::{self, Gate, NotThrough};
 use super::payload::Keeper;
 use super::record::{Below, Held, Record, Room};
@@ -25,12 +25,13 @@ use crate::audit::entry::time::whole_micros;
 use crate::audit::entry::{CallDecided, DecidedAccess, Outcome};
 use crate::capability::effects::Flow;
 use crate::capability::model::ModelSetting;
-use crate::engine::{Class, Run};
+use crate::engine::output::ToolOutput;
+use crate::engine::{Class, Ended, Run};
 use crate::error::{Error, Result};
 use crate::id::{ApprovalId, CallId, CallTarget, SessionId, ToolName};
 use crate::policy::{self, Clock, Holding, Priority};
 use crate::routed::{DecidedRoute, Declared, Level};
-use crate::snapshot::{Admitted, CallDecision, Caller, Resolved};
+use crate::snapshot::{Admitted, CallDecision, Caller, Resolved, ToolDefinition};
 
 /// A tool that is about to be called, and what was decided of that.
 pub(super) struct Attempt {
@@ -54,14 +55,6 @@ pub(super) struct Ready {
     priority: Priority,
     pub(super) declared: Declared,
     pub(super) approval: Option<ApprovalId>,
-}
-
-/// What a call is given.
-pub(super) enum Arguments {
-    /// As the tool gets it.
-    Checked(String),
-    /// As it was sent: to be checked apart, once there is room for the call.
-    Large(String),
 }
 
 impl Ready {
@@ -152,13 +145,8 @@ impl Router {
                 return Err(Failed { call: Some(id), error });
             }
         };
-        let text = &request.arguments;
-        arguments::within(text, bytes_max).map_err(faulty)?;
-        let arguments = match Checks::on_the_spot(text.len(), |effort| arguments::check(&resolved.tool, text, effort)) {
-            Ok(checked) => Arguments::Checked(checked),
-            Err(Unchecked::TooLarge) => Arguments::Large(text.clone()),
-            Err(Unchecked::Fault(error)) => return Err(faulty(error)),
-        };
+        arguments::within(&request.arguments, bytes_max).map_err(faulty)?;
+        let arguments = Arguments::read(&resolved.tool, &request.arguments).map_err(faulty)?;
         let (ceiling, rules) = (&caller.platform.ceiling, &caller.tenant.policy);
         let priority = policy::priority(ceiling, rules, &caller.principal.name, request.priority);
         let (session, declared, approval) = (request.session.clone(), request.declared, request.approval);
@@ -192,14 +180,7 @@ impl Router {
             inner.refusals.note(caller, Refused { error: &error, tool: Some(tool.clone()) });
             error
         };
-        let arguments = match arguments {
-            Arguments::Checked(checked) => checked,
-            Arguments::Large(text) => {
-                let definition = Arc::clone(&resolved.tool);
-                let check = move |effort| arguments::check(&definition, &text, effort);
-                inner.checks.apart(&caller.tenant.id, check).await.map_err(count)?
-            }
-        };
+        let arguments = arguments.checked(&inner.checks, &caller.tenant.id, &resolved.tool).await.map_err(count)?;
         if let Some(lineage) = &lineage {
             let digest = caller.tenant.digest_key.digest([arguments.as_bytes()]);
             lineage.check_cycle(&tool, digest).map_err(count)?;
@@ -226,15 +207,19 @@ impl Router {
             None => Arc::clone(&allowed.limits),
             Some(lineage) => lineage.limits(&allowed.limits).map_err(count)?,
         };
-        let mut decided = self.decided(caller, id, &resolved, &tool, (admitted, &decision), &arguments, frozen_time);
-        decided.labels = gate.as_ref().map(|gate| gate.touched().to_vec()).unwrap_or_default();
-        decided.session = session.clone();
-        decided.reserved = Some(reservation.reserved());
-        decided.risk = Some(risk);
-        decided.approval = claim.as_ref().map(Claim::id);
-        decided.route = route;
-        decided.limits = (&*limits).into();
-        (decided.parent, decided.root) = lineage.as_ref().map(|lineage| (lineage.parent(), lineage.root())).unzip();
+        let (parent, root) = lineage.as_ref().map(|lineage| (lineage.parent(), lineage.root())).unzip();
+        let decided = CallDecided {
+            approval: claim.as_ref().map(Claim::id),
+            labels: gate.as_ref().map(|gate| gate.touched().to_vec()).unwrap_or_default(),
+            limits: (&*limits).into(),
+            parent,
+            reserved: Some(reservation.reserved()),
+            risk: Some(risk),
+            root,
+            route,
+            session: session.clone(),
+            ..self.decided(caller, id, &resolved, &tool, (admitted, &decision), &arguments, frozen_time)
+        };
         let holding = Holding { grants: Arc::clone(&allowed.grants), limits: Arc::clone(&limits) };
         let (arguments_mac, line) = (decided.arguments, reservation.line());
         let of_call = OfCall { call: id, arguments: arguments_mac, session, gate: gate.clone(), line, declared };
@@ -245,12 +230,11 @@ impl Router {
         let is_taped = version.admission.inspection.class != Class::Async;
         let tape = keeper.as_ref().filter(|_| is_taped).and_then(|keeper| keeper.tape().cloned());
         let flow = gate.map(|gate| gate as Arc<dyn Flow>);
-        let mut record =
+        let record =
             Record::begin(&inner.audit, &inner.tasks, caller, decided, watcher.clone(), (held, kinship), keeper, flow)?;
         if let Some(claim) = claim {
             claim.used(id);
         }
-        let effects = Arc::clone(record.effects());
         if let Some(watcher) = watcher {
             record.durable().await?;
             let (tool, version) = (tool.clone(), version.version.clone());
@@ -277,10 +261,27 @@ impl Router {
             family,
         };
         let ended = inner.engine.run(&loaded, run).await;
+        let (output, usage, tree) = self.finish(caller, &resolved.tool, record, ended).await?;
+        // What a call below holds is cut to what its caller does: another's would not be the same.
+        if lineage.is_none() {
+            self.keep_answer(caller, (&resolved, admitted), (id, arguments_mac), &output);
+        }
+        let (version, component) = (version.version.clone(), *version.component());
+        Ok(Reply { call: id, tool, version, component, output, usage, route: None, tree, stand_in: None })
+    }
+
+    /// What a call that has ended came to, once its outcome is in the record.
+    async fn finish(
+        &self,
+        caller: &Caller,
+        tool: &Arc<ToolDefinition>,
+        mut record: Record,
+        Ended { result, usage }: Ended,
+    ) -> Result<(ToolOutput, CallUsage, CallTree)> {
         // Its store is gone, and with it every call that it had not waited for.
         record.alone().await;
-        let mut result = match ended.result {
-            Ok(output) => self.checked_output(&caller.tenant.id, &resolved.tool, output).await,
+        let mut result = match result {
+            Ok(output) => self.checked_output(&caller.tenant.id, tool, output).await,
             Err(error) => Err(error),
         };
         if let Err(error) = record.keep(result.as_ref().ok()).await {
@@ -290,30 +291,10 @@ impl Router {
             Ok(output) => (Outcome::Ok, Some(digest::output(&caller.tenant.digest_key, output))),
             Err(error) => (Outcome::Failed(error.code()), None),
         };
-        let held = effects.flow_denied().cloned();
-        let (effects, below) = record.end(ended.usage, outcome, kept).await?;
-        let Below { calls: child_calls, used, tree } = below;
-        let usage = CallUsage { engine: ended.usage, effects, child_calls, child_fuel: used.fuel };
-        // What a call below holds is cut to what its caller does: another's would not be the same.
-        if let Ok(output) = &result
-            && lineage.is_none()
-        {
-            self.keep_answer(caller, (&resolved, admitted), (id, arguments_mac), output);
-        }
-        let component = *version.component();
-        let result = result.map_err(|error| flow::explain(error, held.as_ref()));
-        let version = version.version.clone();
-        result.map(|output| Reply {
-            call: id,
-            tool,
-            version,
-            component,
-            output,
-            usage,
-            route: None,
-            tree,
-            stand_in: None,
-        })
+        let effects = Arc::clone(record.effects());
+        let (done, Below { calls: child_calls, used, tree }) = record.end(usage, outcome, kept).await?;
+        let output = result.map_err(|error| flow::explain(error, effects.flow_denied()))?;
+        Ok((output, CallUsage { engine: usage, effects: done, child_calls, child_fuel: used.fuel }, tree))
     }
 
     /// What a call asks of admission.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::approval::Ask;
-use super::call::{Arguments, Attempt, CallEvent, CallRequest, CallUsage, Failed, Ready, access_of, admitted, risk_of};
+use super::arguments::Arguments;
+use super::call::{Attempt, CallEvent, CallRequest, CallUsage, Failed, Ready, access_of, admitted, risk_of};
 use super::children::CallTree;
 use super::payload::Keeper;
 use super::watch::Watcher;
