@@ -1,5 +1,7 @@
 //! A text of access rules: read, checked against the schema, compiled when it is first asked.
 
+mod text;
+
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::str::FromStr as _;
@@ -10,6 +12,8 @@ use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub(super) use self::text::{DEPTH_MAX, OPERATORS_MAX};
+use self::text::{line_at, too_deep, without_comments};
 use super::action::Action;
 use super::schema::schema;
 use crate::id::Digest;
@@ -17,10 +21,6 @@ use crate::policy::{About, PolicyError, Problem};
 
 /// Rules of one text. Cedar asks them one by one.
 pub(super) const RULES_MAX: usize = 200;
-/// Brackets within brackets.
-pub(super) const DEPTH_MAX: usize = 24;
-/// Operators of one rule, dots and commas among them.
-pub(super) const OPERATORS_MAX: usize = 200;
 /// Problems that are told of one text.
 const PROBLEMS_MAX: usize = 100;
 /// What is told of a rule's `@id`.
@@ -209,76 +209,6 @@ fn compile(side: Side, text: &str) -> Result<Compiled, PolicyError> {
     Ok(Compiled { set, lines, side, permits })
 }
 
-/// Where a text nests deeper than it may, or one rule of it has more operators. What reads and asks rules goes down as deep as
-/// they nest, on a stack that ends somewhere.
-fn too_deep(text: &str) -> Option<(usize, String)> {
-    let (mut depth, mut operators, mut line, mut word) = (0_usize, 0_usize, 1, String::new());
-    for (character, part) in parts(text) {
-        line += usize::from(character == '\n');
-        match character {
-            _ if part != Part::Code => {}
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            ';' => operators = 0,
-            '!' | '-' | '+' | '*' | '.' | '&' | '|' | '<' | '>' | '=' | ',' => operators += 1,
-            _ => {}
-        }
-        if part == Part::Code && (character.is_ascii_alphanumeric() || character == '_') {
-            word.push(character);
-        } else {
-            operators += usize::from(matches!(word.as_str(), "if" | "has" | "like" | "in" | "is"));
-            word.clear();
-        }
-        if depth > DEPTH_MAX {
-            return Some((line, format!("it nests deeper than {DEPTH_MAX} brackets: write several rules")));
-        }
-        if operators > OPERATORS_MAX {
-            return Some((line, format!("one rule has more than {OPERATORS_MAX} operators: write several rules")));
-        }
-    }
-    None
-}
-
-/// What a character belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Code,
-    Text,
-    Comment,
-}
-
-/// Each character of a text with what it belongs to, as Cedar reads it: a comment goes up to a line feed or a carriage return,
-/// whichever comes first.
-fn parts(text: &str) -> impl Iterator<Item = (char, Part)> {
-    let (mut part, mut escaped) = (Part::Code, false);
-    let mut characters = text.chars().peekable();
-    std::iter::from_fn(move || {
-        let character = characters.next()?;
-        let this = match (part, character) {
-            (Part::Comment, '\n' | '\r') => Part::Code,
-            (Part::Code, '"') => Part::Text,
-            (Part::Code, '/') if characters.peek() == Some(&'/') => Part::Comment,
-            (part, _) => part,
-        };
-        // The mark that ends a text belongs to it.
-        let ends = part == Part::Text && character == '"' && !escaped;
-        escaped = part == Part::Text && character == '\\' && !escaped;
-        part = if ends { Part::Code } else { this };
-        Some((character, this))
-    })
-}
-
-/// The same text with spaces in the place of comments.
-fn without_comments(text: &str) -> String {
-    parts(text).fold(String::with_capacity(text.len()), |mut bare, (character, part)| {
-        match part {
-            Part::Comment => bare.extend(std::iter::repeat_n(' ', character.len_utf8())),
-            Part::Code | Part::Text => bare.push(character),
-        }
-        bare
-    })
-}
-
 /// Where each rule begins. Rules are kept with their own text, and stand in their order; one that is commented out is none.
 fn lines(text: &str, set: &PolicySet) -> HashMap<PolicyId, usize> {
     let bare = without_comments(text);
@@ -347,11 +277,6 @@ fn sentence(error: &dyn fmt::Display, help: Option<Box<dyn fmt::Display + '_>>) 
         None => error.to_string(),
     };
     text.chars().take(1_000).collect()
-}
-
-/// The line of a place in a text, counted from one.
-fn line_at(text: &str, offset: usize) -> usize {
-    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
 }
 
 /// Something in rules that is lawful and probably not meant.
