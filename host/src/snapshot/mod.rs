@@ -7,6 +7,7 @@ mod ask;
 mod build;
 mod decide;
 mod package;
+mod refused;
 mod tenant;
 
 use std::collections::HashMap;
@@ -14,10 +15,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-pub use self::ask::{Admitted, Awaiting, CallDecision, Laws, Recall, Refused};
+pub use self::ask::{Admitted, CallDecision, Laws};
 pub use self::build::{build_tenant, principal};
 pub use self::decide::{Resolved, decide};
 pub use self::package::{Package, PackageVersion, Packages, ToolDefinition, Tools};
+pub use self::refused::{Awaiting, Recall, Refused};
 pub use self::tenant::{DigestKey, Recalls, Tenant};
 
 use crate::access::Rules;
