@@ -33,6 +33,7 @@ pub mod snapshot;
 pub mod storage;
 #[cfg(test)]
 mod tests;
+mod turns;
 pub mod uses;
 pub mod what_if;
 

@@ -50,8 +50,20 @@ const EDGES: &[(&str, &str)] = &[
 ];
 
 /// What any module may name: words without behaviour, the one error among them.
-const GROUND: [&str; 11] =
-    ["amounts", "descriptors", "downstream", "error", "id", "labels", "limits", "money", "routed", "shares", "uses"];
+const GROUND: [&str; 12] = [
+    "amounts",
+    "descriptors",
+    "downstream",
+    "error",
+    "id",
+    "labels",
+    "limits",
+    "money",
+    "routed",
+    "shares",
+    "turns",
+    "uses",
+];
 
 /// Names that only these places may use, with what that keeps true.
 const ONLY: &[(&str, &[&str], &str)] = &[

@@ -137,6 +137,11 @@ impl<T> Lane<T> {
         below.iter_mut().find_map(BTreeMap::pop_last).map(|(_, waiter)| waiter.payload)
     }
 
+    /// Of the least important, the one that came last.
+    pub(super) fn pop_last(&mut self) -> Option<T> {
+        self.waiting.iter_mut().find_map(BTreeMap::pop_last).map(|(_, waiter)| waiter.payload)
+    }
+
     /// Those that have waited too long to be worth starting, while the oldest has been late for a whole interval: the less
     /// important, the sooner. What waits because of the tenant's own plan is not late.
     pub(super) fn shed(&mut self, settings: &AdmissionSettings, now: Duration) -> Vec<T> {

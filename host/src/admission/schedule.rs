@@ -87,7 +87,8 @@ impl<T> Schedule<T> {
         Some(self.begin(&asked.tenant, asked.tool.clone()))
     }
 
-    /// Has a call wait. In a full line one that matters less gives its place up, which `turns` tells.
+    /// Has a call wait. In a full line one that matters less gives its place up, on a full host the end of the longest line does;
+    /// `turns` tells whose.
     ///
     /// # Errors
     ///
@@ -108,9 +109,14 @@ impl<T> Schedule<T> {
             let why = if own { Why::QueueFull } else { Why::HostFull };
             let Some(lane) = self.lanes.get_mut(&asked.tenant) else { return Err(Refusal::draining()) };
             let refusal = Refusal::of(why, lane, &self.settings, now);
-            let Some(given_up) = lane.pop_below(asked.priority) else { return Err(refusal) };
-            self.waiting -= 1;
-            turns.push(Turn::Refuse(given_up, refusal));
+            match lane.pop_below(asked.priority) {
+                Some(given_up) => {
+                    self.waiting -= 1;
+                    turns.push(Turn::Refuse(given_up, refusal));
+                }
+                None if !own && self.shorten(&asked.tenant, now, turns) => {}
+                None => return Err(refusal),
+            }
         }
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
@@ -120,6 +126,26 @@ impl<T> Schedule<T> {
         self.shed(&asked.tenant, now, turns);
         self.take_turn(&asked.tenant);
         Ok(ticket)
+    }
+
+    /// Has the line that is longest for its weight give up its end, where `tenant`'s would still be shorter: a host that is full
+    /// of some tenants' calls has room for another's. Whether it did.
+    fn shorten(&mut self, tenant: &TenantId, now: Duration, turns: &mut Vec<Turn<T>>) -> bool {
+        /// So many at most, so that not for each call that comes all lines are compared.
+        const AT_ONCE: usize = 64;
+        let length =
+            |lane: &Lane<T>, more: usize| (lane.waiting() + more) as u64 * 1_000 / u64::from(lane.plan.weight.max(1));
+        let own = self.lanes.get(tenant).map_or(0, |lane| length(lane, 1));
+        let Some(longest) = self.lanes.values_mut().max_by_key(|lane| length(lane, 0)) else { return false };
+        // What is over the middle of both stays theirs to share.
+        let over = length(longest, 0).saturating_sub(own) * u64::from(longest.plan.weight.max(1)) / 2_000;
+        let many = usize::try_from(over).unwrap_or(AT_ONCE).min(AT_ONCE);
+        let refusal = Refusal::of(Why::HostFull, longest, &self.settings, now);
+        for given_up in std::iter::from_fn(|| longest.pop_last()).take(many) {
+            self.waiting -= 1;
+            turns.push(Turn::Refuse(given_up, refusal.clone()));
+        }
+        many > 0
     }
 
     /// Takes a call out of the line, and says why it is not let in; nothing where it does not wait any more.

@@ -296,6 +296,61 @@ fn fewer_run_at_once_where_processors_do_not_keep_up_and_more_where_they_do() {
     assert_eq!(running.len(), 64, "the plan's");
 }
 
+/// Some tenants that fill the whole host's line keep nobody out of it: theirs is cut, from its end.
+#[test]
+fn a_host_that_is_full_of_some_tenants_calls_has_room_for_another_and_not_for_more_of_theirs() {
+    let settings = AdmissionSettings { waiting_max: 64, ..settings(1) };
+    let mut schedule = Schedule::new(settings);
+    let (mut turns, mut line) = (Vec::new(), Vec::new());
+    let running = schedule.start(&asked("first", "spin", Priority::Normal, 1), ms(0)).unwrap();
+    for id in 0..64 {
+        let (tenant, weight) = if id % 4 == 0 { ("heavy", 4) } else { ("light", 1) };
+        schedule.wait(&asked(tenant, "spin", Priority::Normal, weight), id, ms(0), &mut turns).unwrap();
+        line.push((id, tenant));
+    }
+    assert!(turns.is_empty());
+    // A line that is the longest already gets no longer; what is said of that is that the host is full.
+    let refused = schedule.wait(&asked("light", "spin", Priority::Normal, 1), 64, ms(0), &mut turns).unwrap_err();
+    assert_eq!((refused.why, turns.len()), (Why::HostFull, 0));
+    schedule.wait(&asked("quiet", "spin", Priority::Low, 1), 65, ms(0), &mut turns).unwrap();
+    // The longest for its weight, though its calls matter more: of those the last that came.
+    let given_up: Vec<u64> = turns.drain(..).map(|turn| refused_of(turn, Why::HostFull)).collect();
+    let ends: Vec<u64> = line.iter().rev().filter(|(_, tenant)| *tenant == "light").map(|(id, _)| *id).collect();
+    assert_eq!(given_up, ends[..given_up.len()]);
+    assert!((20..=24).contains(&given_up.len()), "{given_up:?}");
+    assert_eq!(schedule.waiting(), 65 - u32::try_from(given_up.len()).unwrap());
+    // And it has its turn like any other.
+    schedule.end(&running, ms(1), None, ms(1), &mut turns);
+    let mut began = Vec::new();
+    for now in 1..8 {
+        schedule.turns(ms(now), &mut turns);
+        let Some(Turn::Start(id, started)) = turns.pop() else { panic!("one of them starts") };
+        began.push(id);
+        schedule.end(&started, ms(1), None, ms(now), &mut turns);
+    }
+    assert!(began.contains(&65), "{began:?}");
+}
+
+/// Where nobody has more than another, a full host is full for everybody.
+#[test]
+fn a_host_that_is_full_of_everybodys_calls_is_full() {
+    let mut schedule = Schedule::new(AdmissionSettings { waiting_max: 20, ..settings(1) });
+    let mut turns = Vec::new();
+    schedule.start(&asked("first", "spin", Priority::Normal, 1), ms(0)).unwrap();
+    for id in 0..20 {
+        schedule.wait(&asked(&format!("t{id}"), "spin", Priority::Normal, 1), id, ms(0), &mut turns).unwrap();
+    }
+    let refused = schedule.wait(&asked("late", "spin", Priority::High, 1), 20, ms(0), &mut turns).unwrap_err();
+    assert_eq!((refused.why, schedule.waiting(), turns.len()), (Why::HostFull, 20, 0));
+}
+
+fn refused_of(turn: Turn<u64>, why: Why) -> u64 {
+    match turn {
+        Turn::Refuse(id, refusal) if refusal.why == why => id,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn admission(live: u32, tenant: u32, waiting: u32) -> Admission {
     Admission::new(AdmissionSettings {
         live_calls_max: live,

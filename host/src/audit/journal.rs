@@ -31,6 +31,7 @@ use super::state::{Batch, Effect, Shared, State, unavailable};
 use super::{read, recover, spare, writer};
 use crate::error::{Error, Result};
 use crate::id::{CallId, ChangeId, PrincipalId, TenantId};
+use crate::turns;
 
 /// From an append that nobody waits for to the sync that makes it durable.
 pub const SYNC_DELAY: Duration = Duration::from_millis(5);
@@ -139,7 +140,10 @@ impl Audit {
         let threads = [
             std::thread::Builder::new().name("journal".to_owned()).spawn({
                 let shared = shared.clone();
-                move || writer::run(&shared, writer)
+                move || {
+                    turns::brief(turns::SERVING);
+                    writer::run(&shared, writer);
+                }
             }),
             std::thread::Builder::new().name("journal-spare".to_owned()).spawn({
                 let shared = shared.clone();

@@ -11,6 +11,7 @@ use super::calls;
 use super::door::Door;
 use super::problem::Denial;
 use super::room::Rooms;
+use super::scheduler::Seat;
 use crate::error::{Error, Result};
 use crate::identity::unauthenticated;
 use crate::router::RefusedRequest;
@@ -23,6 +24,9 @@ pub(super) async fn authenticate(State(door): State<Door>, mut request: Request,
     let room = Rooms::enter(&door.rooms, &caller.tenant.id)?;
     let asked = (request.method().clone(), request.extensions().get::<MatchedPath>().cloned());
     let extensions = request.extensions_mut();
+    if let Some(seat) = extensions.get::<Seat>() {
+        seat.change(&caller.tenant.id, door.router.weight(&caller));
+    }
     extensions.insert(caller.clone());
     extensions.insert(door.body);
     extensions.insert(room.clone());

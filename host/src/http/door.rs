@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 
 use super::request::BodySettings;
 use super::room::{RoomSettings, Rooms};
+use super::scheduler::Scheduler;
 use super::server::Drain;
 use super::{
     access, answer, approvals, audit, auth, calls, components, identity, keys, log, openapi, packages, payloads,
@@ -39,6 +40,7 @@ pub(super) struct Inside {
     pub(super) control: Control,
     pub(super) drain: Drain,
     pub(super) rooms: Arc<Rooms>,
+    pub(super) scheduler: Scheduler,
     pub(super) body: BodySettings,
     /// The OpenAPI document, as JSON text.
     pub(super) document: Bytes,
@@ -54,7 +56,7 @@ impl Deref for Door {
 
 /// The application for the public listener. It has no anonymous operation: without a valid key, every path and method
 /// there is or is not answers 401.
-pub fn app(host: &Host, drain: &Drain, settings: DoorSettings) -> Router {
+pub fn app(host: &Host, drain: &Drain, scheduler: &Scheduler, settings: DoorSettings) -> Router {
     let (operations, document) = operations().split_for_parts();
     let document = openapi::text(&openapi::complete(document));
     let door = Door(Arc::new(Inside {
@@ -62,6 +64,7 @@ pub fn app(host: &Host, drain: &Drain, settings: DoorSettings) -> Router {
         control: host.control.clone(),
         drain: drain.clone(),
         rooms: Arc::new(Rooms::new(settings.room)),
+        scheduler: scheduler.clone(),
         body: settings.body,
         document: document.into(),
     }));

@@ -4,15 +4,16 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_task::FallibleTask;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream, StreamExt};
 use serde::Serialize;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::calls::{given_up, problem};
 use super::door::Door;
 use super::room::Room;
+use super::scheduler::Seat;
 use super::server::Drain;
 use super::wire;
 use crate::capability::effects::GuestEvent;
@@ -27,7 +28,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A running call and what is seen of it. Dropped before its end, because the client has left, it gives the call up.
 struct Watched {
     /// The call runs by itself: a client that reads slowly does not make it wait. Absent once it has ended.
-    running: Option<AbortOnDropHandle<Result<Reply, Failed>>>,
+    running: Option<FallibleTask<Result<Reply, Failed>, Seat>>,
     seen: router::Seen,
     /// What is sent when everything that was seen has been.
     last: Option<wire::CallEvent>,
@@ -43,15 +44,9 @@ pub(super) async fn watch(door: &Door, caller: Caller, request: CallRequest, roo
     let waits = Arc::clone(&room);
     let (watcher, seen) = router::watch(move |bytes| waits.keep_more(bytes).is_ok());
     let router = door.router.clone();
-    let running = tokio::spawn(async move { router.call(&caller, request, Some(watcher)).await });
-    let mut watched = Watched {
-        running: Some(AbortOnDropHandle::new(running)),
-        seen,
-        last: None,
-        call: None,
-        drain: door.drain.clone(),
-        room,
-    };
+    let seat = Seat::of_tenant(&caller.tenant.id, router.weight(&caller));
+    let running = door.scheduler.spawn(seat, async move { router.call(&caller, request, Some(watcher)).await });
+    let mut watched = Watched { running: Some(running), seen, last: None, call: None, drain: door.drain.clone(), room };
     match watched.next().await {
         Some(wire::CallEvent::Problem(problem)) if watched.call.is_none() => problem.into_response(),
         first => {
@@ -78,7 +73,7 @@ impl Watched {
             let ended = tokio::select! {
                 biased;
                 Some(event) = self.seen.next() => return Some(self.show(event)),
-                ended = running => ended.unwrap_or_else(|panic| Err(Error::internal(panic).into())),
+                ended = running => ended.unwrap_or_else(|| Err(Error::internal("a call that was watched broke down").into())),
                 () = self.drain.given_up() => Err(Failed { call: self.call, error: given_up() }),
             };
             self.running = None;

@@ -18,9 +18,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::places::{Entry, Place, Places};
+use super::scheduler::{Scheduler, Seat};
 use super::socket::Socket;
 use super::unread::{self, Unread};
 use crate::descriptors;
@@ -108,14 +110,20 @@ impl Drain {
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// Serves `app` on `listener` until `drain` says stop; then lets running requests end within the drain time, gives up
-/// those that did not, and closes what is open still.
-pub async fn serve(listener: TcpListener, app: Router, settings: &ServerSettings, drain: &Drain) {
+/// Serves `app` on `listener`, in the turns of `scheduler`, until `drain` says stop; then lets running requests end within the
+/// drain time, gives up those that did not, and closes what is open still.
+pub async fn serve(
+    listener: TcpListener,
+    app: Router,
+    scheduler: &Scheduler,
+    settings: &ServerSettings,
+    drain: &Drain,
+) {
     let connections_max = descriptors::connections(settings.connections_max, descriptors::INBOUND);
     let settings = &ServerSettings { connections_max, ..settings.clone() };
     let places = Arc::new(Places::default());
     let open = GracefulShutdown::new();
-    let cut = CancellationToken::new();
+    let (cut, connections) = (CancellationToken::new(), TaskTracker::new());
     let served = protocol(settings, settings.header_time_max);
     let refused = protocol(settings, REFUSAL_TIME_MAX.min(settings.header_time_max));
     loop {
@@ -132,21 +140,24 @@ pub async fn serve(listener: TcpListener, app: Router, settings: &ServerSettings
                 continue;
             }
         };
+        let seat = Seat::of_address(address.ip());
         match Places::enter(&places, address.ip(), settings) {
             Entry::Served(place) => {
-                let app = app.clone();
+                let (app, own) = (app.clone(), seat.clone());
                 let answer = hyper::service::service_fn(move |request: Request<Incoming>| {
-                    answered(app.clone(), address, request)
+                    answered(app.clone(), address, own.clone(), request)
                 });
                 let io = socket(stream, place, settings);
-                spawn(open.watch(served.serve_connection(io, answer)), cut.clone());
+                let connection = to_its_end(open.watch(served.serve_connection(io, answer)), cut.clone());
+                scheduler.spawn(seat, connections.track_future(connection)).detach();
             }
             Entry::Refused(place, error) => {
                 let answer = hyper::service::service_fn(move |_: Request<Incoming>| {
                     std::future::ready(Ok::<_, Infallible>(refusal(error.clone())))
                 });
                 let io = socket(stream, place, settings);
-                spawn(open.watch(refused.serve_connection(io, answer)), cut.clone());
+                let connection = to_its_end(open.watch(refused.serve_connection(io, answer)), cut.clone());
+                scheduler.spawn(seat, connections.track_future(connection)).detach();
             }
             Entry::Closed => drop(stream),
         }
@@ -154,6 +165,9 @@ pub async fn serve(listener: TcpListener, app: Router, settings: &ServerSettings
     drop(listener);
     finish(open, &places, settings, drain).await;
     cut.cancel();
+    // They hold what the host is closed after.
+    connections.close();
+    connections.wait().await;
 }
 
 fn protocol(settings: &ServerSettings, header_time_max: Duration) -> http1::Builder {
@@ -178,26 +192,27 @@ fn socket(stream: TcpStream, place: Place, settings: &ServerSettings) -> TokioIo
 }
 
 /// What `app` answers; says so where the connection ends with it because it was not worth reading the request's rest.
-async fn answered(app: Router, address: SocketAddr, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+async fn answered(
+    app: Router,
+    address: SocketAddr,
+    seat: Seat,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
     let (head, body) = request.into_parts();
     let (body, unread) = Unread::watch(body);
     let mut request = Request::from_parts(head, body);
     request.extensions_mut().insert(Peer(address));
+    request.extensions_mut().insert(seat);
     let mut response = app.oneshot(request).await?;
     unread.announce(&mut response);
     Ok(response)
 }
 
 /// Runs a connection to its end, or to the moment when all are cut.
-fn spawn<C>(connection: C, cut: CancellationToken)
-where
-    C: Future<Output = hyper::Result<()>> + Send + 'static,
-{
-    tokio::spawn(async move {
-        if let Some(Err(error)) = cut.run_until_cancelled(connection).await {
-            tracing::debug!(%error, "connection ended");
-        }
-    });
+async fn to_its_end(connection: impl Future<Output = hyper::Result<()>>, cut: CancellationToken) {
+    if let Some(Err(error)) = cut.run_until_cancelled(connection).await {
+        tracing::debug!(%error, "connection ended");
+    }
 }
 
 fn refusal(error: Error) -> Response<Body> {

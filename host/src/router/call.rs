@@ -29,7 +29,7 @@ use crate::engine::output::ToolOutput;
 use crate::engine::{Class, Ended, Run};
 use crate::error::{Error, Result};
 use crate::id::{ApprovalId, CallId, CallTarget, SessionId, ToolName};
-use crate::policy::{self, Clock, Holding, Priority};
+use crate::policy::{self, Clock, Holding, Plan, Priority};
 use crate::routed::{DecidedRoute, Declared, Level};
 use crate::snapshot::{Admitted, CallDecision, Caller, Resolved, ToolDefinition};
 
@@ -297,11 +297,19 @@ impl Router {
         Ok((output, CallUsage { engine: usage, effects: done, child_calls, child_fuel: used.fuel }, tree))
     }
 
+    /// How many times as much of the processors the caller's tenant gets as one of weight 1.
+    pub fn weight(&self, caller: &Caller) -> u32 {
+        self.plan(caller).weight
+    }
+
+    fn plan(&self, caller: &Caller) -> Plan {
+        let (ceiling, rules, tenant) = (&caller.platform.ceiling, &caller.tenant.policy, &caller.tenant.id);
+        policy::plan(ceiling, rules, tenant, self.0.admission.default_plan())
+    }
+
     /// What a call asks of admission.
     pub(super) fn asked(&self, caller: &Caller, tool: &ToolName, priority: Priority) -> Asked {
-        let (ceiling, rules, tenant) = (&caller.platform.ceiling, &caller.tenant.policy, &caller.tenant.id);
-        let plan = policy::plan(ceiling, rules, tenant, self.0.admission.default_plan());
-        Asked { tenant: tenant.clone(), tool: tool.clone(), priority, plan }
+        Asked { tenant: caller.tenant.id.clone(), tool: tool.clone(), priority, plan: self.plan(caller) }
     }
 
     #[expect(clippy::too_many_arguments, reason = "an entry has as many members")]

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use cofferdam::engine::EngineSettings;
 use cofferdam::host::{Host, HostSettings};
-use cofferdam::http::{DoorSettings, Drain, app, health_app, wire};
+use cofferdam::http::{DoorSettings, Drain, Scheduler, app, health_app, wire};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -33,7 +33,7 @@ impl Fixture {
         settings.engine = EngineSettings { live_calls_max: 4, guest_threads: Some(1), ..settings.engine };
         let (host, key) = Host::open(settings).await.unwrap();
         let drain = Drain::new();
-        let app = app(&host, &drain, DoorSettings::default());
+        let app = app(&host, &drain, &Scheduler::start(), DoorSettings::default());
         let platform = Client { app: app.clone(), key: Some(key.unwrap().expose().to_owned()) };
         Self { health: health_app(&host), host, drain, app, platform, _data: data }
     }

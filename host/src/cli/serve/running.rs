@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::cli::Result;
 use crate::error::{Code, Error};
 use crate::host::{FirstKey, Host, HostSettings};
-use crate::http::{DoorSettings, Drain, ServerSettings, app, health_app, serve};
+use crate::http::{DoorSettings, Drain, Scheduler, ServerSettings, app, health_app, serve};
 
 /// How long what calls left to do gets once the last connection is closed: an outcome to write, a store to drop.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
@@ -53,10 +53,12 @@ impl Running {
         let (host, first_key) = Host::open(settings).await?;
         let (drain, health_drain) = (Drain::new(), Drain::new());
         let server = doors.server.clone();
-        let (app, stop) = (app(&host, &drain, doors.requests), drain.clone());
-        let api = tokio::spawn(async move { serve(api, app, &server, &stop).await });
+        let scheduler = Scheduler::start();
+        let (app, stop) = (app(&host, &drain, &scheduler, doors.requests), drain.clone());
+        let api = tokio::spawn(async move { serve(api, app, &scheduler, &server, &stop).await });
+        // With turns of its own: who watches the host hears from it whatever comes in at the other door.
         let (app, stop, server) = (health_app(&host), health_drain.clone(), doors.server);
-        let probes = tokio::spawn(async move { serve(probes, app, &server, &stop).await });
+        let probes = tokio::spawn(async move { serve(probes, app, &Scheduler::start(), &server, &stop).await });
         Ok((Self { host: Arc::new(host), listen, health, drain, health_drain, api, probes }, first_key))
     }
 

@@ -1,8 +1,6 @@
 //! Where guests run: a first slice on the worker that accepted the call, the rest on threads of their own, dealt out
 //! fairly over tenants, so that no guest can starve the front door or another tenant.
 
-mod queue;
-mod slice;
 mod standing;
 
 use std::future::Future;
@@ -16,14 +14,14 @@ use parking_lot::{Condvar, Mutex};
 
 pub(super) use self::standing::Pace;
 
-use self::queue::FairQueue;
-use self::slice::Slice;
 use self::standing::Standings;
 use super::call::Meter;
 use crate::id::TenantId;
+use crate::turns::{self, FairQueue, Slice};
 
-/// How much less the scheduler of the operating system favours a guest thread than a front-door worker.
-const GUEST_NICE: i32 = 5;
+/// Least of all: what serves everybody comes before what computes, and gives way to it for a part of the time where there is no
+/// end of it (see `http/scheduler.rs`).
+const GUEST_NICE: i32 = 19;
 
 /// Guest threads and what waits for them.
 #[derive(Debug)]
@@ -40,7 +38,7 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    queue: FairQueue<Waiting>,
+    queue: FairQueue<TenantId, Waiting>,
     running: usize,
     stopping: bool,
 }
@@ -78,6 +76,7 @@ impl Executor {
             std::thread::Builder::new().name(format!("guest-{number}")).spawn(move || {
                 // Niceness is a courtesy to the front door; a host that may not set it still runs.
                 let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), GUEST_NICE);
+                turns::brief(turns::GUEST);
                 let _entered = runtime.enter();
                 shared.serve();
             })?;
@@ -106,6 +105,8 @@ impl Executor {
             if let std::task::Poll::Ready(done) = first {
                 return done;
             }
+            // What it had here is part of its share there: or tools that begin with it would get more than those that do not.
+            self.shared.state.lock().queue.charge(&turn.tenant, slice);
         } else {
             // Measured where it runs, so that a tool that has become quick is let back to the inline path.
             let (pace, mut first) = (pace.clone(), true);
@@ -171,6 +172,9 @@ impl Shared {
                 let _ = std::panic::catch_unwind(AssertUnwindSafe(|| runnable.run()));
                 let ran = slice.end();
                 meter.ran(ran);
+                // What serves everybody and was not to be let in when it woke, is now: the scheduler looks only then, and 250 times
+                // a second.
+                std::thread::yield_now();
                 ran
             });
             state.running -= 1;

@@ -22,7 +22,7 @@ async fn start(app: Router, settings: ServerSettings) -> Server {
     let address = listener.local_addr().unwrap();
     let drain = Drain::new();
     let stop = drain.clone();
-    let task = tokio::spawn(async move { serve(listener, app, &settings, &stop).await });
+    let task = tokio::spawn(async move { serve(listener, app, &Scheduler::start(), &settings, &stop).await });
     Server { address, drain, task }
 }
 
@@ -212,7 +212,7 @@ async fn a_drain_lets_requests_end_then_gives_up_then_cuts() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = drain.clone();
-    let task = tokio::spawn(async move { serve(listener, app, &settings, &stop).await });
+    let task = tokio::spawn(async move { serve(listener, app, &Scheduler::start(), &settings, &stop).await });
 
     let mut streams = Vec::new();
     for path in ["/ends", "/obeys", "/hangs"] {

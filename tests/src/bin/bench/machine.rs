@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The server's core, and the generator's.
 pub(crate) const CORES: [usize; 2] = [0, 1];
@@ -31,9 +31,14 @@ fn to_cores(process: u32, cores: &str) {
     assert!(pinned.is_ok_and(|output| output.status.success()), "taskset cannot pin {process} to {cores}");
 }
 
-/// Has this thread, and what it starts, give way to everything else.
+/// What a program is started by that gives way to everything else, at once: being nice, it would keep its turn.
+pub(crate) const GIVING_WAY: [&str; 3] = ["chrt", "--idle", "0"];
+
+/// Has this thread give way so.
 pub(crate) fn give_way() {
-    setpriority_process(None, 19).unwrap();
+    let thread = rustix::thread::gettid().as_raw_nonzero().to_string();
+    let set = Command::new("chrt").args(["--idle", "--pid", "0", &thread]).status();
+    assert!(set.is_ok_and(|status| status.success()), "chrt cannot have {thread} give way");
 }
 
 /// Raises how many files this process, and what it starts, may open: connections are files.

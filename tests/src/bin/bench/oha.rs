@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use tokio::process::Command;
 
-use super::machine::CORES;
+use super::machine::{CORES, GIVING_WAY};
 
 /// How long one request may take until it counts as failed.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -95,7 +95,7 @@ impl Oha {
         let mut command = Command::new("taskset");
         command.args(["-c", &core]);
         if matches!(self.kind, Kind::Flood) {
-            command.args(["nice", "-n", "19"]);
+            command.args(GIVING_WAY);
         }
         command.arg(&self.program).args(["--no-tui", "--output-format", "json", "--stats-success-breakdown"]);
         // One core, one thread.

@@ -10,18 +10,18 @@ const NEAR_ENOUGH: Duration = Duration::from_micros(50);
 
 /// A slice under way on this thread.
 #[derive(Debug)]
-pub(super) struct Slice {
+pub(crate) struct Slice {
     began: Instant,
     /// What the processor had spent on this thread.
     spent: Duration,
 }
 
 impl Slice {
-    pub(super) fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         Self { began: Instant::now(), spent: spent() }
     }
 
-    pub(super) fn end(self) -> Duration {
+    pub(crate) fn end(self) -> Duration {
         let passed = self.began.elapsed();
         if passed < NEAR_ENOUGH { passed } else { spent().saturating_sub(self.spent).min(passed) }
     }

@@ -1,12 +1,11 @@
-//! Deficit round robin over tenants, in nanoseconds of running time and by their weights: who runs next, as plain data.
+//! Deficit round robin, in nanoseconds of running time and by weight: who runs next, as plain data.
 //!
 //! A unit of fuel takes from a fraction of a nanosecond to hundreds, so fairness is kept on measured time and fuel is
 //! what is billed.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::time::Duration;
-
-use crate::id::TenantId;
 
 /// What a tenant of weight 1 may run for before the next one has its turn. Several fuel slices, so that short work is not cut up,
 /// and little enough that a waiting tenant does not notice.
@@ -15,12 +14,12 @@ const QUANTUM: Duration = Duration::from_micros(250);
 /// The deepest debt that is remembered, so that one long host call does not shut a tenant out for seconds.
 const DEBT_MAX: Duration = Duration::from_millis(20);
 
-/// Work waiting for a guest thread.
+/// Work that waits for a thread, in a lane for each `K`: a tenant, or what stands for one.
 #[derive(Debug)]
-pub(super) struct FairQueue<T> {
-    lanes: HashMap<TenantId, Lane<T>>,
+pub(crate) struct FairQueue<K, T> {
+    lanes: HashMap<K, Lane<T>>,
     /// Tenants that have work waiting, in the order of their turns.
-    turns: VecDeque<TenantId>,
+    turns: VecDeque<K>,
 }
 
 #[derive(Debug)]
@@ -37,13 +36,13 @@ impl<T> Default for Lane<T> {
     }
 }
 
-impl<T> FairQueue<T> {
-    pub(super) fn new() -> Self {
+impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
+    pub(crate) fn new() -> Self {
         Self { lanes: HashMap::new(), turns: VecDeque::new() }
     }
 
     /// Puts `work` at the end of its tenant's lane.
-    pub(super) fn push(&mut self, tenant: &TenantId, weight: u32, work: T) {
+    pub(crate) fn push(&mut self, tenant: &K, weight: u32, work: T) {
         let lane = match self.lanes.get_mut(tenant) {
             Some(lane) => lane,
             None => self.lanes.entry(tenant.clone()).or_default(),
@@ -61,8 +60,13 @@ impl<T> FairQueue<T> {
         lane.waiting.push_back(work);
     }
 
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.turns.is_empty()
+    }
+
     /// The next work in turn.
-    pub(super) fn pop(&mut self) -> Option<(TenantId, T)> {
+    pub(crate) fn pop(&mut self) -> Option<(K, T)> {
         loop {
             let tenant = self.turns.front()?;
             let lane = self.lanes.get_mut(tenant).expect("a tenant with a turn has a lane");
@@ -85,7 +89,7 @@ impl<T> FairQueue<T> {
     }
 
     /// Takes what `tenant` ran for off its deficit.
-    pub(super) fn charge(&mut self, tenant: &TenantId, ran: Duration) {
+    pub(crate) fn charge(&mut self, tenant: &K, ran: Duration) {
         // The lane may be gone: then its tenant had nothing waiting, and keeps its debt in a new one.
         let lane = self.lanes.entry(tenant.clone()).or_default();
         lane.deficit = (lane.deficit - nanoseconds(ran)).max(-nanoseconds(DEBT_MAX));
@@ -96,7 +100,7 @@ impl<T> FairQueue<T> {
     }
 
     /// Forgets tenants that have nothing waiting: called when no work is left at all, when no debt matters.
-    pub(super) fn forget_idle(&mut self) {
+    pub(crate) fn forget_idle(&mut self) {
         self.lanes.retain(|_, lane| !lane.waiting.is_empty());
     }
 }
@@ -108,6 +112,7 @@ fn nanoseconds(duration: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::TenantId;
 
     fn tenant(name: &str) -> TenantId {
         name.parse().unwrap()

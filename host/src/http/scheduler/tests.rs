@@ -1,0 +1,138 @@
+//! The turns of a front door, with one worker, so that what runs when is no matter of luck.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use super::*;
+
+fn tenant(name: &str) -> TenantId {
+    name.parse().unwrap()
+}
+
+fn seat(name: &str) -> Seat {
+    Seat::of_tenant(&tenant(name), 1)
+}
+
+/// Takes a worker's time: longer than a turn is.
+fn compute() {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_micros(400) {
+        std::hint::spin_loop();
+    }
+}
+
+/// Work that computes in so many pieces, and counts them.
+async fn pieces(many: usize, done: Arc<AtomicUsize>) {
+    for _ in 0..many {
+        compute();
+        done.fetch_add(1, Ordering::Relaxed);
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_requests_of_one_tenant_are_not_before_one_of_another() {
+    let (scheduler, done) = (Scheduler::start(), Arc::new(AtomicUsize::new(0)));
+    let flood: Vec<_> = (0..1_000).map(|_| scheduler.spawn(seat("flood"), pieces(1, Arc::clone(&done)))).collect();
+    let quiet = scheduler.spawn(seat("quiet"), {
+        let done = Arc::clone(&done);
+        async move { done.load(Ordering::Relaxed) }
+    });
+    let before = quiet.await.unwrap();
+    assert!(before <= 2, "it waited for {before} others");
+    drop(flood);
+}
+
+#[tokio::test]
+async fn time_is_dealt_out_by_weight_whoever_has_more_connections() {
+    let scheduler = Scheduler::start();
+    let [heavy, light] = [0; 2].map(|_| Arc::new(AtomicUsize::new(0)));
+    let crowd: Vec<_> = (0..50).map(|_| scheduler.spawn(seat("light"), pieces(100, Arc::clone(&light)))).collect();
+    let own = Seat::of_tenant(&tenant("heavy"), 3);
+    let few: Vec<_> = (0..2).map(|_| scheduler.spawn(own.clone(), pieces(150, Arc::clone(&heavy)))).collect();
+    for task in few {
+        task.await.unwrap();
+    }
+    let ratio = 300.0 / light.load(Ordering::Relaxed) as f64;
+    assert!((2.5..3.5).contains(&ratio), "{ratio}");
+    drop(crowd);
+}
+
+/// Who opens a connection for each request stays in the lane of its address with them.
+#[tokio::test]
+async fn strangers_of_an_address_share_a_lane_and_a_key_leads_out_of_it() {
+    let (scheduler, done) = (Scheduler::start(), Arc::new(AtomicUsize::new(0)));
+    let address = "192.0.2.1".parse().unwrap();
+    let spawn = |_| scheduler.spawn(Seat::of_address(address), pieces(1, Arc::clone(&done)));
+    let flood: Vec<_> = (0..500).map(spawn).collect();
+    let own = Seat::of_address(address);
+    let known = scheduler.spawn(own.clone(), {
+        let (done, own) = (Arc::clone(&done), own);
+        async move {
+            let before = done.load(Ordering::Relaxed);
+            own.change(&tenant("known"), 1);
+            tokio::task::yield_now().await;
+            (before, done.load(Ordering::Relaxed))
+        }
+    });
+    // As a stranger it waits behind them; as a tenant, before the next that come.
+    let more: Vec<_> = (0..500).map(spawn).collect();
+    let (before, after) = known.await.unwrap();
+    assert_eq!(before, 500);
+    assert!(after <= before + 2, "{after}");
+    drop((flood, more));
+}
+
+#[tokio::test]
+async fn a_defect_costs_its_own_work_alone() {
+    let scheduler = Scheduler::start();
+    let broken = scheduler.spawn(seat("broken"), async { panic!("as it happens") });
+    assert_eq!(broken.await, None::<()>);
+    assert_eq!(scheduler.spawn(seat("broken"), async { 7 }).await, Some(7));
+}
+
+#[tokio::test]
+async fn work_that_is_given_up_is_dropped_and_so_is_what_is_kept_of_its_tenant() {
+    let scheduler = Scheduler::start();
+    let held = Arc::new(());
+    let task = scheduler.spawn(seat("leaving"), {
+        let held = Arc::clone(&held);
+        async move {
+            std::future::pending::<()>().await;
+            drop(held);
+        }
+    });
+    tokio::task::yield_now().await;
+    assert_eq!(Arc::strong_count(&held), 2);
+    drop(task);
+    for name in ["a", "b", "c"] {
+        scheduler.spawn(seat(name), async {}).await.unwrap();
+    }
+    tokio::task::yield_now().await;
+    assert_eq!(Arc::strong_count(&held), 1);
+    let state = format!("{:?}", scheduler.shared.state.lock());
+    assert!(!state.contains("leaving"), "{state}");
+}
+
+/// Guests have what a flood of requests leaves them: all workers pause together, and none where something is done in between.
+#[test]
+fn workers_that_always_have_more_to_do_pause_now_and_then() {
+    let mut state = State { queue: FairQueue::new(), running: 0, busy_since: None };
+    let began = Instant::now();
+    let at = |milliseconds: f64| began + Duration::from_secs_f64(milliseconds / 1_000.0);
+    assert_eq!(state.next(began), Next::Wait);
+    let (work, _task) = async_task::Builder::new().metadata(seat("a")).spawn(|_| async {}, |_| {});
+    state.queue.push(&Lane::Tenant(tenant("a")), 1, work);
+    assert_eq!(state.next(at(100.0)), Next::GoOn);
+    assert_eq!(state.next(at(119.9)), Next::GoOn);
+    for now in [120.0, 120.5, 120.9] {
+        assert_eq!(state.next(at(now)), Next::Pause(at(121.0)), "{now}");
+    }
+    assert_eq!(state.next(at(122.0)), Next::GoOn);
+    assert_eq!(state.next(at(141.9)), Next::GoOn);
+    assert_eq!(state.next(at(142.1)), Next::Pause(at(143.0)));
+    let (_, work) = state.queue.pop().unwrap();
+    assert_eq!(state.next(at(142.2)), Next::Wait);
+    state.queue.push(&Lane::Tenant(tenant("a")), 1, work);
+    assert_eq!(state.next(at(142.3)), Next::GoOn);
+}

@@ -1,0 +1,10 @@
+//! Turns of a processor's time: who has the next one, how long it took, and how long the operating system lets a thread
+//! go on that others wait for.
+
+mod brief;
+mod queue;
+mod slice;
+
+pub(crate) use self::brief::{GUEST, SERVING, brief};
+pub(crate) use self::queue::FairQueue;
+pub(crate) use self::slice::Slice;

@@ -1,0 +1,70 @@
+//! How long a thread's turn at a processor is: what serves everybody has the shortest, and so is let in where a guest computes.
+//!
+//! A request goes from thread to thread: front door, journal, front door. Where guests keep every processor busy, each of
+//! them would wait until the scheduler of the operating system ends a guest's turn by itself: up to 4 ms, several times a
+//! request. Being favoured by niceness does not help, which says how much a thread gets and not how soon.
+
+use std::time::Duration;
+
+use rustix::process::getpriority_process;
+
+/// Of a thread that serves everybody: the least that the kernel takes. A request's way through one is about as long.
+pub(crate) const SERVING: Duration = Duration::from_micros(100);
+/// Of a thread that guests run on: longer, so that the others come before it, and about what it does before it looks for who is
+/// next.
+pub(crate) const GUEST: Duration = Duration::from_micros(200);
+
+/// Has the calling thread served in turns of this length, and no thread or process that it starts.
+///
+/// Linux knows the length of a turn (`sched_runtime` of a thread that is no real-time one, see sched(7)) since 6.12. Before
+/// that it is ignored; where it is refused, or the host runs under another scheduling policy than the usual one, all goes on
+/// as it does without.
+pub(crate) fn brief(turn: Duration) {
+    // Niceness is set with it, and so has to be what it is.
+    let nice = getpriority_process(None).unwrap_or(0);
+    let size = size_of::<libc::sched_attr>();
+    let attributes = libc::sched_attr {
+        size: u32::try_from(size).unwrap_or_default(),
+        sched_policy: libc::SCHED_OTHER.cast_unsigned(),
+        sched_flags: u64::from(libc::SCHED_FLAG_RESET_ON_FORK.cast_unsigned()),
+        sched_nice: nice,
+        sched_priority: 0,
+        sched_runtime: u64::try_from(turn.as_nanos()).unwrap_or_default(),
+        sched_deadline: 0,
+        sched_period: 0,
+    };
+    // SAFETY: the first call reads nothing of ours. The second reads `size` bytes, which are there and all initialised, and keeps
+    // no pointer. It changes nothing but when the calling thread (0) runs.
+    #[expect(unsafe_code, reason = "neither the standard library nor a crate has safe calls for them")]
+    let _ = unsafe {
+        if libc::sched_getscheduler(0) != libc::SCHED_OTHER {
+            return;
+        }
+        libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0)
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of this thread, as the kernel tells it; nothing where it is too old for that, or does not tell.
+    fn own_turn() -> Option<String> {
+        let told = std::fs::read_to_string("/proc/thread-self/sched").ok()?;
+        let line = told.lines().find(|line| line.starts_with("se.slice"))?;
+        Some(line.rsplit(':').next()?.trim().to_owned())
+    }
+
+    #[test]
+    fn a_thread_has_short_turns_and_what_it_starts_has_not() {
+        let usual = own_turn();
+        let (own, inherited) = std::thread::spawn(|| {
+            brief(SERVING);
+            (own_turn(), std::thread::spawn(own_turn).join().unwrap())
+        })
+        .join()
+        .unwrap();
+        assert_eq!(own, usual.as_ref().map(|_| SERVING.as_nanos().to_string()));
+        assert_eq!(inherited, usual);
+    }
+}
