@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::entry::Entry;
 use super::format::{GROUP_HEADER_BYTES, Position, SegmentHeader, Tip};
@@ -14,6 +15,9 @@ use super::spare;
 use super::state::Effect;
 use super::writer::Writer;
 use crate::error::{Code, Error, Result};
+
+/// How long the lock of a host that has ended may stay: a program that it was about to start has it, too, until it runs.
+const GIVEN_BACK_MAX: Duration = Duration::from_millis(500);
 
 /// Opens the journal in `dir` for writing.
 pub(super) fn open(dir: &Path, settings: &Settings) -> Result<(Writer, Recovered)> {
@@ -42,13 +46,18 @@ pub fn lock(dir: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
     let file = options.open(&path).map_err(|error| spare::refused(&path, &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(Error::new(Code::Conflict, format!("another host writes the journal in {}", dir.display()))
-                .next("stop that one, or give this one a data folder of its own"))
+    let end = Instant::now() + GIVEN_BACK_MAX;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < end => std::thread::sleep(Duration::from_millis(10)),
+            Err(TryLockError::WouldBlock) => {
+                let message = format!("another host writes the journal in {}", dir.display());
+                return Err(Error::new(Code::Conflict, message)
+                    .next("stop that one, or give this one a data folder of its own"));
+            }
+            Err(TryLockError::Error(error)) => return Err(spare::refused(&path, &error)),
         }
-        Err(TryLockError::Error(error)) => Err(spare::refused(&path, &error)),
     }
 }
 
