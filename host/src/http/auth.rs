@@ -21,12 +21,13 @@ use crate::snapshot::Caller;
 pub(super) async fn authenticate(State(door): State<Door>, mut request: Request, next: Next) -> Result<Response> {
     let key = bearer(request.headers()).ok_or_else(unauthenticated)?;
     let caller = door.router.authenticate(key)?;
+    // Before anything is refused: a tenant without room is not to take the turns of strangers at its address.
+    if let Some(seat) = request.extensions().get::<Seat>() {
+        seat.change(&caller.tenant.id, door.router.weight(&caller));
+    }
     let room = Rooms::enter(&door.rooms, &caller.tenant.id)?;
     let asked = (request.method().clone(), request.extensions().get::<MatchedPath>().cloned());
     let extensions = request.extensions_mut();
-    if let Some(seat) = extensions.get::<Seat>() {
-        seat.change(&caller.tenant.id, door.router.weight(&caller));
-    }
     extensions.insert(caller.clone());
     extensions.insert(door.body);
     extensions.insert(room.clone());
