@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::mem::size_of;
 
+use http::header::CONTENT_LENGTH;
 use http::{HeaderName, HeaderValue, Request, Response};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Empty};
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi_http::p2::bindings::http::types::{DnsErrorPayload, ErrorCode, IoError, TlsAlertReceivedPayload};
 use wasmtime_wasi_http::p2::bindings::http::{outgoing_handler, types};
@@ -83,7 +84,7 @@ impl WasiHttpHooks for HttpCall {
             first_byte: options.first_byte_timeout,
             between_bytes: options.between_bytes_timeout,
         };
-        let request = request.map(|body| body.map_err(|_| Fault::Aborted).boxed_unsync());
+        let request = keep_open(request).map(|body| body.map_err(|_| Fault::Aborted).boxed_unsync());
         let sending = self.send(request, patience);
         Box::new(async move {
             let response = sending.await.map_err(|fault| error(&fault))?;
@@ -92,6 +93,19 @@ impl WasiHttpHooks for HttpCall {
             Ok((response.map(|body| body.map_err(|fault| error(&fault)).boxed_unsync()), driver))
         })
     }
+}
+
+/// The same request, where its length is none without the guest's end of its body: that would close as soon as the head is
+/// sent, or the request denied. To a guest that did not come to end it before, it would look as if the connection were gone,
+/// whatever the response is.
+fn keep_open(request: Request<WasiBody>) -> Request<WasiBody> {
+    if request.headers().get(CONTENT_LENGTH).is_none_or(|length| length.as_bytes() != b"0") {
+        return request;
+    }
+    let (head, mut body) = request.into_parts();
+    // Until the guest has ended it, or is gone itself.
+    tokio::spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
+    Request::from_parts(head, Empty::new().map_err(|never| match never {}).boxed_unsync())
 }
 
 type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -161,6 +175,11 @@ fn error_code(error: &wasmtime::Error) -> Option<ErrorCode> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use futures::channel::mpsc;
+    use http_body::{Body as _, Frame};
+    use http_body_util::StreamBody;
+
     use super::*;
 
     #[test]
@@ -180,6 +199,25 @@ mod tests {
         let own = wasmtime::Error::from(ErrorCode::HttpRequestBodySize(Some(3)));
         assert!(matches!(error_code(&own), Some(ErrorCode::HttpRequestBodySize(Some(3)))));
         assert!(error_code(&wasmtime::Error::msg("a file's")).is_none());
+    }
+
+    /// What libraries do that send a request and its body at once, in whatever order the two come to pass.
+    #[tokio::test]
+    async fn a_body_of_no_length_stays_open_until_the_guest_ends_it() {
+        let sent = |length| {
+            let (guest, frames) = mpsc::unbounded::<Result<Frame<Bytes>, Error>>();
+            let request = Request::put("http://a.example/").header(CONTENT_LENGTH, length);
+            (guest, keep_open(request.body(StreamBody::new(frames).boxed_unsync()).unwrap()))
+        };
+        let (guest, request) = sent(0);
+        assert!(request.body().is_end_stream());
+        drop(request);
+        tokio::task::yield_now().await;
+        assert!(!guest.is_closed());
+        // One that has a length is the connection's to let go: what that says is true.
+        let (guest, request) = sent(1);
+        drop(request);
+        assert!(guest.is_closed());
     }
 
     #[test]
