@@ -128,6 +128,7 @@ impl Audit {
                 spare_failure: None,
                 wanted: 0,
                 waiters: Vec::new(),
+                looks: false,
                 writing: None,
                 failure: None,
                 closing: false,
@@ -207,7 +208,7 @@ impl Audit {
         if let Some(effect) = Effect::of(tenant, principal, time, event, state.appended) {
             state.batch.effects.push((state.appended, effect));
         }
-        if first {
+        if first && !state.looks {
             // It wakes to look at the clock: the sync begins when somebody waits, or when the delay is over.
             shared.work.notify_one();
         }

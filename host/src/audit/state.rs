@@ -51,6 +51,8 @@ pub(super) struct State {
     /// The furthest place that somebody waits for.
     pub(super) wanted: u64,
     pub(super) waiters: Vec<(u64, oneshot::Sender<Result<()>>)>,
+    /// Whether the journal thread looks for new entries by itself, in time for those that nobody waits for.
+    pub(super) looks: bool,
     /// Since when the journal thread is at a batch.
     pub(super) writing: Option<Instant>,
     pub(super) failure: Option<Error>,

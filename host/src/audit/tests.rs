@@ -72,6 +72,26 @@ async fn what_is_appended_is_read_back_in_order_over_segments_and_restarts() {
 }
 
 #[tokio::test]
+async fn what_nobody_waits_for_is_durable_soon_whether_the_thread_sleeps_or_looks_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let (audit, _) = Audit::open(dir.path(), small()).unwrap();
+    let is_looking = || audit.shared().state.lock().looks;
+    let until = async |is_so: &dyn Fn() -> bool| {
+        while !is_so() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    };
+    for round in 0..20 {
+        // Some right after others, and some once it sleeps.
+        if round % 5 == 0 {
+            until(&|| !is_looking()).await;
+        }
+        let position = audit.append(&tenant("acme"), None, &decided(CallId::new())).unwrap();
+        until(&|| audit.position() >= position).await;
+    }
+}
+
+#[tokio::test]
 async fn what_was_promised_to_entries_is_free_again_once_they_are_written() {
     let dir = tempfile::tempdir().unwrap();
     let (audit, _) = Audit::open(dir.path(), small()).unwrap();

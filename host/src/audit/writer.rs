@@ -106,7 +106,11 @@ fn take(shared: &Shared, batch: &mut Batch) -> bool {
             if state.closing {
                 return false;
             }
-            shared.work.wait(&mut state);
+            if state.looks {
+                state.looks = !shared.work.wait_for(&mut state, SYNC_DELAY).timed_out();
+            } else {
+                shared.work.wait(&mut state);
+            }
             continue;
         }
         let due = state.batch.since + SYNC_DELAY;
@@ -120,6 +124,8 @@ fn take(shared: &Shared, batch: &mut Batch) -> bool {
             }
             std::mem::swap(&mut state.batch, batch);
             state.writing = Some(Instant::now());
+            // Where something came, more will come: being woken for each would take its processor from whoever appends.
+            state.looks = true;
             return true;
         }
         shared.work.wait_until(&mut state, due);
