@@ -5,6 +5,6 @@ mod brief;
 mod queue;
 mod slice;
 
-pub(crate) use self::brief::{GUEST, SERVING, brief};
+pub(crate) use self::brief::{GUEST, SERVING, brief, give_way, only_when_idle};
 pub(crate) use self::queue::FairQueue;
 pub(crate) use self::slice::Slice;

@@ -24,7 +24,7 @@ const IDLE_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long to wait for a connection.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long an answer may pause: more than an upload waits for its turn and is compiled in, or a call may last.
-const SILENCE_MAX: Duration = Duration::from_secs(240);
+const SILENCE_MAX: Duration = Duration::from_secs(480);
 /// Bytes of an upload that are handed over at once; progress moves by as much.
 const UPLOAD_CHUNK_BYTES: usize = 64 << 10;
 

@@ -19,7 +19,6 @@ use crate::engine::Allocator;
 use crate::error::{Code, Error};
 use crate::host::{HostSettings, SecretsKey};
 use crate::http::ServerSettings;
-use crate::turns;
 
 mod log;
 pub(super) mod running;
@@ -180,7 +179,6 @@ impl Serve {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(front_threads())
             .thread_name("front")
-            .on_thread_start(|| turns::brief(turns::SERVING))
             .enable_all()
             .build()
             .map_err(Error::internal)?;

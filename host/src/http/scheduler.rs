@@ -5,10 +5,11 @@
 //! once is a thousand requests before everybody else's. Here it is one lane of several. A connection belongs to its
 //! address until a key says whose it is, and then to that tenant, until another key comes over it.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_task::{FallibleTask, Runnable};
 use parking_lot::Mutex;
@@ -16,15 +17,10 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::id::TenantId;
-use crate::turns::{FairQueue, Slice};
+use crate::turns::{self, FairQueue, Slice};
 
 /// How long a worker goes on before it looks whether more has come: what that costs is little beside it.
 const ROUND: Duration = Duration::from_micros(100);
-
-/// After so long without a pause all workers make one: guests come behind what serves everybody, and a flood of that would leave
-/// them nothing.
-const BUSY_MAX: Duration = Duration::from_millis(20);
-const PAUSE: Duration = Duration::from_millis(1);
 
 /// Serves connections on the workers of a runtime. Cheap to clone; the last clone ends it.
 #[derive(Debug, Clone)]
@@ -43,18 +39,6 @@ struct Shared {
 struct State {
     queue: FairQueue<Lane, Runnable<Seat>>,
     running: usize,
-    /// Since when there was always something to do, and no pause.
-    busy_since: Option<Instant>,
-}
-
-/// What a worker does behind a round.
-#[derive(Debug, PartialEq, Eq)]
-enum Next {
-    /// There is more to do.
-    GoOn,
-    Pause(Instant),
-    /// There is nothing to do.
-    Wait,
 }
 
 /// Whose time it is.
@@ -97,7 +81,7 @@ impl Seat {
 impl Scheduler {
     /// With as many workers as the runtime has that this is called in.
     pub fn start() -> Self {
-        let state = State { queue: FairQueue::new(), running: 0, busy_since: None };
+        let state = State { queue: FairQueue::new(), running: 0 };
         let shared = Arc::new(Shared { state: Mutex::new(state), work: Notify::new() });
         let mut workers = JoinSet::new();
         for _ in 0..tokio::runtime::Handle::current().metrics().num_workers() {
@@ -132,17 +116,18 @@ impl Shared {
 
     async fn serve(self: Arc<Self>) {
         loop {
+            on_worker();
             let mut ran = Duration::ZERO;
             // A worker has a budget of what it may take from sockets; without one, nothing gets on.
             while ran < ROUND && tokio::task::coop::has_budget_remaining() {
                 let Some(slice) = self.serve_one() else { break };
                 ran += slice;
             }
-            let next = self.state.lock().next(Instant::now());
-            match next {
-                Next::GoOn => tokio::task::yield_now().await,
-                Next::Pause(until) => tokio::time::sleep_until(until.into()).await,
-                Next::Wait => self.work.notified().await,
+            let is_idle = self.state.lock().is_idle();
+            if is_idle {
+                self.work.notified().await;
+            } else {
+                tokio::task::yield_now().await;
             }
         }
     }
@@ -166,25 +151,24 @@ impl Shared {
     }
 }
 
+/// Has this worker served in short turns, the first time: which of them a task is on is the runtime's to say.
+fn on_worker() {
+    thread_local! {
+        static IS_KNOWN: Cell<bool> = const { Cell::new(false) };
+    }
+    if !IS_KNOWN.replace(true) {
+        turns::brief(turns::SERVING);
+    }
+}
+
 impl State {
-    fn next(&mut self, now: Instant) -> Next {
-        if self.queue.is_empty() {
-            if self.running == 0 {
-                self.queue.forget_idle();
-            }
-            self.busy_since = None;
-            return Next::Wait;
+    /// Whether nothing waits. Where nothing runs either, nobody owes anything.
+    fn is_idle(&mut self) -> bool {
+        let is_idle = self.queue.is_empty();
+        if is_idle && self.running == 0 {
+            self.queue.forget_idle();
         }
-        let tired = *self.busy_since.get_or_insert(now) + BUSY_MAX;
-        if now < tired {
-            return Next::GoOn;
-        }
-        // The same pause for all of them: while some go on there is none.
-        if now < tired + PAUSE {
-            return Next::Pause(tired + PAUSE);
-        }
-        self.busy_since = Some(now);
-        Next::GoOn
+        is_idle
     }
 }
 

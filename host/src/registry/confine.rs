@@ -37,13 +37,14 @@ pub struct CompileSettings {
 }
 
 impl Default for CompileSettings {
-    /// Enough for an interpreter of 18 MB, several times over; wall time is more, as the child has the lowest priority.
+    /// Enough for an interpreter of 18 MB, several times over; wall time is more, as the child has what nobody else wants: beside
+    /// guests that keep every processor busy, about a thirtieth of one.
     fn default() -> Self {
         Self {
             program: None,
             compiles_max: 2,
             wait_max: Duration::from_secs(60),
-            time_max: Duration::from_secs(120),
+            time_max: Duration::from_secs(300),
             room: Room { memory_bytes: 2 << 30, processor_seconds: 60, artefact_bytes: 256 << 20 },
         }
     }

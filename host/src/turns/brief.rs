@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use rustix::process::getpriority_process;
+use rustix::process::{getpriority_process, setpriority_process};
+use rustix::thread::gettid;
 
 /// Of a thread that serves everybody: the least that the kernel takes. A request's way through one is about as long.
 pub(crate) const SERVING: Duration = Duration::from_micros(100);
@@ -21,12 +22,31 @@ pub(crate) const GUEST: Duration = Duration::from_micros(200);
 /// as it does without.
 pub(crate) fn brief(turn: Duration) {
     // Niceness is set with it, and so has to be what it is.
-    let nice = getpriority_process(None).unwrap_or(0);
+    set(libc::SCHED_OTHER, getpriority_process(None).unwrap_or(0), turn);
+}
+
+/// Has the calling thread get less of a processor than those that are less nice, and whatever it starts.
+pub(crate) fn give_way(nice: i32) {
+    // A courtesy: a host that may not set it still runs.
+    let _ = setpriority_process(Some(gettid()), nice);
+}
+
+/// Has the calling thread served where nothing of the host's own wants to run, and whatever it starts: it is set aside as soon
+/// as something does, whatever the length of its turn. What computes in short turns and gives way after each would else come
+/// behind what does neither.
+pub(crate) fn only_when_idle() {
+    set(libc::SCHED_IDLE, 0, Duration::ZERO);
+}
+
+/// Sets the calling thread's policy, niceness and length of turn, of which none means the usual; nothing where it runs under
+/// another policy than the usual one already.
+fn set(policy: libc::c_int, nice: i32, turn: Duration) {
     let size = size_of::<libc::sched_attr>();
+    let is_own = policy == libc::SCHED_OTHER;
     let attributes = libc::sched_attr {
         size: u32::try_from(size).unwrap_or_default(),
-        sched_policy: libc::SCHED_OTHER.cast_unsigned(),
-        sched_flags: u64::from(libc::SCHED_FLAG_RESET_ON_FORK.cast_unsigned()),
+        sched_policy: policy.cast_unsigned(),
+        sched_flags: if is_own { u64::from(libc::SCHED_FLAG_RESET_ON_FORK.cast_unsigned()) } else { 0 },
         sched_nice: nice,
         sched_priority: 0,
         sched_runtime: u64::try_from(turn.as_nanos()).unwrap_or_default(),
@@ -49,10 +69,14 @@ mod tests {
     use super::*;
 
     /// Of this thread, as the kernel tells it; nothing where it is too old for that, or does not tell.
-    fn own_turn() -> Option<String> {
+    fn own(what: &str) -> Option<String> {
         let told = std::fs::read_to_string("/proc/thread-self/sched").ok()?;
-        let line = told.lines().find(|line| line.starts_with("se.slice"))?;
+        let line = told.lines().find(|line| line.starts_with(what))?;
         Some(line.rsplit(':').next()?.trim().to_owned())
+    }
+
+    fn own_turn() -> Option<String> {
+        own("se.slice")
     }
 
     #[test]
@@ -66,5 +90,29 @@ mod tests {
         .unwrap();
         assert_eq!(own, usual.as_ref().map(|_| SERVING.as_nanos().to_string()));
         assert_eq!(inherited, usual);
+    }
+
+    #[test]
+    fn what_runs_only_when_idle_starts_nothing_that_does_not() {
+        let usual = own("policy");
+        let policies = std::thread::spawn(|| {
+            only_when_idle();
+            // As it is, it stays.
+            brief(SERVING);
+            [own("policy"), std::thread::spawn(|| own("policy")).join().unwrap()]
+        });
+        let idle = usual.map(|_| libc::SCHED_IDLE.to_string());
+        assert_eq!(policies.join().unwrap(), [idle.clone(), idle]);
+    }
+
+    #[test]
+    fn what_gives_way_is_nicer() {
+        let niceness = || getpriority_process(Some(gettid())).unwrap();
+        let before = niceness();
+        let after = std::thread::spawn(move || {
+            give_way(19);
+            niceness()
+        });
+        assert_eq!((after.join().unwrap(), niceness()), (19, before));
     }
 }

@@ -25,9 +25,13 @@ use crate::audit::Audit;
 use crate::audit::follow::Follower;
 use crate::audit::format::Position;
 use crate::error::{Error, Result};
+use crate::turns;
 
 /// How long the journal is left alone when nobody asks for anything.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Its work grows with everybody's calls, and nobody's call waits for it: what serves them gets three times as much of a
+/// processor. More than guests get, or the logs would fall behind what they are made from.
+const NICE: i32 = 5;
 /// After something failed.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Between two times that the frontiers are kept: what a start has to read of the journal at most.
@@ -57,6 +61,7 @@ impl Integrator {
 
     /// Runs until it is told to close, then keeps what there is.
     pub(super) fn run(mut self, shared: &Shared, asks: &Receiver<Ask>) {
+        turns::give_way(NICE);
         let _ending = Ending { shared, audit: self.audit.clone() };
         let mut pause = Duration::ZERO;
         let keeps = loop {

@@ -19,9 +19,9 @@ use super::call::Meter;
 use crate::id::TenantId;
 use crate::turns::{self, FairQueue, Slice};
 
-/// Least of all: what serves everybody comes before what computes, and gives way to it for a part of the time where there is no
-/// end of it (see `http/scheduler.rs`).
-const GUEST_NICE: i32 = 19;
+/// What serves everybody comes before what computes. Where there is no end of that, guests still get a tenth of what it gets: of
+/// each processor, so that a flood of requests which are refused does not keep those that were let in from their answer.
+const GUEST_NICE: i32 = 10;
 
 /// Guest threads and what waits for them.
 #[derive(Debug)]
@@ -74,8 +74,7 @@ impl Executor {
         for number in 0..threads.max(1) {
             let (shared, runtime) = (Arc::clone(&shared), runtime.clone());
             std::thread::Builder::new().name(format!("guest-{number}")).spawn(move || {
-                // Niceness is a courtesy to the front door; a host that may not set it still runs.
-                let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), GUEST_NICE);
+                turns::give_way(GUEST_NICE);
                 turns::brief(turns::GUEST);
                 let _entered = runtime.enter();
                 shared.serve();

@@ -113,26 +113,3 @@ async fn work_that_is_given_up_is_dropped_and_so_is_what_is_kept_of_its_tenant()
     let state = format!("{:?}", scheduler.shared.state.lock());
     assert!(!state.contains("leaving"), "{state}");
 }
-
-/// Guests have what a flood of requests leaves them: all workers pause together, and none where something is done in between.
-#[test]
-fn workers_that_always_have_more_to_do_pause_now_and_then() {
-    let mut state = State { queue: FairQueue::new(), running: 0, busy_since: None };
-    let began = Instant::now();
-    let at = |milliseconds: f64| began + Duration::from_secs_f64(milliseconds / 1_000.0);
-    assert_eq!(state.next(began), Next::Wait);
-    let (work, _task) = async_task::Builder::new().metadata(seat("a")).spawn(|_| async {}, |_| {});
-    state.queue.push(&Lane::Tenant(tenant("a")), 1, work);
-    assert_eq!(state.next(at(100.0)), Next::GoOn);
-    assert_eq!(state.next(at(119.9)), Next::GoOn);
-    for now in [120.0, 120.5, 120.9] {
-        assert_eq!(state.next(at(now)), Next::Pause(at(121.0)), "{now}");
-    }
-    assert_eq!(state.next(at(122.0)), Next::GoOn);
-    assert_eq!(state.next(at(141.9)), Next::GoOn);
-    assert_eq!(state.next(at(142.1)), Next::Pause(at(143.0)));
-    let (_, work) = state.queue.pop().unwrap();
-    assert_eq!(state.next(at(142.2)), Next::Wait);
-    state.queue.push(&Lane::Tenant(tenant("a")), 1, work);
-    assert_eq!(state.next(at(142.3)), Next::GoOn);
-}

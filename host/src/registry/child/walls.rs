@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::turns;
+
 /// One wall, and whether it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer {
@@ -96,6 +98,7 @@ fn limits(room: &Room) -> Result<Layer, String> {
         set("signals", Resource::Sigpending, 64)?;
     }
     rustix::process::setpriority_process(None, 19).map_err(|error| format!("priority: {error}"))?;
+    turns::only_when_idle();
     let detail = format!(
         "{} MiB of memory, {} s of processor time, {} MiB written, no processes, no core dump, lowest priority",
         room.memory_bytes >> 20,
