@@ -25,6 +25,9 @@ const FLOOD_RATE: f64 = 2_000.0;
 const FLOOD_CONNECTIONS: usize = 512;
 /// What one of those calls computes, in milliseconds: all of them are twice what a core can do.
 const FLOOD_CALL_MS: f64 = 1.0;
+/// Each attack is measured so often, with a measurement alone before each. Many short pairs and not few long ones: a machine and
+/// its disk have moods that last for seconds, and what the median of many says is not said by the one that met a bad one.
+const PAIRS: usize = 9;
 /// An attack is under way for so long before it is measured.
 const LEAD: Duration = Duration::from_millis(500);
 
@@ -59,7 +62,7 @@ pub(crate) fn measure(options: &Options, oha: PathBuf, report: &mut Report) {
             body: json!({"tool": "noop.noop", "arguments": {}}).to_string(),
             connections: CONNECTIONS,
             rate: RATE,
-            duration: options.duration() * 2,
+            duration: options.duration(),
             kind: Kind::Measured,
         };
         let rounds = overload::rounds_of(&attacker, FLOOD_CALL_MS).await;
@@ -80,7 +83,7 @@ pub(crate) fn measure(options: &Options, oha: PathBuf, report: &mut Report) {
     for (attack, kinds) in ATTACKS {
         // In turn, so that both see the machine in the same moods.
         let (mut alone, mut beside, mut done) = (Vec::new(), Vec::new(), [0, 0]);
-        for _ in 0..if options.quick { 1 } else { 3 } {
+        for _ in 0..if options.quick { 1 } else { PAIRS } {
             is_quiet &= settle(CORES[0]);
             alone.push(runtime.block_on(steady.run()));
             let (came, [asked, taken]) = runtime.block_on(under(&steady, attacker.begin(kinds)));
