@@ -74,7 +74,9 @@ fn what_a_handler_asks_of_others_is_decided_by_policy() {
         let upstream = shared().await.upstream.address;
         let fetch = json!({"path": format!("/fetch?http://{upstream}/hello")});
         let denied = tenant.agent.call("greeter.request", fetch.clone()).await.ok();
-        assert_eq!(denied["content"][0]["json"]["status"], 502, "{denied}");
+        let told = &denied["content"][0]["json"];
+        assert_eq!(told["status"], 502, "{denied}");
+        assert!(told["body"].as_str().unwrap().contains("HttpRequestDenied"), "{denied}");
         tenant.entry("capability.denied", json!({"capability": "http"})).await;
         let port = upstream.port();
         let rule =

@@ -2,10 +2,14 @@
 
 use std::future::Future;
 use std::mem::size_of;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use http::header::CONTENT_LENGTH;
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
-use http_body_util::{BodyExt as _, Empty};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use tokio::runtime::Handle;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi_http::p2::bindings::http::types::{DnsErrorPayload, ErrorCode, IoError, TlsAlertReceivedPayload};
 use wasmtime_wasi_http::p2::bindings::http::{outgoing_handler, types};
@@ -84,7 +88,9 @@ impl WasiHttpHooks for HttpCall {
             first_byte: options.first_byte_timeout,
             between_bytes: options.between_bytes_timeout,
         };
-        let request = keep_open(request).map(|body| body.map_err(|_| Fault::Aborted).boxed_unsync());
+        let runtime = Handle::current();
+        let request = request.map(|body| Patient { body: Some(body), runtime });
+        let request = request.map(|body| body.map_err(|_| Fault::Aborted).boxed_unsync());
         let sending = self.send(request, patience);
         Box::new(async move {
             let response = sending.await.map_err(|fault| error(&fault))?;
@@ -95,17 +101,46 @@ impl WasiHttpHooks for HttpCall {
     }
 }
 
-/// The same request, where its length is none without the guest's end of its body: that would close as soon as the head is
-/// sent, or the request denied. To a guest that did not come to end it before, it would look as if the connection were gone,
-/// whatever the response is.
-fn keep_open(request: Request<WasiBody>) -> Request<WasiBody> {
-    if request.headers().get(CONTENT_LENGTH).is_none_or(|length| length.as_bytes() != b"0") {
-        return request;
+/// A request's body. Whoever drops it before its end does not read on: because the request was denied, or, as hyper, because it
+/// takes a GET to have none. If that closed it at once, a guest that has nothing to write and did not come to end it yet would
+/// take the connection to be gone, whatever the response is. So it stays open until the guest ends it, or writes to it after all.
+struct Patient {
+    /// Nothing once it was read to its end.
+    body: Option<WasiBody>,
+    runtime: Handle,
+}
+
+impl Body for Patient {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let polled = ready!(Pin::new(body).poll_frame(context));
+        if !matches!(polled, Some(Ok(_))) {
+            self.body = None;
+        }
+        Poll::Ready(polled)
     }
-    let (head, mut body) = request.into_parts();
-    // Until the guest has ended it, or is gone itself.
-    tokio::spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
-    Request::from_parts(head, Empty::new().map_err(|never| match never {}).boxed_unsync())
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl Drop for Patient {
+    fn drop(&mut self) {
+        let Some(mut body) = self.body.take() else { return };
+        // It ends at the latest with the guest, whose end of it is gone then.
+        self.runtime.spawn(async move {
+            let is_empty = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(Bytes::is_empty);
+            while body.frame().await.is_some_and(|frame| frame.as_ref().is_ok_and(is_empty)) {}
+        });
+    }
 }
 
 type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -175,9 +210,7 @@ fn error_code(error: &wasmtime::Error) -> Option<ErrorCode> {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use futures::channel::mpsc;
-    use http_body::{Body as _, Frame};
     use http_body_util::StreamBody;
 
     use super::*;
@@ -201,23 +234,54 @@ mod tests {
         assert!(error_code(&wasmtime::Error::msg("a file's")).is_none());
     }
 
-    /// What libraries do that send a request and its body at once, in whatever order the two come to pass.
+    /// The guest's end of a body, and ours.
+    fn body() -> (mpsc::UnboundedSender<Result<Frame<Bytes>, Error>>, Patient) {
+        let (guest, frames) = mpsc::unbounded();
+        (guest, Patient { body: Some(StreamBody::new(frames).boxed_unsync()), runtime: Handle::current() })
+    }
+
+    fn data(bytes: &'static [u8]) -> Result<Frame<Bytes>, Error> {
+        Ok(Frame::data(Bytes::from_static(bytes)))
+    }
+
+    async fn let_others_run() {
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     #[tokio::test]
-    async fn a_body_of_no_length_stays_open_until_the_guest_ends_it() {
-        let sent = |length| {
-            let (guest, frames) = mpsc::unbounded::<Result<Frame<Bytes>, Error>>();
-            let request = Request::put("http://a.example/").header(CONTENT_LENGTH, length);
-            (guest, keep_open(request.body(StreamBody::new(frames).boxed_unsync()).unwrap()))
-        };
-        let (guest, request) = sent(0);
-        assert!(request.body().is_end_stream());
-        drop(request);
-        tokio::task::yield_now().await;
+    async fn a_body_that_nobody_reads_stays_open_until_the_guest_writes_to_it_or_ends_it() {
+        let (guest, unread) = body();
+        drop(unread);
+        let_others_run().await;
         assert!(!guest.is_closed());
-        // One that has a length is the connection's to let go: what that says is true.
-        let (guest, request) = sent(1);
-        drop(request);
+        // As libraries do with a body that is empty.
+        guest.unbounded_send(data(b"")).unwrap();
+        let_others_run().await;
+        assert!(!guest.is_closed());
+        guest.unbounded_send(data(b"a")).unwrap();
+        let_others_run().await;
         assert!(guest.is_closed());
+
+        let (guest, unread) = body();
+        drop(unread);
+        let tasks = || Handle::current().metrics().num_alive_tasks();
+        let_others_run().await;
+        assert_eq!(tasks(), 1);
+        drop(guest);
+        let_others_run().await;
+        assert_eq!(tasks(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_read_is_what_the_guest_wrote_and_is_waited_for_no_longer() {
+        let (guest, read) = body();
+        guest.unbounded_send(data(b"a")).unwrap();
+        guest.unbounded_send(data(b"b")).unwrap();
+        drop(guest);
+        assert_eq!(read.collect().await.unwrap().to_bytes(), "ab");
+        assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
     }
 
     #[test]
