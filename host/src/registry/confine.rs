@@ -38,7 +38,7 @@ pub struct CompileSettings {
 
 impl Default for CompileSettings {
     /// Enough for an interpreter of 18 MB, several times over; wall time is more, as the child has what nobody else wants: beside
-    /// guests that keep every processor busy, about a thirtieth of one.
+    /// guests that keep every processor busy, a few hundredths of one.
     fn default() -> Self {
         Self {
             program: None,

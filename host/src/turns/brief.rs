@@ -21,8 +21,7 @@ pub(crate) const GUEST: Duration = Duration::from_micros(200);
 /// that it is ignored; where it is refused, or the host runs under another scheduling policy than the usual one, all goes on
 /// as it does without.
 pub(crate) fn brief(turn: Duration) {
-    // Niceness is set with it, and so has to be what it is.
-    set(libc::SCHED_OTHER, getpriority_process(None).unwrap_or(0), turn);
+    set(libc::SCHED_OTHER, libc::SCHED_FLAG_RESET_ON_FORK, turn);
 }
 
 /// Has the calling thread get less of a processor than those that are less nice, and whatever it starts.
@@ -33,20 +32,21 @@ pub(crate) fn give_way(nice: i32) {
 
 /// Has the calling thread served where nothing of the host's own wants to run, and whatever it starts: it is set aside as soon
 /// as something does, whatever the length of its turn. What computes in short turns and gives way after each would else come
-/// behind what does neither.
-pub(crate) fn only_when_idle() {
-    set(libc::SCHED_IDLE, 0, Duration::ZERO);
+/// behind what does neither. Whether it is so.
+pub(crate) fn only_when_idle() -> bool {
+    set(libc::SCHED_IDLE, 0, Duration::ZERO)
 }
 
-/// Sets the calling thread's policy, niceness and length of turn, of which none means the usual; nothing where it runs under
-/// another policy than the usual one already.
-fn set(policy: libc::c_int, nice: i32, turn: Duration) {
+/// Sets the calling thread's policy, with its flags, and the length of its turns: zero for the usual one. Nothing where it runs
+/// under another policy than the usual one already. Whether it is set.
+fn set(policy: libc::c_int, flags: libc::c_int, turn: Duration) -> bool {
+    // Niceness is set with it, and who may not become less nice may not set anything: it has to be what it is.
+    let nice = getpriority_process(None).unwrap_or(0);
     let size = size_of::<libc::sched_attr>();
-    let is_own = policy == libc::SCHED_OTHER;
     let attributes = libc::sched_attr {
         size: u32::try_from(size).unwrap_or_default(),
         sched_policy: policy.cast_unsigned(),
-        sched_flags: if is_own { u64::from(libc::SCHED_FLAG_RESET_ON_FORK.cast_unsigned()) } else { 0 },
+        sched_flags: u64::from(flags.cast_unsigned()),
         sched_nice: nice,
         sched_priority: 0,
         sched_runtime: u64::try_from(turn.as_nanos()).unwrap_or_default(),
@@ -56,28 +56,31 @@ fn set(policy: libc::c_int, nice: i32, turn: Duration) {
     // SAFETY: the first call reads nothing of ours. The second reads `size` bytes, which are there and all initialised, and keeps
     // no pointer. It changes nothing but when the calling thread (0) runs.
     #[expect(unsafe_code, reason = "neither the standard library nor a crate has safe calls for them")]
-    let _ = unsafe {
-        if libc::sched_getscheduler(0) != libc::SCHED_OTHER {
-            return;
-        }
-        libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0)
-    };
+    unsafe {
+        libc::sched_getscheduler(0) == libc::SCHED_OTHER
+            && libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) == 0
+    }
+}
+
+/// Of this thread, as the kernel tells it; nothing where it is too old for that, or does not tell.
+#[cfg(test)]
+fn own(what: &str) -> Option<String> {
+    let told = std::fs::read_to_string("/proc/thread-self/sched").ok()?;
+    let line = told.lines().find(|line| line.starts_with(what))?;
+    Some(line.rsplit(':').next()?.trim().to_owned())
+}
+
+/// How long this thread's turns are, in nanoseconds.
+#[cfg(test)]
+pub(crate) fn own_turn() -> Option<String> {
+    own("se.slice")
 }
 
 #[cfg(test)]
 mod tests {
+    use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+
     use super::*;
-
-    /// Of this thread, as the kernel tells it; nothing where it is too old for that, or does not tell.
-    fn own(what: &str) -> Option<String> {
-        let told = std::fs::read_to_string("/proc/thread-self/sched").ok()?;
-        let line = told.lines().find(|line| line.starts_with(what))?;
-        Some(line.rsplit(':').next()?.trim().to_owned())
-    }
-
-    fn own_turn() -> Option<String> {
-        own("se.slice")
-    }
 
     #[test]
     fn a_thread_has_short_turns_and_what_it_starts_has_not() {
@@ -93,10 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_only_when_idle_starts_nothing_that_does_not() {
+    fn what_runs_only_when_idle_starts_nothing_that_does_not_and_needs_no_privilege_for_it() {
         let usual = own("policy");
         let policies = std::thread::spawn(|| {
-            only_when_idle();
+            // As a host that is not root, and a child that is nice already.
+            let none = CapabilitySet::empty();
+            set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none }).unwrap();
+            give_way(19);
+            assert!(only_when_idle());
             // As it is, it stays.
             brief(SERVING);
             [own("policy"), std::thread::spawn(|| own("policy")).join().unwrap()]

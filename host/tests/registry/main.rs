@@ -276,6 +276,8 @@ async fn the_compiling_child_can_reach_nothing() {
     for name in ["resource limits", "capabilities", "privileges"] {
         assert!(standing(name), "{name}: {:?}", tested.layers);
     }
+    let limits = tested.layers.iter().find(|layer| layer.name == "resource limits").unwrap();
+    assert!(limits.detail.ends_with("only what nobody else wants of a processor"), "{limits:?}");
 }
 
 #[tokio::test]

@@ -113,3 +113,14 @@ async fn work_that_is_given_up_is_dropped_and_so_is_what_is_kept_of_its_tenant()
     let state = format!("{:?}", scheduler.shared.state.lock());
     assert!(!state.contains("leaving"), "{state}");
 }
+
+/// What they share a pool with would else come between them and the journal as often as they do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn workers_have_short_turns_and_threads_for_blocking_work_have_not() {
+    let scheduler = Scheduler::start();
+    let worker = scheduler.spawn(seat("a"), async { turns::own_turn() }).await.unwrap();
+    let blocking = tokio::task::spawn_blocking(turns::own_turn).await.unwrap();
+    let usual = std::thread::spawn(turns::own_turn).join().unwrap();
+    assert_eq!(worker, usual.as_ref().map(|_| turns::SERVING.as_nanos().to_string()));
+    assert_eq!(blocking, usual);
+}

@@ -98,9 +98,10 @@ fn limits(room: &Room) -> Result<Layer, String> {
         set("signals", Resource::Sigpending, 64)?;
     }
     rustix::process::setpriority_process(None, 19).map_err(|error| format!("priority: {error}"))?;
-    turns::only_when_idle();
+    let priority =
+        if turns::only_when_idle() { "only what nobody else wants of a processor" } else { "lowest priority" };
     let detail = format!(
-        "{} MiB of memory, {} s of processor time, {} MiB written, no processes, no core dump, lowest priority",
+        "{} MiB of memory, {} s of processor time, {} MiB written, no processes, no core dump, {priority}",
         room.memory_bytes >> 20,
         room.processor_seconds,
         room.artefact_bytes >> 20
