@@ -4,6 +4,8 @@ mod crash;
 mod retire;
 pub(crate) mod samples;
 
+use std::time::{Duration, Instant};
+
 use super::*;
 use crate::audit::entry::Event;
 use crate::id::{CallId, TenantId};
@@ -25,7 +27,7 @@ async fn append(audit: &Audit, name: &str, event: &Event) -> Position {
             Ok(position) => return position,
             Err(error) => assert!(error.message().contains("no room"), "{error:?}"),
         }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -77,8 +79,10 @@ async fn what_nobody_waits_for_is_durable_soon_whether_the_thread_sleeps_or_look
     let (audit, _) = Audit::open(dir.path(), small()).unwrap();
     let is_looking = || audit.shared().state.lock().looks;
     let until = async |is_so: &dyn Fn() -> bool| {
+        let end = Instant::now() + Duration::from_secs(20);
         while !is_so() {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            assert!(Instant::now() < end, "nobody looks");
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
     for round in 0..20 {
@@ -117,7 +121,7 @@ async fn a_journal_goes_on_however_many_tenants_come_after_its_spares_were_made(
         }
         audit.durable(last).await.unwrap();
     };
-    tokio::time::timeout(std::time::Duration::from_secs(120), appended).await.expect("no room comes any more");
+    tokio::time::timeout(Duration::from_secs(120), appended).await.expect("no room comes any more");
     audit.close().unwrap();
     let report = verify(dir.path()).unwrap();
     assert!(report.ok() && report.segments > 3, "{report:?}");
@@ -171,7 +175,7 @@ async fn a_journal_whose_thread_panics_says_so_to_all_that_wait() {
     let (audit, _) = Audit::open(dir.path(), settings).unwrap();
     disk.0.store(true, std::sync::atomic::Ordering::Relaxed);
     let position = append(&audit, "acme", &ended(CallId::new())).await;
-    let waits = tokio::time::timeout(std::time::Duration::from_secs(60), audit.durable(position));
+    let waits = tokio::time::timeout(Duration::from_secs(60), audit.durable(position));
     let error = waits.await.expect("nobody is told").unwrap_err();
     assert!(error.operator_detail().unwrap().contains("panicked"), "{error:?}");
     assert_eq!(audit.health().unwrap_err().operator_detail(), error.operator_detail());

@@ -151,6 +151,23 @@ mod tests {
         }
         let standing = Standing { since: Instant::now(), until_ms: AtomicU64::new(0) };
         (0..100).for_each(|_| standing.overran(Duration::from_secs(60)));
-        assert!(standing.until_ms.load(Ordering::Relaxed) <= milliseconds(PENALTY_MAX + Duration::from_secs(60)));
+        let until = standing.until_ms.load(Ordering::Relaxed);
+        assert!(until <= milliseconds(PENALTY_MAX) + standing.now_ms(), "{until}");
+    }
+
+    #[test]
+    fn what_is_forgiven_and_what_is_made_up_for_leave_a_tenant_in_good_standing() {
+        // So long ago that the moments which this test takes do not matter.
+        let ago = Duration::from_secs(600);
+        let since = Instant::now().checked_sub(ago).unwrap();
+        let owing = |more: Duration| Standing { since, until_ms: AtomicU64::new(milliseconds(ago + more)) };
+        assert!(owing(FORGIVEN).is_good());
+        assert!(!owing(FORGIVEN + Duration::from_secs(60)).is_good());
+        // What was made up for is no part of what comes after.
+        let paid = Standing { since, until_ms: AtomicU64::new(milliseconds(ago / 2)) };
+        paid.overran(FORGIVEN / PENALTY);
+        assert!(paid.is_good());
+        paid.overran(Duration::from_secs(1));
+        assert!(!paid.is_good());
     }
 }
